@@ -1,0 +1,73 @@
+//! `/v1/calls`: what is going on now.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use b2bua::CallId;
+use store::Ulid;
+
+use crate::gate::Gate;
+use crate::interface::Ask;
+use crate::live::LiveCall;
+use crate::page::Listed;
+use crate::parameters::Parameters;
+use crate::privacy::masked;
+use crate::problem::{Fault, Problem};
+use crate::token::{Caller, Role};
+
+/// `GET /v1/calls`
+pub(crate) async fn list(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Listed<LiveCall>>, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["limit", "cursor"])?;
+    let limit = parameters.limit()?;
+    let after = match parameters.text("cursor") {
+        None => None,
+        Some(cursor) => Some(Ulid::from_string(cursor).map_err(|_| {
+            Problem::new(Fault::CursorInvalid, "use next_cursor of the page before").at("cursor")
+        })?),
+    };
+    let mut calls: Vec<LiveCall> =
+        gate.bus().live(|live| live.after(after).take(limit + 1).cloned().collect());
+    let more = calls.len() > limit;
+    calls.truncate(limit);
+    let next_cursor = calls.last().filter(|_| more).map(|call| call.id.to_string());
+    Ok(Json(Listed { items: calls.into_iter().map(|call| shown(call, caller)).collect(), next_cursor }))
+}
+
+/// `GET /v1/calls/{id}`
+pub(crate) async fn get(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<LiveCall>, Problem> {
+    let id = call_id(&id).ok_or_else(unknown)?;
+    let call = gate.bus().live(|live| live.call(Ulid(id.0)).cloned()).ok_or_else(unknown)?;
+    Ok(Json(shown(call, caller)))
+}
+
+/// `DELETE /v1/calls/{id}`
+pub(crate) async fn hang_up(State(gate): State<Gate>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let call = call_id(&id).ok_or_else(unknown)?;
+    let found = gate.ask(|reply| Ask::HangUp { call, reply }).await?;
+    if found { Ok(StatusCode::ACCEPTED) } else { Err(unknown()) }
+}
+
+/// A call's id in a path.
+pub(crate) fn call_id(text: &str) -> Option<CallId> {
+    text.parse().ok()
+}
+
+fn unknown() -> Problem {
+    Problem::new(Fault::CallUnknown, "no call with this id is going on; ended ones are in /v1/records")
+}
+
+fn shown(mut call: LiveCall, caller: Caller) -> LiveCall {
+    if caller.role == Role::Operator {
+        call.caller = call.caller.as_deref().map(masked);
+        call.callee = call.callee.as_deref().map(masked);
+    }
+    call
+}

@@ -1,0 +1,197 @@
+//! What every route needs: the store, the settings, the way to the server, the events.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use store::{OutboxStatus, Store, StoreError, Ulid};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::bus::Bus;
+use crate::interface::{Ask, Settings};
+use crate::problem::{Fault, Problem};
+use crate::traffic::Traffic;
+use crate::webhooks::Deliveries;
+
+/// Requests under way at once, without event streams.
+const REQUESTS: usize = 256;
+/// Imports at once.
+const IMPORTS: usize = 2;
+/// Event streams at once.
+const STREAMS: usize = 256;
+
+/// The API, ready to be served. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    settings: RwLock<Arc<Settings>>,
+    asks: mpsc::Sender<Ask>,
+    bus: Bus,
+    places: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    traffic: Traffic,
+    deliveries: Arc<Deliveries>,
+}
+
+impl Gate {
+    /// Over this store, whose one listener it becomes; what only the server can do goes to `asks`.
+    #[must_use]
+    pub fn new(store: Store, settings: Settings, asks: mpsc::Sender<Ask>) -> Self {
+        let bus = Bus::on(&store);
+        Self(Arc::new(Inner {
+            store,
+            settings: RwLock::new(Arc::new(settings)),
+            asks,
+            bus,
+            places: Arc::new(Semaphore::new(REQUESTS)),
+            imports: Arc::new(Semaphore::new(IMPORTS)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            traffic: Traffic::default(),
+            deliveries: Arc::default(),
+        }))
+    }
+
+    /// Takes new settings for requests that begin from now on.
+    pub fn configure(&self, settings: Settings) {
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Where the store's events are heard.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+
+    /// What is counted of webhooks; shared with whoever delivers.
+    #[must_use]
+    pub fn deliveries(&self) -> &Arc<Deliveries> {
+        &self.0.deliveries
+    }
+
+    pub(crate) fn store_handle(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn last_event(&self) -> Option<Ulid> {
+        self.0.store.last_event()
+    }
+
+    pub(crate) fn store_fault(&self) -> Option<StoreError> {
+        self.0.store.fault()
+    }
+
+    pub(crate) fn outbox_status(&self, webhook: &str) -> OutboxStatus {
+        self.0.store.outbox_status(webhook)
+    }
+
+    /// A place among the requests under way; `None` when all are taken.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.places).try_acquire_owned().ok()
+    }
+
+    /// A place among the imports; `None` when all are taken.
+    pub(crate) fn import_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.imports).try_acquire_owned().ok()
+    }
+
+    /// A place among the event streams; `None` when all are taken.
+    pub(crate) fn stream_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.streams).try_acquire_owned().ok()
+    }
+
+    /// Asks the server, and waits no longer than [`crate::ASK_TIMEOUT`].
+    pub(crate) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.0.asks.send(ask(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        let answered = tokio::time::timeout(crate::ASK_TIMEOUT, asked).await;
+        answered.ok().flatten().ok_or_else(|| Problem::new(Fault::ServerSilent, "try again shortly"))
+    }
+
+    /// Does blocking work on the store, off the threads that serve connections.
+    pub(crate) async fn store<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    {
+        let store = self.0.store.clone();
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(store_failed(&error)),
+            Err(panic) => {
+                tracing::error!(%panic, "work on the store panicked");
+                Err(Problem::new(Fault::Internal, "the fault is logged"))
+            }
+        }
+    }
+}
+
+fn store_failed(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Cursor => {
+            Problem::new(Fault::CursorInvalid, "use next_cursor of the page before").at("cursor")
+        }
+        StoreError::Busy => Problem::new(Fault::Overloaded, "try again shortly"),
+        StoreError::Locked { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::Format { .. }
+        | StoreError::Directory { .. }
+        | StoreError::Failed(_)
+        | StoreError::Read(_)
+        | StoreError::Refused(_) => {
+            tracing::error!(%error, "the store failed");
+            Problem::new(Fault::StoreFailed, "try again shortly; the log says why")
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use number::{Number, Plan};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{Privacy, Role, Token};
+
+    /// A gate over an empty store, which goes away with its directory; nobody answers what it asks.
+    pub(crate) fn gate() -> (Gate, TempDir, mpsc::Receiver<Ask>) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), store::Options::default()).unwrap();
+        let (asks, asked) = mpsc::channel(1);
+        let settings = Settings {
+            plan: Plan::of("RU").unwrap(),
+            tokens: vec![Token::new("secret", Role::Admin)],
+            lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
+            languages: vec!["ru".into()],
+            webhooks: vec![],
+            recordings: dir.path().into(),
+            privacy: Privacy::Full,
+        };
+        (Gate::new(store, settings, asks), dir, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ask_that_is_not_answered_ends_in_time() {
+        let (gate, _dir, _asked) = gate();
+        let began = tokio::time::Instant::now();
+        // The second waits for room in the channel.
+        for _ in 0..2 {
+            let answer = gate.ask(Ask::Health).await;
+            assert_eq!(answer.unwrap_err().fault, Fault::ServerSilent);
+        }
+        assert_eq!(began.elapsed(), crate::ASK_TIMEOUT * 2);
+    }
+}

@@ -1,0 +1,110 @@
+//! What the columns of a CSV file mean.
+
+use crate::draft::{NumberText, PartyBody, RowBody};
+use crate::parameters::shortened;
+use crate::problem::{Fault, Problem};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Code,
+    CourierNumber,
+    CourierLanguage,
+    ClientNumber,
+    ClientLanguage,
+    TtlSeconds,
+    ExpiresAt,
+    Line,
+    Data,
+}
+
+/// Names of each column; the dots of JSON paths may be underscores.
+const NAMES: [(&str, Column); 11] = [
+    ("code", Column::Code),
+    ("courier", Column::CourierNumber),
+    ("courier_number", Column::CourierNumber),
+    ("courier_language", Column::CourierLanguage),
+    ("client", Column::ClientNumber),
+    ("client_number", Column::ClientNumber),
+    ("client_language", Column::ClientLanguage),
+    ("ttl_seconds", Column::TtlSeconds),
+    ("expires_at", Column::ExpiresAt),
+    ("line", Column::Line),
+    ("data", Column::Data),
+];
+
+/// Without these no row can be right.
+const NEEDED: [(Column, &str); 3] = [
+    (Column::Code, "code"),
+    (Column::CourierNumber, "courier_number"),
+    (Column::ClientNumber, "client_number"),
+];
+
+/// The columns of one file.
+#[derive(Debug)]
+pub(crate) struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Reads the row of names.
+    pub(crate) fn read(names: &[String]) -> Result<Self, Problem> {
+        let mut columns = Vec::new();
+        for name in names {
+            let plain = name.trim().to_ascii_lowercase().replace('.', "_");
+            let Some((_, column)) = NAMES.iter().find(|(known, _)| *known == plain) else {
+                let known: Vec<&str> = NAMES.iter().map(|(known, _)| *known).collect();
+                let detail = format!("the first row names the columns; known are {}", known.join(", "));
+                return Err(Problem::new(Fault::UnknownField, detail).at(shortened(name)));
+            };
+            if columns.contains(column) {
+                return Err(Problem::new(Fault::WrongType, "this column is there twice").at(shortened(name)));
+            }
+            columns.push(*column);
+        }
+        match NEEDED.iter().find(|(column, _)| !columns.contains(column)) {
+            None => Ok(Self(columns)),
+            Some((_, name)) => {
+                Err(Problem::new(Fault::MissingField, format!("the first row names no column {name}"))
+                    .at(*name))
+            }
+        }
+    }
+
+    /// Reads a row. An empty cell is a field left out.
+    pub(crate) fn row(&self, cells: &[String]) -> Result<RowBody, Problem> {
+        if cells.len() != self.0.len() {
+            let detail = format!("{} cells where the first row has {}", cells.len(), self.0.len());
+            return Err(Problem::new(Fault::RowInvalid, detail));
+        }
+        let cell = |wanted: Column| {
+            let place = self.0.iter().position(|column| *column == wanted)?;
+            Some(cells[place].trim()).filter(|cell| !cell.is_empty()).map(str::to_owned)
+        };
+        let needed = |wanted: Column, name: &str| {
+            cell(wanted)
+                .ok_or_else(|| Problem::new(Fault::MissingField, format!("{name} is needed")).at(name))
+        };
+        let party = |number: Column, language: Column, name: &str| {
+            Ok::<_, Problem>(PartyBody {
+                number: NumberText(needed(number, name)?),
+                language: cell(language),
+            })
+        };
+        let ttl_seconds = cell(Column::TtlSeconds).map(|text| {
+            let wrong = || Problem::new(Fault::WrongType, "expected a whole number").at("ttl_seconds");
+            text.parse().map_err(|_| wrong())
+        });
+        let data = cell(Column::Data).map(|text| {
+            serde_json::value::RawValue::from_string(text)
+                .map_err(|why| Problem::new(Fault::NotJson, why.to_string()).at("data"))
+        });
+        Ok(RowBody {
+            code: needed(Column::Code, "code")?,
+            courier: party(Column::CourierNumber, Column::CourierLanguage, "courier.number")?,
+            client: party(Column::ClientNumber, Column::ClientLanguage, "client.number")?,
+            ttl_seconds: ttl_seconds.transpose()?,
+            expires_at: cell(Column::ExpiresAt),
+            line: cell(Column::Line).map(NumberText),
+            data: data.transpose()?,
+        })
+    }
+}

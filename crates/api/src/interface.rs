@@ -1,0 +1,173 @@
+//! What the API asks of the server that holds it, and what it is told when it starts.
+//!
+//! The seam is one bounded channel of [`Ask`]: each carries a `oneshot` for its answer. An ask that is not
+//! answered within [`crate::ASK_TIMEOUT`] becomes a 503, so the server may drop what it cannot do.
+
+use std::collections::BTreeMap;
+
+use b2bua::CallId;
+use number::{Number, Plan};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::metrics::Family;
+use crate::privacy::Privacy;
+use crate::token::Token;
+
+/// What only the server can do or tell.
+#[derive(Debug)]
+pub enum Ask {
+    /// End a call.
+    HangUp {
+        /// Which.
+        call: CallId,
+        /// Whether there is such a call.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Say what would happen to a call, without placing it.
+    Simulate {
+        /// The call.
+        trial: Trial,
+        /// What would happen.
+        reply: oneshot::Sender<Simulation>,
+    },
+    /// Whether calls can be taken.
+    Health(oneshot::Sender<Health>),
+    /// Everything counted. Rendered here; the server only supplies the numbers.
+    Metrics(oneshot::Sender<Vec<Family>>),
+    /// The prompt library.
+    Prompts(oneshot::Sender<Vec<PromptInfo>>),
+    /// One prompt as a WAV file.
+    Prompt {
+        /// Language, as configured.
+        language: String,
+        /// Its key in the manifest.
+        key: String,
+        /// The file; `None` if there is no such prompt.
+        reply: oneshot::Sender<Option<Vec<u8>>>,
+    },
+    /// Replace a prompt by this recording, for calls that begin from now on.
+    ReplacePrompt {
+        /// Language, as configured.
+        language: String,
+        /// Its key in the manifest.
+        key: String,
+        /// A WAV file of any rate and channel count, at most [`crate::MAX_PROMPT`] bytes.
+        wav: bytes::Bytes,
+        /// The prompt as it now is.
+        reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
+    },
+    /// Bring the shipped recording back.
+    RestorePrompt {
+        /// Language, as configured.
+        language: String,
+        /// Its key in the manifest.
+        key: String,
+        /// The prompt as it now is.
+        reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
+    },
+}
+
+/// Why a prompt was not replaced or restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PromptRefusal {
+    /// No such language or key.
+    Unknown,
+    /// The recording cannot be used; the text says why, for a person.
+    Unusable(String),
+    /// The prompt directory cannot be written; the text says why, for a person.
+    Failed(String),
+}
+
+/// A call to be thought through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Who calls; `None` for a caller who withholds the number.
+    pub from: Option<Number>,
+    /// The number dialled.
+    pub to: Number,
+    /// What is keyed: `0`-`9`, `*`, `#`; may be empty. At most 64.
+    pub digits: String,
+}
+
+/// What would happen to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Simulation {
+    /// In one word: `connected`, `operator`, or the cause the record would carry (`unknown-line`, `no-input` …).
+    pub outcome: String,
+    /// Whom we would dial, if anyone.
+    pub dialled: Option<Dialled>,
+    /// One after the other.
+    pub steps: Vec<Step>,
+}
+
+/// Whom a simulated call would dial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dialled {
+    /// `courier`, `client` or `operator`.
+    pub callee: String,
+    /// Their number, `+` E.164, where they have one.
+    pub number: Option<String>,
+    /// The number they would see: always one of ours.
+    pub shown: String,
+    /// Name of the trunk.
+    pub trunk: String,
+}
+
+/// One step of a simulated call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Milliseconds since the INVITE.
+    pub at_ms: u64,
+    /// The state of the call: `arriving`, `asking`, `finding`, `matching`, `dialling` …
+    pub state: String,
+    /// What happens, and why, in a sentence without telephone numbers.
+    pub what: String,
+    /// The prompt played, if one is.
+    pub prompt: Option<String>,
+}
+
+/// Whether the node can take calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the node drains: running calls go on, new ones are refused.
+    pub draining: bool,
+    /// Calls now.
+    pub calls: usize,
+    /// Whatever else keeps the node from taking calls, one sentence each, without numbers or secrets.
+    pub faults: Vec<String>,
+}
+
+/// One prompt of the library.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PromptInfo {
+    /// Language, as configured: `ru`, `en`.
+    pub language: String,
+    /// Its key in the manifest.
+    pub key: String,
+    /// What is said; empty for tones and music.
+    pub text: String,
+    /// How long it is.
+    pub seconds: f64,
+    /// Whether an operator's own recording is played in place of the shipped one.
+    pub replaced: bool,
+}
+
+/// What the API must know; may be replaced while it runs (`Gate::configure`).
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How national forms become E.164.
+    pub plan: Plan,
+    /// Who may do what.
+    pub tokens: Vec<Token>,
+    /// Digits of a code by line: every line with service `orders`.
+    pub lines: BTreeMap<Number, u8>,
+    /// Languages in the order `b2bua::Language` counts them: `["ru", "en"]`.
+    pub languages: Vec<String>,
+    /// Names of the webhooks, so that their dead letters can be found.
+    pub webhooks: Vec<String>,
+    /// Where recordings are.
+    pub recordings: std::path::PathBuf,
+    /// How numbers stand in records, so that they can be searched by number.
+    pub privacy: Privacy,
+}

@@ -1,0 +1,54 @@
+//! What users and their programs hold on to: HTTP, events, webhooks.
+//!
+//! [`Gate`] holds what every answer needs; [`serve`] answers on a socket; [`webhooks::Deliverer`] tells others. Events
+//! come from the store, which announces each as soon as it is durable: whoever hears of something can rely on it.
+
+use std::time::Duration;
+
+mod body;
+mod bus;
+mod calls;
+mod draft;
+mod events;
+mod filter;
+mod gate;
+mod guard;
+mod health;
+mod idempotency;
+mod import;
+mod interface;
+mod json;
+mod live;
+mod metrics;
+mod openapi;
+mod orders;
+mod page;
+mod parameters;
+mod privacy;
+mod problem;
+mod prompts;
+mod range;
+mod record_csv;
+mod recordings;
+mod records;
+mod router;
+mod serve;
+mod simulate;
+mod token;
+mod traffic;
+pub mod webhooks;
+
+pub use bus::Bus;
+pub use filter::{Filter, NotAPattern};
+pub use gate::Gate;
+pub use interface::*;
+pub use metrics::{Family, Kind, Sample, Value};
+pub use privacy::Privacy;
+pub use serve::serve;
+pub use token::{Role, Token};
+
+/// How long the server may take to answer an [`Ask`].
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Largest recording taken as a prompt, bytes.
+pub const MAX_PROMPT: usize = 10 * 1024 * 1024;

@@ -1,0 +1,205 @@
+//! `/v1/orders`: a code bound to two parties until it expires.
+
+use std::time::SystemTime;
+
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use b2bua::Code;
+use number::Number;
+use serde::Serialize;
+use store::{Lines, Order, OrderFilter, Put, Store, StoreError, Timestamp};
+
+use crate::body;
+use crate::draft::{self, OrderBody};
+use crate::gate::Gate;
+use crate::interface::Settings;
+use crate::page::{self, Listed};
+use crate::parameters::Parameters;
+use crate::privacy::{last4, mask_json};
+use crate::problem::{Fault, Problem};
+use crate::token::{Caller, Role};
+
+/// An order as it is answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct OrderView {
+    code: Box<str>,
+    line: Option<String>,
+    courier: PartyView,
+    client: PartyView,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    data: Option<store::Json>,
+}
+
+#[derive(Debug, Serialize)]
+struct PartyView {
+    number: String,
+    language: Option<Box<str>>,
+}
+
+impl OrderView {
+    fn of(order: Order, caller: Caller) -> Self {
+        let masks = caller.role == Role::Operator;
+        let party = |party: store::Party| PartyView {
+            number: if masks { last4(party.number) } else { party.number.to_string() },
+            language: party.language,
+        };
+        Self {
+            code: order.code,
+            line: order.line.map(|line| line.to_string()),
+            courier: party(order.courier),
+            client: party(order.client),
+            expires_at: order.expires_at,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            data: order.data.map(|data| if masks { mask_json(&data) } else { data }),
+        }
+    }
+}
+
+/// `PUT /v1/orders/{code}`
+pub(crate) async fn put(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    Parameters::read(query.as_deref(), &[])?;
+    let body: OrderBody = body::json(&headers, &body)?;
+    let now = Timestamp::from(SystemTime::now());
+    let order = draft::check(&code, body, &gate.settings(), now)?;
+    let (put, kept) = gate.store(move |store| keep(store, order, now)).await?;
+    let location = match kept.line {
+        Some(line) => format!("/v1/orders/{}?line=%2B{}", kept.code, line.as_u64()),
+        None => format!("/v1/orders/{}", kept.code),
+    };
+    let status = match put {
+        Put::Created => StatusCode::CREATED,
+        Put::Replaced => StatusCode::OK,
+    };
+    let location = HeaderValue::from_str(&location).expect("digits and percent signs can stand in a header");
+    Ok((status, [(header::LOCATION, location)], Json(OrderView::of(kept, caller))).into_response())
+}
+
+/// The order is read back because the store knows when it was first put.
+fn keep(store: &Store, order: Order, now: Timestamp) -> Result<(Put, Order), StoreError> {
+    let put = store.put_order(order.clone(), now)?;
+    let kept = store.order(order.line, &order.code, now)?;
+    Ok((put, kept.unwrap_or(order)))
+}
+
+/// `GET /v1/orders/{code}`
+pub(crate) async fn get(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<OrderView>, Problem> {
+    let asked = Asked::read(&code, query.as_deref(), &gate.settings())?;
+    let now = Timestamp::from(SystemTime::now());
+    let found = gate.store(move |store| asked.find(store, now)).await?;
+    found.order().map(|order| Json(OrderView::of(order, caller)))
+}
+
+/// `DELETE /v1/orders/{code}`
+pub(crate) async fn delete(
+    State(gate): State<Gate>,
+    Path(code): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Problem> {
+    let asked = Asked::read(&code, query.as_deref(), &gate.settings())?;
+    let now = Timestamp::from(SystemTime::now());
+    let found = gate.store(move |store| asked.find(store, now)).await?;
+    let order = found.order()?;
+    let removed = gate.store(move |store| store.remove_order(order.line, &order.code, now)).await?;
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }
+}
+
+/// An order named by its code, and by its line if one is given.
+#[derive(Debug)]
+struct Asked {
+    code: Code,
+    line: Option<Number>,
+    lines: Vec<Number>,
+}
+
+/// What a name stands for.
+enum Found {
+    None,
+    One(Box<Order>),
+    Several,
+}
+
+impl Asked {
+    fn read(code: &str, query: Option<&str>, settings: &Settings) -> Result<Self, Problem> {
+        let parameters = Parameters::read(query, &["line"])?;
+        let line = parameters.number("line", &settings.plan)?;
+        let code = Code::parse(code)
+            .ok_or_else(|| Problem::new(Fault::CodeInvalid, "a code is 1 to 12 decimal digits").at("code"))?;
+        Ok(Self { code, line, lines: settings.lines.keys().copied().collect() })
+    }
+
+    /// With a line, exactly that order; without, the order of no line, else the only one there is.
+    fn find(&self, store: &Store, now: Timestamp) -> Result<Found, StoreError> {
+        let code = self.code.as_str();
+        if let Some(order) = store.order(self.line, code, now)? {
+            return Ok(Found::One(Box::new(order)));
+        }
+        let mut found = Found::None;
+        for line in self.lines.iter().filter(|_| self.line.is_none()) {
+            if let Some(order) = store.order(Some(*line), code, now)? {
+                if matches!(found, Found::One(_)) {
+                    return Ok(Found::Several);
+                }
+                found = Found::One(Box::new(order));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn order(self) -> Result<Order, Problem> {
+        match self {
+            Self::None => Err(unknown()),
+            Self::One(order) => Ok(*order),
+            Self::Several => {
+                Err(Problem::new(Fault::LineNeeded, "several lines have such an order; add ?line=")
+                    .at("line"))
+            }
+        }
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(Fault::OrderUnknown, "no live order has this code")
+}
+
+/// `GET /v1/orders`
+pub(crate) async fn list(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Listed<OrderView>>, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["line", "number", "limit", "cursor"])?;
+    let settings = gate.settings();
+    let lines = match parameters.text("line") {
+        None => Lines::Any,
+        Some("none") => Lines::Only(None),
+        Some(_) => Lines::Only(parameters.number("line", &settings.plan)?),
+    };
+    let filter = OrderFilter { lines, number: parameters.number("number", &settings.plan)? };
+    let (limit, cursor) = (parameters.limit()?, parameters.text("cursor").map(str::to_owned));
+    let now = Timestamp::from(SystemTime::now());
+    let read = move |store: &Store| {
+        page::filled(cursor, limit, |cursor, limit| store.orders(&filter, now, cursor, limit))
+    };
+    let page = gate.store(read).await?;
+    Ok(Json(Listed::of(page, |order| OrderView::of(order, caller))))
+}

@@ -1,0 +1,151 @@
+//! How much of a telephone number is shown.
+
+use std::fmt;
+
+use hmac::{Hmac, Mac};
+use number::Number;
+use serde_json::Value;
+use sha2::Sha256;
+use store::Json;
+
+use crate::webhooks::hex;
+
+/// The setting `privacy.numbers`: how numbers stand in records, events and the console.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Privacy {
+    /// `+79991112233`.
+    Full,
+    /// `***2233`.
+    Last4,
+    /// `h:` and 32 hexadecimal digits: HMAC-SHA256 with this key, so that equal numbers can be told to be equal
+    /// but nobody without the key can try all numbers there are.
+    Hashed(Box<[u8]>),
+}
+
+impl Privacy {
+    /// The number as it may be shown.
+    #[must_use]
+    pub fn show(&self, number: Number) -> String {
+        match self {
+            Self::Full => number.to_string(),
+            Self::Last4 => last4(number),
+            Self::Hashed(key) => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+                mac.update(number.to_string().as_bytes());
+                format!("h:{}", hex(&mac.finalize().into_bytes()[..16]))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Privacy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "Full",
+            Self::Last4 => "Last4",
+            Self::Hashed(_) => "Hashed",
+        })
+    }
+}
+
+/// The last four digits, the rest starred out.
+pub(crate) fn last4(number: Number) -> String {
+    format!("***{:04}", number.last4())
+}
+
+/// A number in the form records have it, for someone who may not see it whole.
+pub(crate) fn masked(shown: &str) -> String {
+    if shown.starts_with('+') {
+        Number::parse(shown).map_or_else(|_| "***".to_owned(), last4)
+    } else {
+        shown.to_owned()
+    }
+}
+
+/// Members whose values are numbers of ours, which nobody need hide.
+const OURS: [&str; 3] = ["line", "dialled", "shown"];
+
+/// The same JSON with every telephone number masked.
+pub(crate) fn mask_json(json: &Json) -> Json {
+    // What nests deeper than a reader follows is not shown to those who may not see numbers.
+    let mut value = serde_json::from_str(json.as_str()).unwrap_or(Value::Null);
+    mask(&mut value);
+    Json::of(&value).expect("a value has a JSON form")
+}
+
+/// Masks every value in JSON that is a telephone number, wherever a shop may have put it.
+fn mask(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(masked) = masked_if_number(text) {
+                *text = masked;
+            }
+        }
+        Value::Number(digits) => {
+            if let Some(masked) = masked_if_number(&digits.to_string()) {
+                *value = Value::String(masked);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        Value::Object(members) => members
+            .iter_mut()
+            .filter(|(name, value)| !(value.is_string() && OURS.contains(&name.as_str())))
+            .for_each(|(_, value)| mask(value)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// With a plus sign any number; without, ten to fifteen digits, so that codes, dates and prices are left alone.
+fn masked_if_number(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let punctuation = text.bytes().all(|b| b.is_ascii_digit() || b" -().+/".contains(&b));
+    let long = (10..=15).contains(&digits.len()) || text.starts_with('+') && digits.len() > 4;
+    (punctuation && long).then(|| format!("***{}", &digits[digits.len() - 4..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_shown_as_the_setting_says() {
+        let number = Number::parse("+79991110007").unwrap();
+        assert_eq!(Privacy::Full.show(number), "+79991110007");
+        assert_eq!(Privacy::Last4.show(number), "***0007");
+        let hashed = Privacy::Hashed(b"key".as_slice().into());
+        assert_eq!(hashed.show(number), hashed.show(number));
+        assert_eq!(hashed.show(number).len(), 34);
+        let other = Privacy::Hashed(b"other".as_slice().into());
+        assert_ne!(hashed.show(number), other.show(number));
+        assert_eq!(format!("{hashed:?}"), "Hashed");
+    }
+
+    #[test]
+    fn whatever_the_form_a_masked_number_stays_masked() {
+        assert_eq!(masked("+79991112233"), "***2233");
+        assert_eq!(masked("***2233"), "***2233");
+        assert_eq!(masked("h:00ff"), "h:00ff");
+    }
+
+    #[test]
+    fn numbers_are_masked_wherever_they_are_hidden() {
+        let mut value = json!({
+            "caller": "+79991112233",
+            "line": "+74950000001",
+            "code": "12345",
+            "data": {"phones": ["8 (999) 111-22-33", 79991112233_u64, "0999 111 22 33"], "day": "2026-11-20", "price": 1200},
+        });
+        mask(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "caller": "***2233",
+                "line": "+74950000001",
+                "code": "12345",
+                "data": {"phones": ["***2233", "***2233", "***2233"], "day": "2026-11-20", "price": 1200},
+            })
+        );
+    }
+}

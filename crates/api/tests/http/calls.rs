@@ -1,0 +1,99 @@
+//! `/v1/calls` and `/v1/simulate`.
+
+use api::Role;
+use axum::http::Method;
+use serde_json::json;
+use store::Ulid;
+
+use crate::world::World;
+
+const ARRIVED: &str = r#"{"line":"+74950000001","trunk":"carrier","caller":"+79991111111"}"#;
+
+fn call(place: u64) -> Ulid {
+    Ulid::from_parts(1_795_162_530_250 + place, 7)
+}
+
+#[tokio::test]
+async fn a_live_call_is_shown_as_its_events_tell_until_it_ends() {
+    let world = World::new().await;
+    let path = format!("/v1/calls/{}", call(0));
+    world.happen("call.arrived", Some(call(0)), ARRIVED);
+    world.happen("call.code", Some(call(0)), r#"{"code":"12345","order_found":true}"#);
+    world.happen("call.dialling", Some(call(0)), r#"{"callee_role":"client","callee":"+79992222222"}"#);
+    world.happen("call.bridged", Some(call(0)), "{}");
+    let shown = world.get(Role::App, &path).await.json();
+    assert_eq!((&shown["state"], &shown["code"]), (&json!("talking"), &json!("12345")));
+    assert_eq!((&shown["caller"], &shown["callee"]), (&json!("+79991111111"), &json!("+79992222222")));
+    let masked = world.get(Role::Operator, &path).await.json();
+    assert_eq!((&masked["caller"], &masked["callee"]), (&json!("***1111"), &json!("***2222")));
+    assert_eq!(masked["line"], "+74950000001");
+    world.happen("call.ended", Some(call(0)), "{}");
+    assert_eq!(world.get(Role::App, &path).await.problem(), (404, "call-unknown".into(), None));
+    assert_eq!(world.get(Role::App, "/v1/calls").await.json(), json!({"items": [], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn live_calls_come_by_pages_oldest_first() {
+    let world = World::new().await;
+    for place in 0..5 {
+        world.happen("call.arrived", Some(call(place)), ARRIVED);
+    }
+    let ids = |page: &serde_json::Value| {
+        let items = page["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let first = world.get(Role::Operator, "/v1/calls?limit=3").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = world.get(Role::Operator, &format!("/v1/calls?limit=3&cursor={cursor}")).await.json();
+    let all: Vec<String> = (0..5).map(|place| call(place).to_string()).collect();
+    assert_eq!([ids(&first), ids(&second)].concat(), all);
+    assert_eq!(second["next_cursor"], json!(null));
+    let wrong = world.get(Role::Operator, "/v1/calls?cursor=x").await;
+    assert_eq!(wrong.problem(), (400, "cursor-invalid".into(), Some("cursor".into())));
+}
+
+#[tokio::test]
+async fn hanging_up_reaches_the_switchboard() {
+    let world = World::new().await;
+    world.desk.lock().unwrap().calls.insert(call(0).0);
+    let path = format!("/v1/calls/{}", call(0));
+    assert_eq!(world.delete(Role::Operator, &path).await.status, 202);
+    assert_eq!(world.desk.lock().unwrap().hung_up, [call(0).0]);
+    assert_eq!(world.delete(Role::Operator, &path).await.problem(), (404, "call-unknown".into(), None));
+    let nonsense = world.delete(Role::Admin, "/v1/calls/nonsense").await;
+    assert_eq!(nonsense.problem(), (404, "call-unknown".into(), None));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_told_as_such() {
+    let world = World::new().await;
+    world.desk.lock().unwrap().silent = true;
+    let answer = world.delete(Role::Operator, &format!("/v1/calls/{}", call(0))).await;
+    assert_eq!(answer.problem(), (503, "server-silent".into(), None));
+}
+
+#[tokio::test]
+async fn a_trial_is_checked_and_its_numbers_made_international() {
+    let world = World::new().await;
+    let trial = json!({"from": "8 999 111 11 11", "to": 74_950_000_001_u64, "digits": "12345#"});
+    let answer = world.post(Role::App, "/v1/simulate", &trial).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["dialled"]["number"], "+79992222222");
+    let masked = world.post(Role::Operator, "/v1/simulate", &json!({"to": "84950000001"})).await;
+    assert_eq!(masked.json()["dialled"]["number"], "***2222");
+    let trials = world.desk.lock().unwrap().trials.clone();
+    assert_eq!(trials[0].from.unwrap().to_string(), "+79991111111");
+    assert_eq!((trials[0].to.to_string(), trials[0].digits.as_str()), ("+74950000001".into(), "12345#"));
+    assert_eq!((trials[1].from, trials[1].digits.as_str()), (None, ""));
+    for (body, code, field) in [
+        (json!({"to": "x"}), "number-invalid", "to"),
+        (json!({"from": "12", "to": "84950000001"}), "number-invalid", "from"),
+        (json!({"to": "84950000001", "digits": "1a"}), "digits-invalid", "digits"),
+        (json!({"to": "84950000001", "digits": "1".repeat(65)}), "digits-invalid", "digits"),
+        (json!({"from": "79991111111"}), "missing-field", "to"),
+        (json!({"to": "84950000001", "via": "x"}), "unknown-field", "via"),
+    ] {
+        let answer = world.send(world.ask(Role::App, Method::POST, "/v1/simulate").json(&body)).await;
+        assert_eq!(answer.problem(), (422, code.into(), Some(field.into())), "{body}");
+    }
+}

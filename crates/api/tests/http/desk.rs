@@ -1,0 +1,132 @@
+//! A server to ask: a few calls, a few prompts, and moods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use api::{
+    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trial, Value,
+};
+use tokio::sync::mpsc;
+
+/// What the server is and has.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) calls: BTreeSet<u128>,
+    pub(crate) hung_up: Vec<u128>,
+    pub(crate) health: Health,
+    /// Asks are dropped without an answer.
+    pub(crate) silent: bool,
+    /// Prompts that were replaced.
+    pub(crate) prompts: BTreeMap<(String, String), Vec<u8>>,
+    pub(crate) trials: Vec<Trial>,
+}
+
+pub(crate) type Shared = Arc<Mutex<Desk>>;
+
+pub(crate) const SHIPPED: &[u8] = b"RIFF shipped";
+
+pub(crate) fn open(mut asks: mpsc::Receiver<Ask>) -> Shared {
+    let desk = Desk {
+        calls: BTreeSet::new(),
+        hung_up: Vec::new(),
+        health: Health { draining: false, calls: 3, faults: vec![] },
+        silent: false,
+        prompts: BTreeMap::new(),
+        trials: Vec::new(),
+    };
+    let shared = Arc::new(Mutex::new(desk));
+    let desk = Arc::clone(&shared);
+    tokio::spawn(async move {
+        while let Some(ask) = asks.recv().await {
+            let mut desk = desk.lock().unwrap();
+            if !desk.silent {
+                desk.answer(ask);
+            }
+        }
+    });
+    shared
+}
+
+impl Desk {
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::HangUp { call, reply } => {
+                self.hung_up.push(call.0);
+                let _ = reply.send(self.calls.remove(&call.0));
+            }
+            Ask::Simulate { trial, reply } => {
+                self.trials.push(trial);
+                let _ = reply.send(simulation());
+            }
+            Ask::Health(reply) => {
+                let _ = reply.send(self.health.clone());
+            }
+            Ask::Metrics(reply) => {
+                let _ = reply.send(vec![calls()]);
+            }
+            Ask::Prompts(reply) => {
+                let _ = reply.send(vec![self.info("ru", "start"), self.info("en", "start")]);
+            }
+            Ask::Prompt { language, key, reply } => {
+                let own = self.prompts.get(&(language.clone(), key.clone())).cloned();
+                let known = known(&language, &key);
+                let _ = reply.send(known.then(|| own.unwrap_or_else(|| SHIPPED.to_vec())));
+            }
+            Ask::ReplacePrompt { language, key, wav, reply } => {
+                let _ = reply.send(self.replace(&language, &key, &wav));
+            }
+            Ask::RestorePrompt { language, key, reply } => {
+                self.prompts.remove(&(language.clone(), key.clone()));
+                let restored = known(&language, &key).then(|| self.info(&language, &key));
+                let _ = reply.send(restored.ok_or(PromptRefusal::Unknown));
+            }
+        }
+    }
+
+    fn replace(&mut self, language: &str, key: &str, wav: &[u8]) -> Result<PromptInfo, PromptRefusal> {
+        if !known(language, key) {
+            return Err(PromptRefusal::Unknown);
+        }
+        if !wav.starts_with(b"RIFF") {
+            return Err(PromptRefusal::Unusable("not a RIFF file".into()));
+        }
+        self.prompts.insert((language.into(), key.into()), wav.into());
+        Ok(self.info(language, key))
+    }
+
+    fn info(&self, language: &str, key: &str) -> PromptInfo {
+        let replaced = self.prompts.contains_key(&(language.into(), key.into()));
+        PromptInfo {
+            language: language.into(),
+            key: key.into(),
+            text: "Hello.".into(),
+            seconds: 1.25,
+            replaced,
+        }
+    }
+}
+
+fn known(language: &str, key: &str) -> bool {
+    matches!(language, "ru" | "en") && key == "start"
+}
+
+fn simulation() -> Simulation {
+    let dialled = Dialled {
+        callee: "client".into(),
+        number: Some("+79992222222".into()),
+        shown: "+74950000001".into(),
+        trunk: "carrier".into(),
+    };
+    let step = Step {
+        at_ms: 0,
+        state: "arriving".into(),
+        what: "the call is answered".into(),
+        prompt: Some("start".into()),
+    };
+    Simulation { outcome: "connected".into(), dialled: Some(dialled), steps: vec![step] }
+}
+
+fn calls() -> Family {
+    let sample = Sample { labels: vec![("line", "one".into())], value: Value::Number(3.0) };
+    Family { name: "bauta_calls", help: "Calls now.", kind: Kind::Gauge, samples: vec![sample] }
+}

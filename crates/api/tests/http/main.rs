@@ -1,0 +1,20 @@
+//! The API from outside: the real application on a loopback socket, over a real store.
+
+#![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
+
+mod calls;
+mod contract;
+mod desk;
+mod events;
+mod guarding;
+mod idempotency;
+mod imports;
+mod node;
+mod orders;
+mod prompts;
+mod receiver;
+mod recordings;
+mod records;
+mod tour;
+mod webhooks;
+mod world;

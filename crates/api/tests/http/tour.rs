@@ -1,0 +1,117 @@
+//! The examples of the document are sent, and every good answer it describes is had once: `contract` then compares
+//! the schemas, which leave no member out and allow none besides.
+
+use std::collections::BTreeSet;
+
+use api::Role;
+use axum::http::Method;
+use reqwest::RequestBuilder;
+use serde_json::Value;
+
+use crate::contract::document;
+use crate::records::record;
+use crate::world::World;
+
+/// Everything that is asked about, in place.
+async fn furnished() -> World {
+    let world = World::new().await;
+    let mut kept = record(0);
+    let name = format!("{}.wav", kept.id);
+    std::fs::write(world.recordings().join(&name), b"RIFF0123").unwrap();
+    kept.recording = Some(name);
+    world.desk.lock().unwrap().calls.insert(kept.id.0);
+    let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
+    world.happen("call.arrived", Some(kept.id), arrived);
+    world.store.finish(&kept, vec![]).unwrap();
+    world
+}
+
+/// The example of an operation's body, if it takes one.
+fn with_example(request: RequestBuilder, operation: &Value, kind: &str) -> RequestBuilder {
+    let example = &operation["requestBody"]["content"][kind]["examples"]["one"]["value"];
+    match example.as_str() {
+        _ if example.is_null() => request,
+        Some(text) => request.header("content-type", kind).body(text.to_owned()),
+        None => request.json(example),
+    }
+}
+
+#[tokio::test]
+async fn every_example_is_taken_and_every_good_answer_is_as_described() {
+    let world = furnished().await;
+    let id = record(0).id.to_string();
+    let paths = &document()["paths"];
+    let mut had = BTreeSet::new();
+    let json = "application/json";
+    let order = "/v1/orders/{code}";
+    let letters = "/v1/webhooks/{name}/dead-letters";
+    let replay = "/v1/webhooks/{name}/dead-letters/replay";
+    let prompt = "/v1/prompts/{language}/{key}";
+    for (method, pattern, kind, header) in [
+        (Method::PUT, order, json, None),
+        (Method::PUT, order, json, None),
+        (Method::GET, order, json, None),
+        (Method::GET, "/v1/orders", json, None),
+        (Method::DELETE, order, json, None),
+        (Method::POST, "/v1/orders:import", "text/csv", None),
+        (Method::POST, "/v1/orders:import", "application/x-ndjson", None),
+        (Method::GET, "/v1/calls", json, None),
+        (Method::GET, "/v1/calls/{id}", json, None),
+        (Method::DELETE, "/v1/calls/{id}", json, None),
+        (Method::GET, "/v1/records", json, None),
+        (Method::GET, "/v1/records", json, Some(("accept", "text/csv"))),
+        (Method::GET, "/v1/records/{id}", json, None),
+        (Method::GET, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
+        (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
+        (Method::DELETE, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/prompts", json, None),
+        (Method::GET, prompt, json, None),
+        (Method::PUT, prompt, "audio/wav", None),
+        (Method::DELETE, prompt, json, None),
+        (Method::POST, "/v1/simulate", json, None),
+        (Method::GET, "/v1/webhooks", json, None),
+        (Method::GET, letters, json, None),
+        (Method::POST, replay, json, None),
+        (Method::GET, "/healthz", json, None),
+        (Method::GET, "/readyz", json, None),
+        (Method::GET, "/metrics", json, None),
+        (Method::GET, "/openapi.json", json, None),
+    ] {
+        let operation = &paths[pattern][method.as_str().to_lowercase()];
+        let path = pattern.replace("{code}", "12345").replace("{id}", &id).replace("{name}", "shop");
+        let path = path.replace("{language}", "en").replace("{key}", "start");
+        let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
+        if pattern == prompt && method == Method::PUT {
+            request = request.header("content-type", kind).body("RIFF");
+        }
+        if let Some((name, value)) = header {
+            let tag = if name == "if-none-match" { tag(&world, &path).await } else { value.to_owned() };
+            request = request.header(name, tag);
+        }
+        let answer = world.send(request).await;
+        assert!(answer.status < 400, "{method} {path}: {answer:?}");
+        had.insert((method.to_string(), pattern.to_owned(), answer.status));
+    }
+    // A stream has no end to be read to; its tests are in `events`.
+    had.insert(("GET".into(), "/v1/events".into(), 200));
+    assert_eq!(had, described());
+}
+
+async fn tag(world: &World, path: &str) -> String {
+    world.get(Role::Admin, path).await.header("etag").to_owned()
+}
+
+/// Method, pattern and status of every good answer in the document.
+fn described() -> BTreeSet<(String, String, u16)> {
+    let mut all = BTreeSet::new();
+    for (pattern, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let statuses =
+                operation["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap());
+            let good = statuses.filter(|status| *status < 400);
+            all.extend(good.map(|status| (method.to_uppercase(), pattern.clone(), status)));
+        }
+    }
+    all
+}

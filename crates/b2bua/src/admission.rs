@@ -1,0 +1,160 @@
+//! Whether a new call is taken, and as what.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Instant;
+use number::Number;
+use sdp::Local;
+use ua::{Incoming, LegId};
+
+use crate::call::{Leg, Stuff};
+use crate::caller;
+use crate::config::{Config, Line, Trunk};
+use crate::ids::Ids;
+use crate::media::{Answerable, Session};
+use crate::outcome;
+use crate::ports::Ports;
+use crate::record::{Cause, Record};
+
+/// What of a dialled text is kept in a record.
+const DIALLED: usize = 32;
+
+/// New calls in the running second.
+#[derive(Debug, Default)]
+pub(crate) struct Rate {
+    since: Instant,
+    calls: u32,
+}
+
+impl Rate {
+    /// Counts one more; `false` if that is too many.
+    pub(crate) fn admits(&mut self, now: Instant, most: u32) -> bool {
+        if now.since(self.since) >= Duration::from_secs(1) {
+            *self = Self { since: now, calls: 0 };
+        }
+        self.calls = self.calls.saturating_add(1);
+        self.calls <= most
+    }
+}
+
+/// A call that is not taken: the status it is refused with and the record that remains of it.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) status: u16,
+    pub(crate) record: Box<Record>,
+}
+
+/// What admission looks at.
+pub(crate) struct Gate<'a> {
+    pub(crate) now: Instant,
+    pub(crate) config: &'a Arc<Config>,
+    pub(crate) lines: &'a std::collections::BTreeMap<Number, Arc<Line>>,
+    pub(crate) ids: &'a mut Ids,
+    pub(crate) ports: &'a mut Ports,
+}
+
+impl Gate<'_> {
+    /// Takes a call or says why not.
+    pub(crate) fn admit(&mut self, leg: LegId, incoming: &Incoming) -> Result<Stuff, Rejected> {
+        let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
+        let line = self.line(incoming);
+        let mut record = self.record(incoming, trunk);
+        record.line = line.as_ref().map(|line| line.number);
+        let Some(line) = line else { return Err(self.reject(record, Cause::UnknownLine)) };
+        // A call that shows one of our own numbers has come round to us (RFC 5393 §1: loops across B2BUAs).
+        if record.caller.is_some_and(|caller| self.lines.contains_key(&caller)) {
+            return Err(self.reject(record, Cause::Loop));
+        }
+        let codecs = &self.config.codecs;
+        let offer = match incoming.offer.as_deref().map(|offer| Answerable::read(offer, codecs)) {
+            Some(None) => return Err(self.reject(record, Cause::NotAcceptable)),
+            Some(Some(answerable)) => Some(answerable),
+            None => None,
+        };
+        // The family their session speaks; where they did not say, the one their signalling does.
+        let peer = offer.as_ref().and_then(Answerable::peer).unwrap_or(incoming.flow.peer.ip());
+        let Some((port, address)) = self.port(peer) else {
+            return Err(self.reject(record, Cause::Overloaded));
+        };
+        let public = self.config.media[usize::from(address)].public;
+        let local = Local { address: public, port: port.number, session: self.ids.number(), version: 1 };
+        let description = match offer {
+            Some(answerable) => Session::answering(local, codecs, answerable),
+            None => Session::offering(local, codecs, None),
+        };
+        let caller = Leg::new(leg, self.ids.session(), port, description);
+        Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops })
+    }
+
+    /// The line called: by the Request-URI, or by To where the Request-URI names an account.
+    fn line(&self, incoming: &Incoming) -> Option<Arc<Line>> {
+        [&incoming.called, &incoming.to]
+            .into_iter()
+            .filter_map(|text| self.config.plan.parse(text).ok())
+            .find_map(|number| self.lines.get(&number).cloned())
+    }
+
+    fn port(&mut self, peer: IpAddr) -> Option<(rtp::Port, u8)> {
+        let address = self.ports.address_for(peer)?;
+        Some((self.ports.take(self.now, address)?, address))
+    }
+
+    fn record(&mut self, incoming: &Incoming, trunk: &Trunk) -> Box<Record> {
+        let dialled: String = incoming
+            .called
+            .chars()
+            .filter(|c| c.is_ascii_digit() || matches!(c, '+' | '*' | '#'))
+            .take(DIALLED)
+            .collect();
+        Box::new(Record {
+            call: self.ids.call(self.now),
+            line: None,
+            dialled: dialled.into(),
+            trunk: trunk.name.clone(),
+            caller: caller::number(&incoming.identity, trunk.trust, &self.config.plan),
+            callee: None,
+            started: self.now,
+            answered: None,
+            bridged: None,
+            ended: None,
+            outcome: None,
+            code: None,
+            attempts: 0,
+            order_found: false,
+            number_found: false,
+            caller_role: None,
+            callee_reached: false,
+            operator_asked: false,
+            operator_reached: false,
+            locked_out: false,
+            recording: None,
+            recording_fault: None,
+            data: None,
+            caller_media: None,
+            callee_media: None,
+        })
+    }
+
+    fn reject(&self, mut record: Box<Record>, cause: Cause) -> Rejected {
+        let outcome = outcome::ours(cause);
+        record.ended = Some(self.now);
+        record.outcome = Some(outcome);
+        Rejected { status: outcome.status.unwrap_or(480), record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_beyond_the_rate_are_not_admitted_until_the_second_is_over() {
+        let mut rate = Rate::default();
+        let at = |ms| Instant(Duration::from_millis(ms));
+        assert!(rate.admits(at(0), 2) && rate.admits(at(500), 2));
+        assert!(!rate.admits(at(999), 2));
+        assert!(rate.admits(at(1000), 2));
+    }
+}

@@ -1,0 +1,170 @@
+//! From the INVITE to the first prompt.
+
+use rtp::Command;
+use ua::LegCommand;
+
+use super::asking::Asking;
+use super::{Core, Event, State, Timer, dialling};
+use crate::desk::Desk;
+use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
+use crate::outcome;
+use crate::record::Cause;
+
+/// Patience with the store: a caller who waits longer is asked as if it had said nothing.
+pub(crate) const STORE_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// The first checkpoint is on its way to the disk.
+pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match event {
+        Event::Begun => {
+            desk.disarm(Timer::Store);
+            answer(core, desk)
+        }
+        Event::Fired(Timer::Store) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
+        Event::Confirmed
+        | Event::Ringing
+        | Event::Answered(_)
+        | Event::CalleeEnded(_)
+        | Event::Digit(..)
+        | Event::Finished(_)
+        | Event::Found(_)
+        | Event::Fired(_) => State::Arriving,
+    }
+}
+
+fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let caller = &mut core.caller;
+    let (media, sdp) = (caller.description.media(), caller.description.said());
+    caller.open(media, desk);
+    desk.leg(caller.id, LegCommand::Accept(sdp));
+    core.record.answered = Some(desk.now);
+    if core.line.record {
+        let name: Box<str> = format!("{}.wav", core.record.call).into();
+        core.record.recording = Some(name.clone());
+        core.recording = true;
+        desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
+    }
+    if media.remote.is_none() {
+        return State::Answering;
+    }
+    consult(core, desk)
+}
+
+/// The caller offered nothing: where they are we learn from the ACK.
+pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match event {
+        Event::Confirmed => consult(core, desk),
+        Event::Begun
+        | Event::Ringing
+        | Event::Answered(_)
+        | Event::CalleeEnded(_)
+        | Event::Digit(..)
+        | Event::Finished(_)
+        | Event::Found(_)
+        | Event::Fired(_) => State::Answering,
+    }
+}
+
+/// What the store is asked before the caller is.
+#[derive(Debug)]
+pub(crate) enum Consulting {
+    /// Whether the caller is party to exactly one order.
+    Party {
+        /// Digits keyed meanwhile count.
+        keyed: Vec<char>,
+    },
+    /// Who called the caller last.
+    Redial {
+        /// As above.
+        keyed: Vec<char>,
+    },
+}
+
+fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let (line, caller) = (core.line.number, core.record.caller);
+    let locked = desk.lockouts.is_locked(desk.now, caller);
+    core.record.locked_out = locked;
+    let asked = caller.filter(|_| !locked).and_then(|number| {
+        if core.line.ask_when_needed {
+            Some((Query::Party { line, number }, Consulting::Party { keyed: Vec::new() }))
+        } else {
+            let within = core.line.redial?;
+            Some((Query::Redial { line, number, within }, Consulting::Redial { keyed: Vec::new() }))
+        }
+    });
+    let Some((query, consulting)) = asked else { return Asking::begin(None, &[], core, desk) };
+    desk.out.push(Output::Find { call: core.id(), query });
+    desk.arm(Timer::Store, STORE_WITHIN);
+    State::Consulting(consulting)
+}
+
+impl Consulting {
+    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        match event {
+            Event::Found(finding) => self.found(finding, core, desk),
+            Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
+            Event::Digit(super::Whose::Caller, digit) => {
+                let (Self::Party { keyed } | Self::Redial { keyed }) = &mut self;
+                if keyed.len() < ivr::Code::LONGEST {
+                    keyed.push(digit);
+                }
+                State::Consulting(self)
+            }
+            Event::Begun
+            | Event::Confirmed
+            | Event::Ringing
+            | Event::Answered(_)
+            | Event::CalleeEnded(_)
+            | Event::Digit(..)
+            | Event::Finished(_)
+            | Event::Fired(_) => State::Consulting(self),
+        }
+    }
+
+    fn found(self, finding: Finding, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        desk.disarm(Timer::Store);
+        let order = match finding {
+            Finding::Order(order) => Some(order),
+            Finding::Nothing | Finding::Several | Finding::Failed => None,
+        };
+        match (self, order) {
+            (Self::Party { keyed }, Some(order)) if keyed.is_empty() => connect(order, core, desk),
+            (Self::Party { keyed }, _) => Asking::begin(None, &keyed, core, desk),
+            (Self::Redial { keyed }, order) => Asking::begin(order, &keyed, core, desk),
+        }
+    }
+}
+
+/// The caller is a party of this order: call the other one.
+pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let Some(role) = role_of(&order, core) else {
+        return core.finish(outcome::ours(Cause::Fault), desk);
+    };
+    let ours = match role {
+        Role::Courier => order.courier,
+        Role::Client => order.client,
+    };
+    core.language = ours.language.unwrap_or(core.line.language);
+    let record = &mut core.record;
+    record.code = Some(order.code);
+    record.order_found = true;
+    record.number_found = true;
+    record.caller_role = Some(role);
+    record.data.clone_from(&order.data);
+    let matched = Happening::Matched { code: order.code, caller: role, data: order.data.clone() };
+    desk.notice(core.id(), matched);
+    core.order = Some(order);
+    dialling::dial(Callee::Party(role.other()), core, desk)
+}
+
+/// Which party of the order the caller is.
+pub(crate) fn role_of(order: &Order, core: &Core) -> Option<Role> {
+    let caller = core.record.caller?;
+    if order.courier.number == caller {
+        Some(Role::Courier)
+    } else if order.client.number == caller {
+        Some(Role::Client)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,221 @@
+//! What stays the same through a call, and what any state can do with it.
+
+use std::sync::Arc;
+
+use clock::Instant;
+use ivr::Prompt;
+use rtp::{Command, PlayId, PromptId, Statistics};
+use ua::{LegCommand, Refusal, Why};
+
+use super::leg::Hold;
+use super::{Leg, State, Timer, Whose, closing};
+use crate::config::{Config, Line};
+use crate::desk::Desk;
+use crate::interface::{CallId, Happening, Language, Order, Output};
+use crate::keys::Way;
+use crate::outcome;
+use crate::record::{Outcome, Record};
+
+/// How long the relay may take to close before the record is written without its figures.
+const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Longer than any prompts in a row. Only a relay that is dead says nothing for so long, and then nobody talks either.
+const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(1_200);
+
+/// What a call is made of.
+#[derive(Debug)]
+pub(crate) struct Stuff {
+    pub(crate) config: Arc<Config>,
+    pub(crate) line: Arc<Line>,
+    pub(crate) caller: Leg,
+    pub(crate) record: Box<Record>,
+    pub(crate) hops: u8,
+}
+
+/// What stays the same through a call.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Arc<Config>,
+    pub(crate) line: Arc<Line>,
+    /// What the caller hears: the line's, until the caller is known as a party who has their own.
+    pub(crate) language: Language,
+    pub(crate) caller: Leg,
+    pub(crate) callee: Option<Leg>,
+    /// The order found last.
+    pub(crate) order: Option<Box<Order>>,
+    pub(crate) record: Box<Record>,
+    /// Whether the relay still writes the recording.
+    pub(crate) recording: bool,
+    pub(crate) hops: u8,
+}
+
+impl Core {
+    pub(crate) fn new(stuff: Stuff) -> Self {
+        let Stuff { config, line, caller, record, hops } = stuff;
+        let language = line.language;
+        Self { config, line, language, caller, callee: None, order: None, record, recording: false, hops }
+    }
+
+    pub(crate) fn id(&self) -> CallId {
+        self.record.call
+    }
+
+    /// Plays to one leg, in its language.
+    pub(crate) fn play(
+        &mut self,
+        whose: Whose,
+        language: Language,
+        prompts: &[Prompt],
+        repeat: bool,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(leg) = self.leg_mut(whose) else { return };
+        let play = desk.ids.play();
+        leg.play = Some(play);
+        let base = u16::from(language.0) * PROMPTS_PER_LANGUAGE;
+        let prompts = prompts.iter().map(|prompt| PromptId(base + prompt.index())).collect();
+        if repeat {
+            desk.disarm(Timer::Play(whose));
+        } else {
+            desk.arm(Timer::Play(whose), HEARD_WITHIN);
+        }
+        desk.media(leg.port.worker, Command::Play { session: leg.session, play, prompts, repeat });
+    }
+
+    /// Plays one prompt to the caller.
+    pub(crate) fn say(&mut self, prompt: Prompt, desk: &mut Desk<'_>) {
+        self.play(Whose::Caller, self.language, &[prompt], false, desk);
+    }
+
+    /// Whether this is the end of what the leg hears now, not of something replaced since.
+    pub(crate) fn has_finished(&mut self, whose: Whose, play: PlayId, desk: &mut Desk<'_>) -> bool {
+        let Some(leg) = self.leg_mut(whose).filter(|leg| leg.play == Some(play)) else { return false };
+        leg.play = None;
+        desk.disarm(Timer::Play(whose));
+        true
+    }
+
+    /// Silence for one leg.
+    pub(crate) fn stop(&mut self, whose: Whose, desk: &mut Desk<'_>) {
+        desk.disarm(Timer::Play(whose));
+        if let Some(leg) = self.leg_mut(whose) {
+            leg.stop(desk);
+        }
+    }
+
+    pub(crate) fn is_new_key(&mut self, now: Instant, whose: Whose, way: Way, digit: char) -> bool {
+        self.leg_mut(whose).is_some_and(|leg| leg.keys.is_new(now, way, digit))
+    }
+
+    /// Their new offer, or their wish for ours.
+    pub(crate) fn reoffered(&mut self, whose: Whose, offer: Option<&[u8]>, desk: &mut Desk<'_>) {
+        let Some(leg) = self.leg_mut(whose) else { return };
+        let command = match leg.reoffered(offer, desk) {
+            Some(sdp) => LegCommand::Accept(sdp),
+            None => LegCommand::Refuse(Refusal { status: 488, retry_after: None }),
+        };
+        let id = leg.id;
+        desk.leg(id, command);
+    }
+
+    /// Their answer to our offer. `false`: nothing both can speak.
+    pub(crate) fn learn(&mut self, whose: Whose, answer: &[u8], desk: &mut Desk<'_>) -> bool {
+        let Some(leg) = self.leg_mut(whose) else { return true };
+        let Some(media) = leg.description.read_answer(answer) else { return false };
+        leg.update(media, desk);
+        true
+    }
+
+    pub(crate) fn callee_is_down(&mut self) {
+        if let Some(callee) = &mut self.callee {
+            callee.up = false;
+        }
+    }
+
+    pub(crate) fn checkpoint(&self, desk: &mut Desk<'_>) {
+        desk.out.push(Output::Checkpoint(self.record.clone()));
+    }
+
+    /// Ends the callee's leg and its media; the call goes on.
+    pub(crate) fn end_callee(&mut self, why: Why, desk: &mut Desk<'_>) {
+        let Some(callee) = &mut self.callee else { return };
+        if std::mem::take(&mut callee.up) {
+            desk.leg(callee.id, LegCommand::End(why));
+        }
+        callee.release(desk);
+    }
+
+    /// The one way a call ends.
+    pub(crate) fn finish(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        let why = outcome::why(&outcome);
+        self.end_callee(why, desk);
+        if std::mem::take(&mut self.caller.up) {
+            desk.leg(self.caller.id, LegCommand::End(why));
+        }
+        self.settle(outcome, desk)
+    }
+
+    /// As `finish`, but the caller, who was never answered, is refused with this status.
+    pub(crate) fn refuse(&mut self, status: u16, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        if std::mem::take(&mut self.caller.up) {
+            let retry_after = (status == 503).then_some(ua::RetryAfter(5));
+            desk.leg(self.caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
+        }
+        self.settle(Outcome { status: Some(status), ..outcome }, desk)
+    }
+
+    fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        for timer in Timer::ALL {
+            desk.disarm(timer);
+        }
+        self.caller.release(desk);
+        self.record.ended = Some(desk.now);
+        self.record.outcome = Some(outcome);
+        self.account(desk);
+        desk.notice(self.id(), Happening::Ended { outcome });
+        desk.arm(Timer::Close, CLOSE_WITHIN);
+        closing::advance(self, desk)
+    }
+
+    /// A call in which a code was keyed and nothing matched counts towards lock-out; one that matched ends the row.
+    fn account(&self, desk: &mut Desk<'_>) {
+        let record = &self.record;
+        if record.number_found {
+            desk.lockouts.matched(record.caller);
+        } else if record.attempts > 0 && !record.locked_out {
+            let allowed = self.line.script.code_attempts;
+            desk.lockouts.failed(desk.now, record.caller, allowed, self.line.lockout);
+        }
+    }
+
+    pub(crate) fn closed(&mut self, whose: Whose, statistics: Statistics, desk: &mut Desk<'_>) {
+        let Some(leg) = self.leg_mut(whose).filter(|leg| matches!(leg.hold, Hold::Session | Hold::Closing))
+        else {
+            return;
+        };
+        leg.hold = Hold::Nothing;
+        let port = leg.port;
+        desk.ports.give(desk.now, port);
+        match whose {
+            Whose::Caller => self.record.caller_media = Some(statistics),
+            Whose::Callee => self.record.callee_media = Some(statistics),
+        }
+    }
+
+    pub(crate) fn recorded(&mut self, fault: Option<String>) {
+        self.recording = false;
+        self.record.recording_fault = fault;
+    }
+
+    fn leg_mut(&mut self, whose: Whose) -> Option<&mut Leg> {
+        match whose {
+            Whose::Caller => Some(&mut self.caller),
+            Whose::Callee => self.callee.as_mut(),
+        }
+    }
+}
+
+/// How many places of the library each language has.
+pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 32;
+
+const _: () = assert!(Prompt::COUNT <= PROMPTS_PER_LANGUAGE);

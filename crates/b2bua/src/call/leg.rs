@@ -1,0 +1,82 @@
+//! What a call knows of one leg.
+
+use bytes::Bytes;
+use rtp::{Command, Media, PlayId, Port, SessionId};
+use ua::LegId;
+
+use crate::desk::Desk;
+use crate::keys::Keys;
+use crate::media::Session;
+
+/// What of the relay a leg holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// A port on which no session runs yet.
+    Port,
+    /// A session.
+    Session,
+    /// A session that was told to close: the port is free once the relay says that it has.
+    Closing,
+    Nothing,
+}
+
+/// One leg and its media.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    /// Until the leg says it ended.
+    pub(crate) up: bool,
+    pub(crate) session: SessionId,
+    pub(crate) port: Port,
+    pub(crate) hold: Hold,
+    /// What we last said of this session, and what was agreed.
+    pub(crate) description: Session,
+    /// What the leg hears from us now.
+    pub(crate) play: Option<PlayId>,
+    pub(crate) keys: Keys,
+}
+
+impl Leg {
+    pub(crate) fn new(id: LegId, session: SessionId, port: Port, description: Session) -> Self {
+        Self { id, up: true, session, port, hold: Hold::Port, description, play: None, keys: Keys::default() }
+    }
+
+    pub(crate) fn open(&mut self, media: Media, desk: &mut Desk<'_>) {
+        self.hold = Hold::Session;
+        let command = Command::Open { session: self.session, port: self.port, media };
+        desk.media(self.port.worker, command);
+    }
+
+    /// Gives back what of the relay it holds. A session is closed first; the relay says when.
+    pub(crate) fn release(&mut self, desk: &mut Desk<'_>) {
+        match self.hold {
+            Hold::Port => {
+                self.hold = Hold::Nothing;
+                desk.ports.give(desk.now, self.port);
+            }
+            Hold::Session => {
+                self.hold = Hold::Closing;
+                desk.media(self.port.worker, Command::Close { session: self.session });
+            }
+            Hold::Closing | Hold::Nothing => {}
+        }
+    }
+
+    pub(crate) fn update(&self, media: Media, desk: &mut Desk<'_>) {
+        desk.media(self.port.worker, Command::Update { session: self.session, media });
+    }
+
+    pub(crate) fn stop(&mut self, desk: &mut Desk<'_>) {
+        if self.play.take().is_some() {
+            desk.media(self.port.worker, Command::Stop { session: self.session });
+        }
+    }
+
+    /// Answers what they offered, or offers where they asked us to. `None`: nothing both can speak.
+    pub(crate) fn reoffered(&mut self, offer: Option<&[u8]>, desk: &mut Desk<'_>) -> Option<Bytes> {
+        let Some(offer) = offer else { return Some(self.description.offer()) };
+        let (media, answer) = self.description.answer(offer)?;
+        self.update(media, desk);
+        Some(answer)
+    }
+}

@@ -1,0 +1,309 @@
+//! One call: what stays the same through it (`Core`) and where it stands (`State`). It sees no SIP header and no
+//! packet, so it cannot leak one.
+
+mod asking;
+mod closing;
+mod consulting;
+mod core;
+mod dialling;
+mod leg;
+mod parting;
+mod talking;
+mod whispering;
+
+use bytes::Bytes;
+use rtp::{PlayId, Report, Statistics};
+use ua::{Ending, LegEvent};
+
+pub(crate) use self::core::{Core, Stuff};
+pub(crate) use consulting::STORE_WITHIN;
+pub(crate) use leg::Leg;
+
+use crate::desk::Desk;
+use crate::interface::Finding;
+use crate::keys::Way;
+use crate::outcome;
+use crate::record::{Cause, Outcome, Side};
+
+/// Which of the two legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Whose {
+    Caller,
+    Callee,
+}
+
+/// The timers of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Timer {
+    /// The store did not answer in time.
+    Store,
+    /// One of the script's.
+    Script(ivr::Timer),
+    /// The relay did not say in time that a prompt was heard.
+    Play(Whose),
+    /// The callee rang too long.
+    Ring,
+    /// The callee did not confirm.
+    Confirm,
+    /// They talk for long: warn them.
+    Warn,
+    /// They talked as long as they may.
+    Longest,
+    /// The relay did not close in time.
+    Close,
+}
+
+impl Timer {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Store,
+        Self::Script(ivr::Timer::Hint),
+        Self::Script(ivr::Timer::Input),
+        Self::Play(Whose::Caller),
+        Self::Play(Whose::Callee),
+        Self::Ring,
+        Self::Confirm,
+        Self::Warn,
+        Self::Longest,
+        Self::Close,
+    ];
+}
+
+/// Everything that can happen to a call.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Begun(bool),
+    Leg(Whose, LegEvent),
+    Digit(Whose, char),
+    Finished(Whose, PlayId),
+    Silent(Whose),
+    Closed(Whose, Statistics),
+    Recorded(Option<String>),
+    Found(Finding),
+    Fired(Timer),
+    HangUp(Cause),
+    #[cfg(feature = "faults")]
+    Panic,
+}
+
+impl Input {
+    /// What the relay said, as it concerns a call.
+    pub(crate) fn reported(whose: Whose, report: Report) -> Self {
+        match report {
+            Report::Digit { digit, .. } => Self::Digit(whose, digit),
+            Report::Finished { play, .. } => Self::Finished(whose, play),
+            Report::Silent { .. } => Self::Silent(whose),
+            Report::Closed { statistics, .. } => Self::Closed(whose, statistics),
+            Report::Recorded { fault, .. } => Self::Recorded(fault),
+        }
+    }
+
+    /// Its name, for a log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Begun(_) => "begun",
+            Self::Leg(..) => "leg",
+            Self::Digit(..) => "digit",
+            Self::Finished(..) => "finished",
+            Self::Silent(_) => "silent",
+            Self::Closed(..) => "closed",
+            Self::Recorded(_) => "recorded",
+            Self::Found(_) => "found",
+            Self::Fired(_) => "fired",
+            Self::HangUp(_) => "hang up",
+            #[cfg(feature = "faults")]
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// What reaches a state: the rest is the same in every state and handled before.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The first checkpoint is durable.
+    Begun,
+    /// The caller acknowledged our answer.
+    Confirmed,
+    Ringing,
+    Answered(Option<Bytes>),
+    CalleeEnded(Ending),
+    Digit(Whose, char),
+    Finished(Whose),
+    Found(Finding),
+    Fired(Timer),
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// The first checkpoint is not durable yet; the caller is not answered.
+    Arriving,
+    /// The caller is answered with our offer; their answer comes with the ACK.
+    Answering,
+    /// The store is asked whether the caller needs to be asked at all.
+    Consulting(consulting::Consulting),
+    /// The caller has the floor.
+    Asking(asking::Asking),
+    /// The callee is being called; the caller hears music.
+    Dialling(dialling::Dialling),
+    /// The callee answered and hears who calls; the caller still hears music.
+    Whispering(whispering::Whispering),
+    /// Both talk.
+    Talking,
+    /// The caller hears why not; then we hang up.
+    Parting(Outcome),
+    /// Nobody is there any more; the relay still owes us its end.
+    Closing,
+    /// The record is written.
+    Over,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) core: Core,
+    pub(crate) state: State,
+}
+
+impl Call {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// One input. Should a state panic, the core is left whole and the state is `Closing`, from which `fall`
+    /// ends the call.
+    pub(crate) fn handle(&mut self, input: Input, desk: &mut Desk<'_>) {
+        let state = std::mem::replace(&mut self.state, State::Closing);
+        self.state = handle(state, input, &mut self.core, desk);
+    }
+
+    /// Ends the call after a fault of ours.
+    pub(crate) fn fall(&mut self, desk: &mut Desk<'_>) {
+        self.state = if self.core.record.outcome.is_some() {
+            closing::advance(&mut self.core, desk)
+        } else {
+            self.core.finish(outcome::ours(Cause::Fault), desk)
+        };
+    }
+}
+
+fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let State::Closing | State::Over = state {
+        return closing::handle(state, input, core, desk);
+    }
+    match input {
+        Input::Begun(true) => enter(state, Event::Begun, core, desk),
+        Input::Begun(false) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
+        Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),
+        Input::Digit(whose, digit) => on_digit(state, whose, Way::Event, digit, core, desk),
+        Input::Fired(Timer::Play(_)) => core.finish(verdict(&state, outcome::ours(Cause::MediaLost)), desk),
+        Input::Finished(whose, play) if core.has_finished(whose, play, desk) => {
+            enter(state, Event::Finished(whose), core, desk)
+        }
+        Input::Finished(..) => state,
+        Input::Silent(whose) => core.finish(verdict(&state, outcome::silent(whose.into())), desk),
+        Input::Closed(whose, statistics) => {
+            core.closed(whose, statistics, desk);
+            state
+        }
+        Input::Recorded(fault) => {
+            core.recorded(fault);
+            state
+        }
+        Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
+        Input::Fired(timer) => enter(state, Event::Fired(timer), core, desk),
+        Input::HangUp(cause) => core.finish(verdict(&state, outcome::ours(cause)), desk),
+        #[cfg(feature = "faults")]
+        Input::Panic => panic!("asked to"),
+    }
+}
+
+/// A call that already failed keeps its first reason, whoever hangs up then.
+fn verdict(state: &State, otherwise: Outcome) -> Outcome {
+    match state {
+        State::Parting(outcome) => *outcome,
+        State::Arriving
+        | State::Answering
+        | State::Consulting(_)
+        | State::Asking(_)
+        | State::Dialling(_)
+        | State::Whispering(_)
+        | State::Talking
+        | State::Closing
+        | State::Over => otherwise,
+    }
+}
+
+fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match (whose, event) {
+        (whose, LegEvent::Reoffered { offer }) => {
+            core.reoffered(whose, offer.as_deref(), desk);
+            state
+        }
+        (whose, LegEvent::Confirmed { sdp }) => {
+            if let Some(sdp) = sdp
+                && !core.learn(whose, &sdp, desk)
+            {
+                return core.finish(outcome::ours(Cause::NotAcceptable), desk);
+            }
+            match whose {
+                Whose::Caller => enter(state, Event::Confirmed, core, desk),
+                Whose::Callee => state,
+            }
+        }
+        (whose, LegEvent::Digit(key)) => on_digit(state, whose, Way::Info, key.digit, core, desk),
+        (Whose::Caller, LegEvent::Ended(ending)) => {
+            core.caller.up = false;
+            let outcome = verdict(&state, outcome::ending(Side::Caller, ending));
+            core.finish(outcome, desk)
+        }
+        (Whose::Callee, LegEvent::Ended(ending)) => {
+            core.callee_is_down();
+            enter(state, Event::CalleeEnded(ending), core, desk)
+        }
+        (Whose::Callee, LegEvent::Ringing | LegEvent::Progressed { .. }) => {
+            enter(state, Event::Ringing, core, desk)
+        }
+        (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
+        (Whose::Caller, LegEvent::Ringing | LegEvent::Progressed { .. } | LegEvent::Answered { .. })
+        | (_, LegEvent::Offered(_)) => state,
+    }
+}
+
+fn on_digit(
+    state: State,
+    whose: Whose,
+    way: Way,
+    digit: char,
+    core: &mut Core,
+    desk: &mut Desk<'_>,
+) -> State {
+    if core.is_new_key(desk.now, whose, way, digit) {
+        enter(state, Event::Digit(whose, digit), core, desk)
+    } else {
+        state
+    }
+}
+
+fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match state {
+        State::Arriving => consulting::arriving(event, core, desk),
+        State::Answering => consulting::answering(event, core, desk),
+        State::Consulting(consulting) => consulting.handle(event, core, desk),
+        State::Asking(asking) => asking.handle(event, core, desk),
+        State::Dialling(dialling) => dialling.handle(event, core, desk),
+        State::Whispering(whispering) => whispering.handle(event, core, desk),
+        State::Talking => talking::handle(event, core, desk),
+        State::Parting(outcome) => parting::handle(outcome, event, core, desk),
+        State::Closing => State::Closing,
+        State::Over => State::Over,
+    }
+}
+
+impl From<Whose> for Side {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Caller => Self::Caller,
+            Whose::Callee => Self::Callee,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Both talk. Their voices never pass here.
+
+use ivr::Prompt;
+use rtp::Command;
+
+use super::{Core, Event, State, Timer, Whose};
+use crate::desk::Desk;
+use crate::interface::{Callee, Happening};
+use crate::outcome;
+use crate::record::{Cause, Side};
+
+/// Joins the two.
+pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    core.stop(Whose::Caller, desk);
+    core.stop(Whose::Callee, desk);
+    let Some(leg) = &core.callee else {
+        return core.finish(outcome::ours(Cause::Fault), desk);
+    };
+    let (first, second) = (core.caller.session, leg.session);
+    desk.media(core.caller.port.worker, Command::Bridge { first, second });
+    core.record.bridged = Some(desk.now);
+    match callee {
+        Callee::Party(_) => core.record.callee_reached = true,
+        Callee::Operator => core.record.operator_reached = true,
+    }
+    desk.arm(Timer::Longest, core.line.max_call);
+    if core.line.warning < core.line.max_call {
+        desk.arm(Timer::Warn, core.line.max_call - core.line.warning);
+    }
+    desk.notice(core.id(), Happening::Bridged);
+    core.checkpoint(desk);
+    State::Talking
+}
+
+pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match event {
+        Event::Fired(Timer::Warn) => {
+            for whose in [Whose::Caller, Whose::Callee] {
+                core.play(whose, core.line.language, &[Prompt::Beep], false, desk);
+            }
+            State::Talking
+        }
+        Event::Fired(Timer::Longest) => core.finish(outcome::ours(Cause::MaxDuration), desk),
+        Event::CalleeEnded(ending) => core.finish(outcome::ending(Side::Callee, ending), desk),
+        Event::Begun
+        | Event::Confirmed
+        | Event::Ringing
+        | Event::Answered(_)
+        | Event::Digit(..)
+        | Event::Finished(_)
+        | Event::Found(_)
+        | Event::Fired(_) => State::Talking,
+    }
+}

@@ -1,0 +1,77 @@
+//! The callee answered and alone hears who calls; the caller still hears music.
+
+use ivr::Prompt;
+
+use super::{Core, Event, State, Timer, Whose, parting, talking};
+use crate::desk::Desk;
+use crate::interface::{Callee, Role};
+use crate::outcome;
+use crate::record::{Cause, Outcome, Side};
+
+/// What the callee hears before they are joined.
+#[derive(Debug)]
+pub(crate) struct Whispering {
+    role: Role,
+}
+
+impl Whispering {
+    /// `role` is the callee's.
+    pub(crate) fn begin(role: Role, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let Some(order) = core.order.as_deref() else {
+            return talking::begin(Callee::Party(role), core, desk);
+        };
+        let (party, prompt) = match role {
+            Role::Courier => (order.courier, Prompt::ClientCalling),
+            Role::Client => (order.client, Prompt::CourierCalling),
+        };
+        let mut prompts = Vec::new();
+        if core.line.whisper {
+            prompts.push(prompt);
+            prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
+        }
+        if core.line.confirm {
+            prompts.push(Prompt::Confirm);
+        }
+        if prompts.is_empty() {
+            return talking::begin(Callee::Party(role), core, desk);
+        }
+        let language = party.language.unwrap_or(core.line.language);
+        core.play(Whose::Callee, language, &prompts, false, desk);
+        State::Whispering(Self { role })
+    }
+
+    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = Callee::Party(self.role);
+        match event {
+            Event::Finished(Whose::Callee) if core.line.confirm => {
+                desk.arm(Timer::Confirm, core.line.script.input_timeout);
+                State::Whispering(self)
+            }
+            Event::Finished(Whose::Callee) => talking::begin(callee, core, desk),
+            Event::Digit(Whose::Callee, '1') if core.line.confirm => {
+                desk.disarm(Timer::Confirm);
+                talking::begin(callee, core, desk)
+            }
+            Event::Fired(Timer::Confirm) => {
+                self.failed(outcome::callee(Cause::NoAnswer, None, 19), core, desk)
+            }
+            Event::CalleeEnded(ending) => {
+                desk.disarm(Timer::Confirm);
+                self.failed(outcome::ending(Side::Callee, ending), core, desk)
+            }
+            Event::Begun
+            | Event::Confirmed
+            | Event::Ringing
+            | Event::Answered(_)
+            | Event::Digit(..)
+            | Event::Finished(Whose::Caller)
+            | Event::Found(_)
+            | Event::Fired(_) => State::Whispering(self),
+        }
+    }
+
+    fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        core.end_callee(outcome::why(&outcome), desk);
+        parting::begin(Callee::Party(self.role), outcome, core, desk)
+    }
+}

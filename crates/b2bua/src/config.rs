@@ -1,0 +1,157 @@
+//! What the switchboard must know: lines, trunks, limits. Read, checked and resolved by whoever starts it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use number::{Number, Plan};
+use rtp::Codec;
+use sip::Flow;
+
+use crate::interface::Language;
+
+/// Everything configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Wall clock at `Instant::ZERO`, milliseconds since 1970: makes call ids sortable across restarts.
+    pub epoch_ms: u64,
+    /// How national forms become E.164.
+    pub plan: Plan,
+    /// Carriers, counted by `ua::TrunkId`.
+    pub trunks: Vec<Trunk>,
+    /// Our numbers.
+    pub lines: Vec<Line>,
+    /// SIP listeners and timers.
+    pub ua: ua::Config,
+    /// Our media addresses, in the order `rtp::Port::address` counts them.
+    pub media: Vec<MediaAddress>,
+    /// Codecs in order of liking.
+    pub codecs: Vec<Codec>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// One address media sockets are bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaAddress {
+    /// What the sockets are bound to.
+    pub local: IpAddr,
+    /// What session descriptions say.
+    pub public: IpAddr,
+    /// The RTP ports each worker holds, outermost by worker.
+    pub ports: Vec<Vec<u16>>,
+}
+
+/// What is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at once; beyond it 503.
+    pub calls: usize,
+    /// New calls in a second; beyond it 503.
+    pub calls_per_second: u32,
+    /// How long a port rests before it is used again.
+    pub port_rest: Duration,
+    /// How many numbers are remembered for lock-out.
+    pub lockouts: usize,
+}
+
+/// A carrier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trunk {
+    /// Its name in records.
+    pub name: Box<str>,
+    /// Which addresses may call in.
+    pub allow: Vec<Network>,
+    /// Where calls go out; `None` while its name is not resolved: then calls by it fail at once.
+    pub flow: Option<Flow>,
+    /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.
+    pub host: Box<str>,
+    /// Which header names the caller.
+    pub trust: Trust,
+    /// Also present our number in P-Asserted-Identity.
+    pub asserted: bool,
+}
+
+/// A range of addresses (CIDR).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Any address of the range.
+    pub address: IpAddr,
+    /// Leading bits that count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether `address` lies inside. An IPv4-mapped IPv6 address counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+                u32::from(ours) & mask == u32::from(theirs) & mask
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
+                u128::from(ours) & mask == u128::from(theirs) & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// Which header names the caller (RFC 3325 §5: only inside a trust domain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// P-Asserted-Identity, else From.
+    Asserted,
+    /// Remote-Party-ID, else From.
+    RemoteParty,
+    /// From alone.
+    From,
+}
+
+/// One of our numbers and what it does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// The number: what both sides see.
+    pub number: Number,
+    /// By which trunk it calls out.
+    pub trunk: ua::TrunkId,
+    /// What callers hear unless the order says otherwise.
+    pub language: Language,
+    /// Whom `#` reaches.
+    pub operator: Option<Operator>,
+    /// Whether calls are recorded.
+    pub record: bool,
+    /// Whether the callee hears who calls before they are joined. Default yes.
+    pub whisper: bool,
+    /// Whether the callee presses 1 to accept.
+    pub confirm: bool,
+    /// Our patience with the callee. Default 45 s.
+    pub ring_timeout: Duration,
+    /// How long two may talk. Default 2 h.
+    pub max_call: Duration,
+    /// How long before that they are warned. Default 60 s.
+    pub warning: Duration,
+    /// The conversation.
+    pub script: ivr::Settings,
+    /// How far back a call counts for redial; `None`: no redial. Default 2 h where it is on.
+    pub redial: Option<Duration>,
+    /// Connect a caller with exactly one live order without asking.
+    pub ask_when_needed: bool,
+    /// For how long wrong calls count together, and for how long a number is then locked out. Default 10 min.
+    pub lockout: Duration,
+}
+
+/// Whom `#` reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operator {
+    /// A number, by the line's trunk.
+    Number(Number),
+    /// A SIP address, reached directly (an office exchange).
+    Uri {
+        /// Request-URI and To.
+        uri: Box<str>,
+        /// Where it is; `None` while its name is not resolved.
+        flow: Option<Flow>,
+    },
+}

@@ -1,0 +1,328 @@
+//! Everything that can happen to the switchboard, and everything it can do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::Instant;
+use number::Number;
+use rtp::{Command, Report};
+use sip::Flow;
+
+pub use ivr::Code;
+
+use crate::config::Config;
+use crate::record::Record;
+
+/// One call: two legs, maybe one, and what joins them. Sorts by time of arrival; written as 26 letters of
+/// Crockford's base 32 (a ULID: 48 bits of milliseconds, 80 of chance).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u128);
+
+/// A language, by its place in the prompt library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Language(pub u8);
+
+/// Everything that can happen.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A SIP message came in.
+    Message {
+        /// Where from.
+        flow: Flow,
+        /// The whole message.
+        bytes: Bytes,
+    },
+    /// A connection is gone, or a peer cannot be sent to.
+    FlowLost(Flow),
+    /// The relay says something.
+    Report(Report),
+    /// The store answers a query.
+    Found {
+        /// Who asked.
+        call: CallId,
+        /// The answer.
+        finding: Finding,
+    },
+    /// The first checkpoint of a call is durable: it may be answered.
+    Begun {
+        /// Which call.
+        call: CallId,
+        /// Whether the store could keep it. If not, the call is refused with 503.
+        kept: bool,
+    },
+    /// An operator or the node says something.
+    Control(Control),
+    /// `next_wake` has come.
+    Wake,
+}
+
+/// What an operator or the node can say.
+#[derive(Debug, Clone)]
+pub enum Control {
+    /// End this call.
+    HangUp(CallId),
+    /// Take no new calls; running ones go on.
+    Drain,
+    /// End every call.
+    EndAll,
+    /// New lines, trunks and settings. Running calls keep theirs.
+    Configure(Box<Config>),
+    /// A trunk's address became known, changed or was lost.
+    Resolved {
+        /// Which trunk, by its place in the configuration.
+        trunk: ua::TrunkId,
+        /// Where it is reached.
+        flow: Option<Flow>,
+    },
+    /// Panic while handling this call: only for proving that nothing else falls with it.
+    #[cfg(feature = "faults")]
+    Panic(CallId),
+}
+
+/// Everything the switchboard can do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send a SIP message.
+    Send {
+        /// Where to.
+        flow: Flow,
+        /// The whole message.
+        bytes: Bytes,
+    },
+    /// Tell a relay worker something.
+    Media {
+        /// Which worker.
+        worker: u16,
+        /// What.
+        command: Command,
+    },
+    /// Ask the store; it answers with `Input::Found`.
+    Find {
+        /// Who asks.
+        call: CallId,
+        /// What.
+        query: Query,
+    },
+    /// Keep the record as it stands, so that a crash leaves one. The first of a call is answered with
+    /// `Input::Begun`.
+    Checkpoint(Box<Record>),
+    /// The call is over: keep this record for good, then tell whoever wants to know.
+    Record(Box<Record>),
+    /// This number was called through this line on this order, now (for redial).
+    Called {
+        /// The line called through.
+        line: Number,
+        /// Who was called.
+        callee: Number,
+        /// On which order.
+        code: Code,
+    },
+    /// Something happened that others may want to see.
+    Notice(Notice),
+    /// Something was dropped or answered below the level of calls.
+    Counted(ua::Counted),
+    /// A fault of ours was caught; the call it struck is being ended.
+    Fault(Fault),
+}
+
+/// A panic caught while a call handled something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Which call.
+    pub call: CallId,
+    /// What it was handling.
+    pub input: &'static str,
+}
+
+/// What is asked of the store. `now` is the store's own wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// The live order of this line (or of no line in particular) with this code.
+    Code {
+        /// The line.
+        line: Number,
+        /// As keyed.
+        code: Code,
+    },
+    /// The one live order of this line to which this number is party; `Several` if there are more.
+    Party {
+        /// The line.
+        line: Number,
+        /// The caller.
+        number: Number,
+    },
+    /// The live order on which this number was last called through this line.
+    Redial {
+        /// The line.
+        line: Number,
+        /// The caller.
+        number: Number,
+        /// How far back to look.
+        within: Duration,
+    },
+    /// Nothing: answered `Nothing` by the same way, so that a locked-out caller cannot tell by the clock.
+    Nothing,
+}
+
+/// What the store answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// No such live order.
+    Nothing,
+    /// More than one.
+    Several,
+    /// The order.
+    Order(Box<Order>),
+    /// The store failed; the caller is treated as if the order were unknown, the record says otherwise.
+    Failed,
+}
+
+/// A live order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its code.
+    pub code: Code,
+    /// Who delivers.
+    pub courier: Party,
+    /// Who receives.
+    pub client: Party,
+    /// Whatever the shop attached, as JSON text; echoed in records and events.
+    pub data: Option<Box<str>>,
+}
+
+/// One party of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Party {
+    /// Their number.
+    pub number: Number,
+    /// The language they hear; the line's if `None`.
+    pub language: Option<Language>,
+}
+
+/// Something happened to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Which call.
+    pub call: CallId,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened; becomes an event `call.…` (see the interface documentation).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// `call.arrived`.
+    Arrived {
+        /// The line.
+        line: Number,
+        /// The trunk it came by.
+        trunk: ua::TrunkId,
+        /// The caller, if one can be told and trusted.
+        caller: Option<Number>,
+    },
+    /// `call.asked`: the caller is answered and asked for a code.
+    Asked,
+    /// `call.code`: a code was keyed and looked up.
+    Code {
+        /// As keyed.
+        code: Code,
+        /// Whether there is such an order.
+        found: bool,
+    },
+    /// `call.matched`: the caller is a party.
+    Matched {
+        /// The order's code.
+        code: Code,
+        /// Which party the caller is.
+        caller: Role,
+        /// What the shop attached to the order.
+        data: Option<Box<str>>,
+    },
+    /// `call.dialling`: the other side is being called.
+    Dialling {
+        /// Whom.
+        callee: Callee,
+        /// Their number, where they have one.
+        number: Option<Number>,
+    },
+    /// `call.ringing`: the other side rings.
+    Ringing,
+    /// `call.bridged`: both talk.
+    Bridged,
+    /// `call.operator`: the caller asked for an operator.
+    Operator,
+    /// `call.ended`. The record follows.
+    Ended {
+        /// Who ended it and why.
+        outcome: crate::record::Outcome,
+    },
+}
+
+impl Happening {
+    /// The last word of the event's type.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Arrived { .. } => "arrived",
+            Self::Asked => "asked",
+            Self::Code { .. } => "code",
+            Self::Matched { .. } => "matched",
+            Self::Dialling { .. } => "dialling",
+            Self::Ringing => "ringing",
+            Self::Bridged => "bridged",
+            Self::Operator => "operator",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// Which party of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Who delivers.
+    Courier,
+    /// Who receives.
+    Client,
+}
+
+impl Role {
+    /// The word in records, events and the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Courier => "courier",
+            Self::Client => "client",
+        }
+    }
+
+    /// The one across.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Courier => Self::Client,
+            Self::Client => Self::Courier,
+        }
+    }
+}
+
+impl Callee {
+    /// The word in events and the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Party(role) => role.word(),
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Whom we dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Callee {
+    /// The other party of the order.
+    Party(Role),
+    /// The line's operator.
+    Operator,
+}

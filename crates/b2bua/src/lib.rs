@@ -1,0 +1,25 @@
+//! The switchboard: all calls as one value with one owner. No socket, clock, thread or lock; time enters as an
+//! argument, everything else as `Input`, and what must happen leaves as `Output`.
+
+mod admission;
+mod call;
+mod caller;
+mod config;
+mod desk;
+mod ids;
+mod interface;
+mod keys;
+mod lockout;
+mod media;
+mod outcome;
+mod ports;
+mod record;
+mod switchboard;
+
+pub use config::*;
+pub use ids::NotACallId;
+pub use interface::*;
+pub use ivr::Settings as ScriptSettings;
+pub use record::*;
+pub use switchboard::{Gauges, Switchboard};
+pub use ua::{Config as AgentConfig, Counted, Listener as AgentListener, Timing, TrunkId};

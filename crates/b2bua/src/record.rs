@@ -1,0 +1,212 @@
+//! What is kept of a call. Exactly one per call, whatever happened.
+
+use std::time::Duration;
+
+use clock::Instant;
+use number::Number;
+use rtp::Statistics;
+
+use crate::interface::{CallId, Code, Role};
+
+/// One call, as it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The call.
+    pub call: CallId,
+    /// The line called; `None` where what was dialled is no line of ours.
+    pub line: Option<Number>,
+    /// What was dialled, as the Request-URI has it: at most 32 of `0-9 + * #`, the rest left out.
+    pub dialled: Box<str>,
+    /// Name of the trunk it came by.
+    pub trunk: Box<str>,
+    /// Who called, if that could be told and trusted.
+    pub caller: Option<Number>,
+    /// Whom we dialled last, if anyone; an operator reached by SIP address has no number.
+    pub callee: Option<Number>,
+    /// When the INVITE came.
+    pub started: Instant,
+    /// When we answered.
+    pub answered: Option<Instant>,
+    /// When the two were joined.
+    pub bridged: Option<Instant>,
+    /// When it was over; `None` in a checkpoint.
+    pub ended: Option<Instant>,
+    /// Who ended it and why; `None` in a checkpoint.
+    pub outcome: Option<Outcome>,
+    /// The code keyed last.
+    pub code: Option<Code>,
+    /// Codes keyed and looked up.
+    pub attempts: u8,
+    /// Whether an order was found.
+    pub order_found: bool,
+    /// Whether the caller's number was found on it.
+    pub number_found: bool,
+    /// Which party the caller is.
+    pub caller_role: Option<Role>,
+    /// Whether the other party was joined.
+    pub callee_reached: bool,
+    /// Whether an operator was asked for.
+    pub operator_asked: bool,
+    /// Whether an operator was joined.
+    pub operator_reached: bool,
+    /// Whether the caller was locked out.
+    pub locked_out: bool,
+    /// File name of the recording.
+    pub recording: Option<Box<str>>,
+    /// Why the recording is not whole.
+    pub recording_fault: Option<String>,
+    /// What the shop attached to the order, as JSON text.
+    pub data: Option<Box<str>>,
+    /// Media of the caller's leg.
+    pub caller_media: Option<Statistics>,
+    /// Media of the callee's leg (the last one dialled).
+    pub callee_media: Option<Statistics>,
+}
+
+impl Record {
+    /// From our answer to the end; zero if never answered.
+    #[must_use]
+    pub fn answered_for(&self) -> Duration {
+        self.ended.zip(self.answered).map_or(Duration::ZERO, |(end, start)| end.since(start))
+    }
+
+    /// From the bridge to the end; zero if never joined.
+    #[must_use]
+    pub fn talked_for(&self) -> Duration {
+        self.ended.zip(self.bridged).map_or(Duration::ZERO, |(end, start)| end.since(start))
+    }
+}
+
+/// Who ended a call, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Who.
+    pub side: Side,
+    /// Why.
+    pub cause: Cause,
+    /// SIP status, where one was involved.
+    pub status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: u8,
+}
+
+/// Who.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Whoever dialled.
+    Caller,
+    /// Whoever we dialled.
+    Callee,
+    /// Ourselves.
+    Us,
+}
+
+/// Why a call ended. One word each, the same in record, metric, event and API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// Someone hung up.
+    HungUp,
+    /// The caller gave up before we answered.
+    Cancelled,
+    /// The number is no line of ours.
+    UnknownLine,
+    /// Nothing both sides can speak, or a description that cannot be read.
+    NotAcceptable,
+    /// A limit was reached, or ports are used up, or we drain.
+    Overloaded,
+    /// The call came back to us.
+    Loop,
+    /// The caller keyed nothing.
+    NoInput,
+    /// The caller chose nothing after a wrong code or from a strange number.
+    NothingChosen,
+    /// The callee is busy (486, 600).
+    Busy,
+    /// The callee did not answer in time, or did not confirm.
+    NoAnswer,
+    /// The callee declined (603, 403 and the like).
+    Declined,
+    /// There is no such callee (404, 410, 484).
+    NoSuchNumber,
+    /// The trunk is down, cannot be found, or says it cannot (5xx, Timer B).
+    Unreachable,
+    /// The operator could not be reached.
+    OperatorUnavailable,
+    /// They talked as long as they may.
+    MaxDuration,
+    /// No media came.
+    MediaLost,
+    /// An acknowledgement or a dialog was lost.
+    SignallingLost,
+    /// An operator or the node ended it.
+    Ended,
+    /// A fault of ours.
+    Fault,
+    /// The node died during the call; written when it came back.
+    NodeLost,
+}
+
+impl Side {
+    /// The word in records, metrics, events and the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::Us => "us",
+        }
+    }
+}
+
+impl Cause {
+    /// Every cause, for metrics that name each.
+    pub const ALL: [Self; 20] = [
+        Self::HungUp,
+        Self::Cancelled,
+        Self::UnknownLine,
+        Self::NotAcceptable,
+        Self::Overloaded,
+        Self::Loop,
+        Self::NoInput,
+        Self::NothingChosen,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Declined,
+        Self::NoSuchNumber,
+        Self::Unreachable,
+        Self::OperatorUnavailable,
+        Self::MaxDuration,
+        Self::MediaLost,
+        Self::SignallingLost,
+        Self::Ended,
+        Self::Fault,
+        Self::NodeLost,
+    ];
+
+    /// The word in records, metrics, events and the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung-up",
+            Self::Cancelled => "cancelled",
+            Self::UnknownLine => "unknown-line",
+            Self::NotAcceptable => "not-acceptable",
+            Self::Overloaded => "overloaded",
+            Self::Loop => "loop",
+            Self::NoInput => "no-input",
+            Self::NothingChosen => "nothing-chosen",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Declined => "declined",
+            Self::NoSuchNumber => "no-such-number",
+            Self::Unreachable => "unreachable",
+            Self::OperatorUnavailable => "operator-unavailable",
+            Self::MaxDuration => "max-duration",
+            Self::MediaLost => "media-lost",
+            Self::SignallingLost => "signalling-lost",
+            Self::Ended => "ended",
+            Self::Fault => "fault",
+            Self::NodeLost => "node-lost",
+        }
+    }
+}

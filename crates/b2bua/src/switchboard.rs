@@ -1,0 +1,343 @@
+//! All calls as one value with one owner. It routes: what a message means the user agent knows, what a call does
+//! the call knows.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use clock::{Instant, Timers};
+use number::Number;
+use rtp::{Report, SessionId};
+use sip::Flow;
+use slab::Slab;
+use ua::{Counted, Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
+
+use crate::admission::{Gate, Rate};
+use crate::call::{self, Call, Core, State, Timer, Whose};
+use crate::config::{Config, Line};
+use crate::desk::{Alarm, Desk, Place, Told};
+use crate::ids::Ids;
+use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output};
+use crate::lockout::Lockouts;
+use crate::ports::Ports;
+use crate::record::{Cause, Record};
+
+/// What a refused caller is told to wait, in seconds.
+const RETRY_AFTER: RetryAfter = RetryAfter(5);
+
+/// All calls.
+#[derive(Debug)]
+pub struct Switchboard {
+    config: Arc<Config>,
+    lines: BTreeMap<Number, Arc<Line>>,
+    roads: BTreeMap<Box<str>, Option<Flow>>,
+    agent: UserAgent,
+    calls: Slab<Call>,
+    by_id: BTreeMap<CallId, Place>,
+    by_leg: HashMap<LegId, (Place, Whose)>,
+    by_session: HashMap<SessionId, (Place, Whose)>,
+    timers: Timers<Alarm>,
+    ids: Ids,
+    ports: Ports,
+    lockouts: Lockouts,
+    rate: Rate,
+    draining: bool,
+    work: VecDeque<ua::Input>,
+    said: Vec<ua::Output>,
+    told: Vec<Told>,
+}
+
+/// How much a switchboard holds at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gauges {
+    /// Calls whose record is not written yet.
+    pub calls: usize,
+    /// Legs of the user agent, those included that only answer for themselves any more.
+    pub legs: usize,
+    /// SIP transactions.
+    pub transactions: usize,
+    /// Media ports in use.
+    pub ports: usize,
+    /// Timers set.
+    pub timers: usize,
+}
+
+impl Switchboard {
+    /// A switchboard with no calls. All its chance comes from `seed`.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut ids = Ids::new(seed, config.epoch_ms);
+        let ports = Ports::new(&config.media, config.limits.port_rest, || ids.number());
+        let mut agent_seed = seed;
+        agent_seed[0] ^= 0xA5;
+        let mut board = Self {
+            agent: UserAgent::new(config.ua.clone(), agent_seed),
+            lockouts: Lockouts::new(config.limits.lockouts),
+            config: Arc::new(config),
+            lines: BTreeMap::new(),
+            roads: BTreeMap::new(),
+            calls: Slab::new(),
+            by_id: BTreeMap::new(),
+            by_leg: HashMap::new(),
+            by_session: HashMap::new(),
+            timers: Timers::default(),
+            ids,
+            ports,
+            rate: Rate::default(),
+            draining: false,
+            work: VecDeque::new(),
+            said: Vec::new(),
+            told: Vec::new(),
+        };
+        board.learn_config();
+        board
+    }
+
+    /// One thing happened: does what is due, then what follows from it.
+    pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
+        while let Some(alarm) = self.timers.pop_due(now) {
+            match alarm {
+                Alarm::Agent(timer) => self.tell_agent(ua::Input::Fired(timer)),
+                Alarm::Call(place, timer) => self.tell_call(now, place, call::Input::Fired(timer), out),
+            }
+            self.settle(now, out);
+        }
+        self.take(now, input, out);
+        self.settle(now, out);
+    }
+
+    /// When something will be due; feed `Input::Wake` then.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// How much is held at the moment.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            calls: self.calls.len(),
+            legs: self.agent.legs(),
+            transactions: self.agent.transactions(),
+            ports: self.ports.taken(),
+            timers: self.timers.len(),
+        }
+    }
+
+    /// Whether this call is going on.
+    #[must_use]
+    pub fn has(&self, call: CallId) -> bool {
+        self.by_id.contains_key(&call)
+    }
+
+    fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Message { flow, bytes } => {
+                let trunk = self.trunk_of(flow.peer.ip());
+                self.tell_agent(ua::Input::Message { flow, trunk, bytes });
+            }
+            Input::FlowLost(flow) => self.tell_agent(ua::Input::FlowLost(flow)),
+            Input::Report(report) => self.report(now, report, out),
+            Input::Found { call, finding } => {
+                self.tell_named(now, call, call::Input::Found(finding), out);
+            }
+            Input::Begun { call, kept } => self.tell_named(now, call, call::Input::Begun(kept), out),
+            Input::Control(control) => self.control(now, control, out),
+            Input::Wake => {}
+        }
+    }
+
+    fn control(&mut self, now: Instant, control: Control, out: &mut Vec<Output>) {
+        match control {
+            Control::HangUp(call) => self.tell_named(now, call, call::Input::HangUp(Cause::Ended), out),
+            Control::Drain => {
+                self.draining = true;
+                self.tell_agent(ua::Input::Refusing(Some(RETRY_AFTER)));
+            }
+            Control::EndAll => {
+                let places: Vec<Place> = self.by_id.values().copied().collect();
+                for place in places {
+                    self.tell_call(now, place, call::Input::HangUp(Cause::Ended), out);
+                }
+            }
+            Control::Configure(config) => {
+                self.tell_agent(ua::Input::Configure(Box::new(config.ua.clone())));
+                self.config = Arc::from(config);
+                self.learn_config();
+            }
+            Control::Resolved { trunk, flow } => {
+                if let Some(trunk) = self.config.trunks.get(usize::from(trunk.0)) {
+                    self.roads.insert(trunk.name.clone(), flow);
+                }
+            }
+            #[cfg(feature = "faults")]
+            Control::Panic(call) => self.tell_named(now, call, call::Input::Panic, out),
+        }
+    }
+
+    fn learn_config(&mut self) {
+        let config = &self.config;
+        self.lines = config.lines.iter().map(|line| (line.number, Arc::new(line.clone()))).collect();
+        let known = std::mem::take(&mut self.roads);
+        for trunk in &config.trunks {
+            let road = trunk.flow.or_else(|| known.get(&trunk.name).copied().flatten());
+            self.roads.insert(trunk.name.clone(), road);
+        }
+    }
+
+    fn trunk_of(&self, peer: IpAddr) -> Option<TrunkId> {
+        let allows = |trunk: &crate::config::Trunk| trunk.allow.iter().any(|range| range.contains(peer));
+        self.config.trunks.iter().position(allows).and_then(|at| u16::try_from(at).ok()).map(TrunkId)
+    }
+
+    fn report(&mut self, now: Instant, report: Report, out: &mut Vec<Output>) {
+        let (session, input): (_, fn(Whose, Report) -> call::Input) = match &report {
+            Report::Digit { session, .. }
+            | Report::Finished { session, .. }
+            | Report::Silent { session }
+            | Report::Closed { session, .. }
+            | Report::Recorded { session, .. } => (*session, call::Input::reported),
+        };
+        if let Some((place, whose)) = self.by_session.get(&session).copied() {
+            self.tell_call(now, place, input(whose, report), out);
+        }
+    }
+
+    fn tell_named(&mut self, now: Instant, call: CallId, input: call::Input, out: &mut Vec<Output>) {
+        if let Some(place) = self.by_id.get(&call).copied() {
+            self.tell_call(now, place, input, out);
+        }
+    }
+
+    /// A call handles one input. A panic ends that call and no other: its state is gone, its core is whole.
+    fn tell_call(&mut self, now: Instant, place: Place, input: call::Input, out: &mut Vec<Output>) {
+        let Some(call) = self.calls.get_mut(place) else { return };
+        let (agent, told) = (&mut self.agent, &mut self.told);
+        let mut next_leg = || agent.next_leg();
+        let mut desk = Desk {
+            now,
+            place,
+            ids: &mut self.ids,
+            ports: &mut self.ports,
+            lockouts: &mut self.lockouts,
+            timers: &mut self.timers,
+            roads: &self.roads,
+            told,
+            next_leg: &mut next_leg,
+            out,
+        };
+        let name = input.name();
+        if catch_unwind(AssertUnwindSafe(|| call.handle(input, &mut desk))).is_err() {
+            desk.out.push(Output::Fault(Fault { call: call.core.id(), input: name }));
+            call.fall(&mut desk);
+        }
+        let over = call.is_over();
+        self.hear_call(place);
+        if over {
+            self.remove(place);
+        }
+    }
+
+    fn hear_call(&mut self, place: Place) {
+        for told in self.told.drain(..) {
+            match told {
+                Told::Leg(leg, command) => self.work.push_back(ua::Input::Command(leg, command)),
+                Told::Callee(leg, session) => {
+                    self.by_leg.insert(leg, (place, Whose::Callee));
+                    self.by_session.insert(session, (place, Whose::Callee));
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, place: Place) {
+        let call = self.calls.remove(place);
+        self.by_id.remove(&call.core.id());
+        for leg in std::iter::once(&call.core.caller).chain(&call.core.callee) {
+            self.by_leg.remove(&leg.id);
+            self.by_session.remove(&leg.session);
+        }
+        for timer in Timer::ALL {
+            self.timers.disarm(Alarm::Call(place, timer));
+        }
+    }
+
+    fn tell_agent(&mut self, input: ua::Input) {
+        self.work.push_back(input);
+    }
+
+    /// Until the user agent and the calls have nothing more to say to each other.
+    fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while let Some(input) = self.work.pop_front() {
+            let mut said = std::mem::take(&mut self.said);
+            self.agent.handle(input, &mut said);
+            for say in said.drain(..) {
+                match say {
+                    ua::Output::Send { flow, bytes } => out.push(Output::Send { flow, bytes }),
+                    ua::Output::Arm(timer, after) => self.timers.arm(now, Alarm::Agent(timer), after),
+                    ua::Output::Disarm(timer) => self.timers.disarm(Alarm::Agent(timer)),
+                    ua::Output::Event(leg, LegEvent::Offered(incoming)) => {
+                        self.offered(now, leg, &incoming, out);
+                    }
+                    ua::Output::Event(leg, event) => self.leg_event(now, leg, event, out),
+                    ua::Output::Counted(counted) => out.push(Output::Counted(counted)),
+                }
+            }
+            self.said = said;
+        }
+    }
+
+    fn leg_event(&mut self, now: Instant, leg: LegId, event: LegEvent, out: &mut Vec<Output>) {
+        if let Some((place, whose)) = self.by_leg.get(&leg).copied() {
+            self.tell_call(now, place, call::Input::Leg(whose, event), out);
+        }
+    }
+
+    fn offered(&mut self, now: Instant, leg: LegId, incoming: &Incoming, out: &mut Vec<Output>) {
+        let limits = self.config.limits;
+        let full = self.draining || self.calls.len() >= limits.calls;
+        if full || !self.rate.admits(now, limits.calls_per_second) {
+            let refusal = Refusal { status: 503, retry_after: Some(RETRY_AFTER) };
+            self.tell_agent(ua::Input::Command(leg, LegCommand::Refuse(refusal)));
+            out.push(Output::Counted(Counted::Answered(503)));
+            return;
+        }
+        let config = Arc::clone(&self.config);
+        let (ids, ports) = (&mut self.ids, &mut self.ports);
+        let admitted = Gate { now, config: &config, lines: &self.lines, ids, ports }.admit(leg, incoming);
+        match admitted {
+            Ok(stuff) => {
+                arrived(now, &stuff.record, incoming.trunk, out);
+                let place = self.calls.insert(Call { core: Core::new(stuff), state: State::Arriving });
+                let core = &self.calls[place].core;
+                self.by_id.insert(core.id(), place);
+                self.by_leg.insert(leg, (place, Whose::Caller));
+                self.by_session.insert(core.caller.session, (place, Whose::Caller));
+                self.timers.arm(now, Alarm::Call(place, Timer::Store), call::STORE_WITHIN);
+            }
+            Err(rejected) => {
+                let retry_after = (rejected.status == 503).then_some(RETRY_AFTER);
+                let refusal = Refusal { status: rejected.status, retry_after };
+                self.tell_agent(ua::Input::Command(leg, LegCommand::Refuse(refusal)));
+                ended(now, &rejected.record, out);
+                out.push(Output::Record(rejected.record));
+            }
+        }
+    }
+}
+
+fn arrived(now: Instant, record: &Record, trunk: TrunkId, out: &mut Vec<Output>) {
+    if let Some(line) = record.line {
+        let what = Happening::Arrived { line, trunk, caller: record.caller };
+        out.push(Output::Notice(Notice { call: record.call, at: now, what }));
+    }
+    out.push(Output::Checkpoint(Box::new(record.clone())));
+}
+
+fn ended(now: Instant, record: &Record, out: &mut Vec<Output>) {
+    if let Some(outcome) = record.outcome {
+        let what = Happening::Ended { outcome };
+        out.push(Output::Notice(Notice { call: record.call, at: now, what }));
+    }
+}

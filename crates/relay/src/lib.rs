@@ -1,0 +1,23 @@
+//! Sockets and threads that move packets, around the machine of `rtp`; recordings and prompt files.
+//!
+//! [`Relay::start`] binds every media socket and starts a thread for each worker. Commands go in by
+//! [`Relay::send`], reports come out of the closure given at the start. Nothing of this waits for a worker, and no
+//! worker waits for anything but packets, commands and time.
+
+mod descriptors;
+mod epoll;
+mod error;
+mod outbox;
+mod ports;
+mod prompt;
+mod recording;
+mod relay;
+mod sendmmsg;
+mod worker;
+
+pub use error::StartError;
+pub use outbox::Lost;
+pub use ports::Usable;
+pub use prompt::{PromptError, read_prompt, write_wav};
+pub use recording::repair;
+pub use relay::{Relay, Settings};

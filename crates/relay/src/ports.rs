@@ -1,0 +1,175 @@
+//! The media sockets: bound once at the start, used by one session after another.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+
+use rtp::Port;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::StartError;
+use crate::descriptors;
+
+/// DSCP "expedited forwarding", the class of voice (RFC 4594 §4.1), in the place the octet has it.
+const EXPEDITED: u32 = 46 << 2;
+
+/// Bytes a socket holds for us; the system doubles it for its own needs and counts some 770 for a packet.
+const BUFFER: usize = 64 * 1024;
+
+/// The two sockets of a port pair.
+pub(crate) struct Pair {
+    pub(crate) port: Port,
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+}
+
+/// Which ports sessions may be opened on: by address (as `Settings::addresses` counts them), then by worker, the
+/// RTP ports in ascending order.
+pub type Usable = Vec<Vec<Vec<u16>>>;
+
+/// Binds every pair of `range` on every address and deals them out to `workers` in contiguous parts. A pair that
+/// somebody else holds on any address is left out there.
+pub(crate) fn bind(
+    addresses: &[IpAddr],
+    range: &RangeInclusive<u16>,
+    workers: u16,
+) -> Result<(Vec<Vec<Pair>>, Usable), StartError> {
+    let numbers = even_ports(range);
+    let sockets = numbers.len() * addresses.len() * 2;
+    if let Err(too_few) = descriptors::make_room(sockets).map_err(StartError::Limit)? {
+        return Err(StartError::Descriptors { sockets, needed: too_few.needed, allowed: too_few.allowed });
+    }
+    let mut pairs: Vec<Vec<Pair>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut usable: Usable = vec![vec![Vec::new(); usize::from(workers)]; addresses.len()];
+    for (index, address) in addresses.iter().enumerate() {
+        for (place, &number) in numbers.iter().enumerate() {
+            let worker = place * usize::from(workers) / numbers.len();
+            let Some((rtp, rtcp)) = bind_pair(*address, number)? else { continue };
+            let port = Port {
+                worker: u16::try_from(worker).expect("below the number of workers"),
+                address: u8::try_from(index).map_err(|_| StartError::Addresses(addresses.len()))?,
+                number,
+            };
+            pairs[worker].push(Pair { port, rtp, rtcp });
+            usable[index][worker].push(number);
+        }
+    }
+    for (address, workers) in addresses.iter().zip(&usable) {
+        if workers.iter().any(Vec::is_empty) {
+            return Err(StartError::NoPorts {
+                address: *address,
+                first: *range.start(),
+                last: *range.end(),
+                workers: workers.len(),
+            });
+        }
+    }
+    Ok((pairs, usable))
+}
+
+/// The even ports whose next port is also in the range (RFC 3550 §11).
+fn even_ports(range: &RangeInclusive<u16>) -> Vec<u16> {
+    range.clone().filter(|port| port % 2 == 0 && *port > 0 && range.contains(&(port + 1))).collect()
+}
+
+/// `None` if somebody holds one of the two.
+fn bind_pair(address: IpAddr, number: u16) -> Result<Option<(UdpSocket, UdpSocket)>, StartError> {
+    let bind = |number| match socket(SocketAddr::new(address, number)) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(StartError::Bind { address: SocketAddr::new(address, number), error }),
+    };
+    let Some(rtp) = bind(number)? else { return Ok(None) };
+    Ok(bind(number + 1)?.map(|rtcp| (rtp, rtcp)))
+}
+
+fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Three seconds of voice, not more: while no session is open nobody empties this.
+    socket.set_recv_buffer_size(BUFFER)?;
+    // A network that takes no class of service still takes the packets.
+    let _ = match address {
+        SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
+        SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
+    };
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// Ports nobody else is likely to want: below the range from which the system picks.
+    fn range(first: u16, pairs: u16) -> RangeInclusive<u16> {
+        first..=first + 2 * pairs - 1
+    }
+
+    #[test]
+    fn pairs_are_even_and_whole() {
+        assert_eq!(even_ports(&(1001..=1006)), [1002, 1004]);
+        assert_eq!(even_ports(&(1000..=1000)), [] as [u16; 0]);
+        assert_eq!(even_ports(&(65_532..=65_535)), [65_532, 65_534]);
+    }
+
+    #[test]
+    fn ports_are_dealt_out_and_those_of_others_left_out() {
+        let taken = UdpSocket::bind("127.0.0.1:21403").unwrap();
+        let (pairs, usable) = bind(&[LOOPBACK], &range(21_400, 5), 2).unwrap();
+        assert_eq!(usable, [[vec![21_400, 21_404], vec![21_406, 21_408]]]);
+        assert_eq!(pairs.len(), 2);
+        let second = &pairs[1][0];
+        assert_eq!(second.port, Port { worker: 1, address: 0, number: 21_406 });
+        assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_406));
+        assert_eq!(second.rtcp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_407));
+        drop(taken);
+    }
+
+    #[test]
+    fn as_many_pairs_as_workers_are_enough() {
+        for workers in 1..=5 {
+            let (_pairs, usable) = bind(&[LOOPBACK], &range(21_460, 5), workers).unwrap();
+            let counts: Vec<_> = usable[0].iter().map(Vec::len).collect();
+            assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_without_a_port_is_an_error_that_names_the_range() {
+        let error = bind(&[LOOPBACK], &range(21_420, 1), 2).err().unwrap();
+        let text = error.to_string();
+        assert!(text.contains("127.0.0.1") && text.contains("21420") && text.contains('2'), "{text}");
+    }
+
+    #[test]
+    fn an_address_that_is_not_ours_is_named() {
+        let error = bind(&["192.0.2.1".parse().unwrap()], &range(21_430, 1), 1).err().unwrap();
+        assert!(error.to_string().contains("192.0.2.1:21430"), "{error}");
+    }
+
+    #[test]
+    fn ipv6_has_its_own_sockets() {
+        let loopback6 = "::1".parse().unwrap();
+        let (pairs, usable) = bind(&[LOOPBACK, loopback6], &range(21_440, 1), 1).unwrap();
+        assert_eq!(usable, [[vec![21_440]], [vec![21_440]]]);
+        assert_eq!(pairs[0][1].rtp.local_addr().unwrap(), SocketAddr::new(loopback6, 21_440));
+    }
+
+    #[test]
+    fn more_sockets_than_the_system_allows_is_an_error_that_says_what_to_do() {
+        let many = vec![LOOPBACK; 255];
+        let error = bind(&many, &(1024..=65_535), 1).err();
+        let hard = descriptors::make_room(usize::MAX).unwrap().unwrap_err().allowed;
+        // 255 addresses of 64 512 ports; some systems do allow that many.
+        if hard < 16_450_560 {
+            let text = error.unwrap().to_string();
+            assert!(text.contains(&hard.to_string()) && text.contains("LimitNOFILE"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The relay as the rest of the node sees it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+use rand_chacha::rand_core::{OsRng, TryRngCore};
+use rtp::{Command, Library, Report};
+
+use crate::epoll::Bell;
+use crate::outbox::{Counters, Lost, Outbox};
+use crate::ports::{self, Pair};
+use crate::recording::{Recorder, Say};
+use crate::worker::{Order, Worker};
+use crate::{StartError, Usable};
+
+/// Orders on their way to one worker.
+const ON_THE_WAY: usize = 16_384;
+/// Orders that may wait for a worker that takes none; further ones are dropped.
+const WAITING: usize = 65_536;
+
+/// What the relay must know to start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Threads, each with its own part of the ports. At least one; as many as there are cores is right.
+    pub workers: u16,
+    /// RTP and RTCP ports, on each media address. All of them are bound at the start.
+    pub ports: RangeInclusive<u16>,
+    /// Where recordings are put. Made, for its owner alone, when it is first needed.
+    pub recordings: PathBuf,
+    /// What every session shares.
+    pub sessions: rtp::Settings,
+}
+
+/// Threads that move packets. Dropping it ends them, and finishes what is being recorded.
+pub struct Relay {
+    hands: Vec<Hand>,
+    /// Outlives the workers, which feed it.
+    recorder: Recorder,
+}
+
+impl Relay {
+    /// Binds the sockets and starts the threads. Says which ports sessions can be opened on: those of the range
+    /// that nobody else holds.
+    ///
+    /// `say` takes every report, on the thread that has it; it must not wait.
+    ///
+    /// # Errors
+    /// What keeps the relay from starting, and what to do about it.
+    pub fn start(
+        settings: Settings,
+        library: &Arc<Library>,
+        say: impl Fn(Report) + Send + Sync + 'static,
+    ) -> Result<(Self, Usable), StartError> {
+        let Settings { workers, ports, recordings, sessions } = settings;
+        if workers == 0 || sessions.addresses.is_empty() {
+            return Err(StartError::Nothing);
+        }
+        let (pairs, usable) = ports::bind(&sessions.addresses, &ports, workers)?;
+        let say: Say = Arc::new(say);
+        let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
+        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), recorder };
+        for (number, pairs) in pairs.into_iter().enumerate() {
+            let hand = Hand::start(number, pairs, &sessions, library, &relay.recorder, &say);
+            relay.hands.push(hand.map_err(StartError::Thread)?);
+        }
+        Ok((relay, usable))
+    }
+
+    /// Queues a command for a worker; `flush` sends it on. Commands for a worker that does not exist are dropped.
+    pub fn send(&mut self, worker: u16, command: Command) {
+        match self.hands.get_mut(usize::from(worker)) {
+            Some(hand) => hand.queue(Order::Command(command)),
+            None => tracing::error!(worker, "there is no such relay worker"),
+        }
+    }
+
+    /// Hands on what is queued and wakes each worker there is something for.
+    pub fn flush(&mut self) {
+        for hand in &mut self.hands {
+            hand.flush();
+        }
+    }
+
+    /// Takes prompts from another library from now on; those that play go on.
+    pub fn change_library(&mut self, library: &Arc<Library>) {
+        for hand in &mut self.hands {
+            hand.queue(Order::Library(Arc::clone(library)));
+            hand.flush();
+        }
+    }
+
+    /// What was lost on its way since the start.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        self.hands.iter().fold(Lost::default(), |sum, hand| sum + hand.counters.read())
+    }
+}
+
+/// What is held of one worker.
+struct Hand {
+    /// Taken to end the worker.
+    orders: Option<SyncSender<Order>>,
+    /// Not yet on their way.
+    waiting: VecDeque<Order>,
+    bell: Arc<Bell>,
+    counters: Arc<Counters>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Hand {
+    fn start(
+        number: usize,
+        pairs: Vec<Pair>,
+        sessions: &rtp::Settings,
+        library: &Arc<Library>,
+        recorder: &Recorder,
+        say: &Say,
+    ) -> io::Result<Self> {
+        let (orders, inbox) = sync_channel(ON_THE_WAY);
+        let bell = Arc::new(Bell::new()?);
+        let counters = Arc::new(Counters::default());
+        let outbox = Outbox::new(pairs, recorder.feed(), Arc::clone(&counters), Arc::clone(say));
+        let sessions = sessions.clone();
+        let make = move |library| rtp::Worker::new(sessions.clone(), library, seed());
+        let worker = Worker::new(make, Arc::clone(library), outbox, inbox, Arc::clone(&bell))?;
+        let thread = Builder::new().name(format!("relay-{number}")).spawn(move || worker.run())?;
+        Ok(Self { orders: Some(orders), waiting: VecDeque::new(), bell, counters, thread: Some(thread) })
+    }
+
+    fn queue(&mut self, order: Order) {
+        if self.waiting.len() == WAITING {
+            tracing::error!("a relay worker takes no orders; one is dropped");
+            return;
+        }
+        self.waiting.push_back(order);
+    }
+
+    fn flush(&mut self) {
+        let Some(orders) = &self.orders else { return };
+        if self.waiting.is_empty() {
+            return;
+        }
+        while let Some(order) = self.waiting.pop_front() {
+            if let Err(TrySendError::Full(order)) = orders.try_send(order) {
+                self.waiting.push_front(order);
+                break;
+            }
+        }
+        self.bell.ring();
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.flush();
+        self.orders = None;
+        self.bell.ring();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a relay worker panicked at its end");
+        }
+    }
+}
+
+/// Chance from the system.
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    OsRng.try_fill_bytes(&mut seed).expect("the system has chance to give once it runs");
+    seed
+}

@@ -1,0 +1,399 @@
+//! One relay thread: its sockets, its queue of events, its machine.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use clock::Instant;
+use rtp::{Command, Library, Port, Report, SessionId, Sink};
+
+use crate::epoll::{Bell, Epoll};
+use crate::outbox::{Outbox, Place};
+
+/// Bytes of the largest packet taken: a little more than an Ethernet frame carries.
+const LARGEST: usize = 2_048;
+/// The bell's key; sockets have smaller ones.
+const BELL: u64 = u64::MAX;
+
+/// What a worker is told.
+pub(crate) enum Order {
+    /// For the machine.
+    Command(Command),
+    /// Prompts come from here from now on.
+    Library(Arc<Library>),
+}
+
+/// What the loop drives: `rtp::Worker`, or what a test puts in its place.
+pub(crate) trait Machine {
+    fn command(&mut self, now: Instant, command: Command, sink: &mut impl Sink);
+    fn packet(&mut self, now: Instant, port: Port, from: SocketAddr, bytes: &mut [u8], sink: &mut impl Sink);
+    fn control_packet(
+        &mut self,
+        now: Instant,
+        port: Port,
+        from: SocketAddr,
+        bytes: &[u8],
+        sink: &mut impl Sink,
+    );
+    fn tick(&mut self, now: Instant, sink: &mut impl Sink);
+    fn next_wake(&self) -> Option<Instant>;
+    fn library(&mut self, library: Arc<Library>);
+}
+
+impl Machine for rtp::Worker {
+    fn command(&mut self, now: Instant, command: Command, sink: &mut impl Sink) {
+        Self::command(self, now, command, sink);
+    }
+
+    fn packet(&mut self, now: Instant, port: Port, from: SocketAddr, bytes: &mut [u8], sink: &mut impl Sink) {
+        Self::packet(self, now, port, from, bytes, sink);
+    }
+
+    fn control_packet(
+        &mut self,
+        now: Instant,
+        port: Port,
+        from: SocketAddr,
+        bytes: &[u8],
+        sink: &mut impl Sink,
+    ) {
+        Self::control_packet(self, now, port, from, bytes, sink);
+    }
+
+    fn tick(&mut self, now: Instant, sink: &mut impl Sink) {
+        Self::tick(self, now, sink);
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        Self::next_wake(self)
+    }
+
+    fn library(&mut self, library: Arc<Library>) {
+        Self::library(self, library);
+    }
+}
+
+/// One relay thread.
+pub(crate) struct Worker<M, F> {
+    make: F,
+    library: Arc<Library>,
+    machine: M,
+    outbox: Outbox,
+    epoll: Epoll,
+    ready: Vec<u64>,
+    buffer: Box<[u8; LARGEST]>,
+    inbox: Receiver<Order>,
+    bell: Arc<Bell>,
+    began: std::time::Instant,
+    /// The pair of each open session.
+    open: BTreeMap<SessionId, u32>,
+}
+
+impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
+    pub(crate) fn new(
+        make: F,
+        library: Arc<Library>,
+        outbox: Outbox,
+        inbox: Receiver<Order>,
+        bell: Arc<Bell>,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.add(&*bell, BELL)?;
+        Ok(Self {
+            machine: make(Arc::clone(&library)),
+            make,
+            library,
+            outbox,
+            epoll,
+            ready: Vec::new(),
+            buffer: Box::new([0; LARGEST]),
+            inbox,
+            bell,
+            began: std::time::Instant::now(),
+            open: BTreeMap::new(),
+        })
+    }
+
+    /// Runs until whoever gives the orders is gone.
+    pub(crate) fn run(mut self) {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.work())) {
+                Ok(()) => return,
+                // The machine may be broken: what it held is lost, its calls are ended, the rest goes on.
+                Err(_) => self.begin_anew(),
+            }
+        }
+    }
+
+    fn work(&mut self) {
+        loop {
+            let now = self.now();
+            let patience = self.machine.next_wake().map(|at| at.since(now));
+            if let Err(error) = self.epoll.wait(patience, &mut self.ready) {
+                tracing::error!(%error, "a relay worker cannot wait for packets");
+                return;
+            }
+            let now = self.now();
+            let mut rung = false;
+            for index in 0..self.ready.len() {
+                match self.ready[index] {
+                    BELL => rung = true,
+                    key => self.packet(now, key),
+                }
+            }
+            if rung && self.orders(now).is_break() {
+                self.outbox.flush();
+                return;
+            }
+            if self.machine.next_wake().is_some_and(|at| at <= now) {
+                self.machine.tick(now, &mut self.outbox);
+            }
+            self.outbox.flush();
+            self.outbox.settle();
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant(self.began.elapsed())
+    }
+
+    fn packet(&mut self, now: Instant, key: u64) {
+        let Some(place) = Place::of_key(key) else { return };
+        // One at a time: what is left is reported again, and in life a socket has one packet every 20 ms.
+        let Some((from, bytes)) = self.outbox.receive(place, &mut self.buffer[..]) else { return };
+        let Some(port) = self.outbox.port(place.pair) else { return };
+        if place.control {
+            self.machine.control_packet(now, port, from, bytes, &mut self.outbox);
+        } else {
+            self.machine.packet(now, port, from, bytes, &mut self.outbox);
+        }
+    }
+
+    /// Carries out what waits; breaks when there will be no more.
+    fn orders(&mut self, now: Instant) -> ControlFlow<()> {
+        self.bell.answer();
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Order::Command(command)) => self.command(now, command),
+                Ok(Order::Library(library)) => {
+                    self.library = Arc::clone(&library);
+                    self.machine.library(library);
+                }
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+            }
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Open { session, port, .. } => self.open(session, port),
+            Command::Close { session } => self.close(session),
+            Command::Update { .. }
+            | Command::Play { .. }
+            | Command::Stop { .. }
+            | Command::Bridge { .. }
+            | Command::Record { .. } => {}
+        }
+        self.machine.command(now, command, &mut self.outbox);
+    }
+
+    /// Listens to a pair, from an empty queue on.
+    fn open(&mut self, session: SessionId, port: Port) {
+        let Some(pair) = self.outbox.place(port) else {
+            tracing::error!(session = session.0, ?port, "a session is opened on a port that is not held");
+            return;
+        };
+        // Opening anew closes what is still open on the port or under the name.
+        self.close(session);
+        if let Some(other) = self.open.iter().find(|(_, held)| **held == pair).map(|(other, _)| *other) {
+            self.close(other);
+        }
+        self.outbox.empty(pair);
+        for place in Place::both(pair) {
+            let Some(socket) = self.outbox.socket(place) else { return };
+            if let Err(error) = self.epoll.add(socket, place.key()) {
+                tracing::error!(session = session.0, ?port, %error, "a session's socket cannot be listened to");
+            }
+        }
+        self.open.insert(session, pair);
+    }
+
+    /// Listens no more: until the pair is opened again, what comes fills the socket's queue and costs nothing.
+    fn close(&mut self, session: SessionId) {
+        let Some(pair) = self.open.remove(&session) else { return };
+        for place in Place::both(pair) {
+            let Some(socket) = self.outbox.socket(place) else { return };
+            if let Err(error) = self.epoll.remove(socket) {
+                tracing::error!(session = session.0, %error, "a session's socket cannot be let go");
+            }
+        }
+    }
+
+    /// Puts a new machine in the place of one that panicked. Its sessions have gone silent for good; closing them is
+    /// answered by any machine.
+    fn begin_anew(&mut self) {
+        tracing::error!(sessions = self.open.len(), "a relay worker panicked; its sessions are lost");
+        self.outbox.abandon();
+        self.machine = (self.make)(Arc::clone(&self.library));
+        // Orders may still wait behind the one that it panicked at.
+        self.bell.ring();
+        while let Some(session) = self.open.first_key_value().map(|(session, _)| *session) {
+            self.close(session);
+            self.outbox.report(Report::Silent { session });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports;
+    use crate::recording::{Recorder, Say};
+    use rtp::{Codec, Direction, Format, Media, Statistics};
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+    use std::sync::mpsc::{SyncSender, channel, sync_channel};
+    use std::time::Duration;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Sends every packet back, and panics at one of them. Says a digit when a session is open.
+    struct Echo;
+
+    impl Machine for Echo {
+        fn command(&mut self, _: Instant, command: Command, sink: &mut impl Sink) {
+            match command {
+                Command::Open { session, .. } => sink.report(Report::Digit { session, digit: '#' }),
+                Command::Close { session } => {
+                    let statistics = Statistics { packets_sent: 1, ..Statistics::default() };
+                    sink.report(Report::Closed { session, statistics });
+                }
+                Command::Update { .. }
+                | Command::Play { .. }
+                | Command::Stop { .. }
+                | Command::Bridge { .. }
+                | Command::Record { .. } => {}
+            }
+        }
+
+        fn packet(
+            &mut self,
+            _: Instant,
+            port: Port,
+            from: SocketAddr,
+            bytes: &mut [u8],
+            sink: &mut impl Sink,
+        ) {
+            assert_ne!(bytes, b"panic");
+            sink.send(port, from, bytes);
+        }
+
+        fn control_packet(
+            &mut self,
+            _: Instant,
+            port: Port,
+            from: SocketAddr,
+            bytes: &[u8],
+            sink: &mut impl Sink,
+        ) {
+            sink.send_control(port, from, bytes);
+        }
+
+        fn tick(&mut self, _: Instant, _: &mut impl Sink) {}
+
+        fn next_wake(&self) -> Option<Instant> {
+            None
+        }
+
+        fn library(&mut self, _: Arc<Library>) {}
+    }
+
+    /// Ends the worker also where the test fails.
+    struct Orders {
+        sender: Option<SyncSender<Order>>,
+        bell: Arc<Bell>,
+    }
+
+    impl Orders {
+        fn give(&self, command: Command) {
+            self.sender
+                .as_ref()
+                .expect("taken only when dropped")
+                .send(Order::Command(command))
+                .expect("the worker runs");
+            self.bell.ring();
+        }
+    }
+
+    impl Drop for Orders {
+        fn drop(&mut self) {
+            self.sender = None;
+            self.bell.ring();
+        }
+    }
+
+    fn peer() -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+        socket
+    }
+
+    fn answer(peer: &UdpSocket, number: u16, text: &str) -> String {
+        peer.send_to(text.as_bytes(), (Ipv4Addr::LOCALHOST, number)).expect("loopback takes packets");
+        let mut buffer = [0; 64];
+        let (length, from) = peer.recv_from(&mut buffer).expect("an answer");
+        assert_eq!(from.port(), number);
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    #[test]
+    fn a_panic_ends_the_sessions_it_met_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (reports, said) = channel();
+        let say: Say = Arc::new(move |report| reports.send(report).unwrap());
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (mut pairs, usable) = ports::bind(&[loopback], &(21_500..=21_519), 1).unwrap();
+        let number = usable[0][0][0];
+        let port = Port { worker: 0, address: 0, number };
+        let recorder = Recorder::start(folder.path().to_owned(), Arc::clone(&say)).unwrap();
+        let outbox = Outbox::new(pairs.remove(0), recorder.feed(), Arc::default(), say);
+        let (orders, inbox) = sync_channel(16);
+        let bell = Arc::new(Bell::new().unwrap());
+        let worker = Worker::new(|_| Echo, Arc::default(), outbox, inbox, Arc::clone(&bell)).unwrap();
+        let thread = std::thread::spawn(move || worker.run());
+        let orders = Orders { sender: Some(orders), bell };
+        let format = Format {
+            send: (Codec::Pcmu, 0),
+            receive: [None; 4],
+            event_send: None,
+            event_receive: None,
+            ptime: 20,
+        };
+        let media = Media { remote: None, format, direction: Direction::SendReceive };
+        let peer = peer();
+
+        let opened = |session| Report::Digit { session, digit: '#' };
+
+        orders.give(Command::Open { session: SessionId(1), port, media });
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(opened(SessionId(1))));
+        assert_eq!(answer(&peer, number, "hello"), "hello");
+        assert_eq!(answer(&peer, number + 1, "report"), "report");
+        peer.send_to(b"panic", (loopback, number)).unwrap();
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(Report::Silent { session: SessionId(1) }));
+        orders.give(Command::Close { session: SessionId(1) });
+        let statistics = Statistics { packets_sent: 1, ..Statistics::default() };
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(Report::Closed { session: SessionId(1), statistics }));
+
+        orders.give(Command::Open { session: SessionId(2), port, media });
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(opened(SessionId(2))));
+        assert_eq!(answer(&peer, number, "again"), "again");
+        orders.give(Command::Close { session: SessionId(2) });
+        assert_eq!(said.recv_timeout(PATIENCE), Ok(Report::Closed { session: SessionId(2), statistics }));
+        drop(orders);
+        thread.join().unwrap();
+    }
+}

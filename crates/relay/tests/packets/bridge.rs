@@ -1,0 +1,49 @@
+//! Two sessions joined.
+
+use rtp::{Codec, Command, Library, SessionId};
+
+use crate::on_loopback;
+use crate::phone::{LOUD, Phone, talk};
+use crate::stage::Stage;
+
+fn bridged(stage: &mut Stage, places: [(u8, &str); 2], laws: [Codec; 2]) -> [Phone; 2] {
+    let mut number = 0;
+    let phones = [0, 1].map(|side| {
+        let (address, from) = places[side];
+        let (port, to) = stage.port(address, side);
+        let phone = Phone::new(from, to, laws[side], [440.0, 1_000.0][side]);
+        number += 1;
+        stage.open(number, port, &phone, laws[side]);
+        phone
+    });
+    stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
+    phones
+}
+
+#[test]
+fn each_hears_the_other_in_the_law_it_agreed_to() {
+    let mut stage = on_loopback(Library::default());
+    let places = [(0, "127.0.0.1"), (0, "127.0.0.2")];
+    let [mut one, mut two] = bridged(&mut stage, places, [Codec::Pcmu, Codec::Pcma]);
+    talk(&mut [&mut one, &mut two], 50, |_, _| true);
+    for (phone, other, own, format) in [(&one, 1_000.0, 440.0, 0), (&two, 440.0, 1_000.0, 8)] {
+        assert!((phone.hears(other) - LOUD).abs() < 0.02, "{}", phone.hears(other));
+        assert!(phone.hears(own) < 0.005, "{}", phone.hears(own));
+        assert!(phone.formats.iter().all(|heard| *heard == format));
+        assert_eq!(phone.sources.len(), 1);
+    }
+    assert_ne!(one.sources, two.sources, "a source of its own for each leg");
+    let statistics = stage.close(1);
+    assert_eq!((statistics.packets_received, statistics.lost, statistics.foreign), (50, 0, 0));
+    assert!(statistics.packets_sent >= 45, "{}", statistics.packets_sent);
+    assert_eq!(stage.close(2).codec, Some(Codec::Pcma));
+}
+
+#[test]
+fn a_leg_may_be_ipv6() {
+    let mut stage = Stage::new(&["127.0.0.1", "::1"], Library::default(), "/nowhere".into());
+    let [mut one, mut two] = bridged(&mut stage, [(0, "127.0.0.1"), (1, "::1")], [Codec::Pcma; 2]);
+    talk(&mut [&mut one, &mut two], 25, |_, _| true);
+    assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));
+    assert!((one.hears(1_000.0) - LOUD).abs() < 0.02, "{}", one.hears(1_000.0));
+}

@@ -1,0 +1,70 @@
+//! Whom the relay listens to, and what becomes of packets that belong to nobody.
+
+use relay::Lost;
+use rtp::{Codec, Command, Library, SessionId};
+
+use crate::on_loopback;
+use crate::phone::{LOUD, Phone, talk};
+
+#[test]
+fn a_stranger_is_neither_heard_nor_answered() {
+    let mut stage = on_loopback(Library::default());
+    let ([(first, to_first), (second, to_second)], law) =
+        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcmu);
+    let mut one = Phone::new("127.0.0.1", to_first, law, 440.0);
+    let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
+    let mut stranger = Phone::new("127.0.0.66", to_first, law, 1_700.0);
+    stage.open(1, first, &one, law);
+    stage.open(2, second, &two, law);
+    stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
+    talk(&mut [&mut stranger, &mut one, &mut two], 30, |_, _| true);
+    assert!(two.hears(1_700.0) < 0.005, "{}", two.hears(1_700.0));
+    assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));
+    assert!(stranger.heard.is_empty());
+    assert_eq!(stage.close(1).foreign, 30);
+}
+
+#[test]
+fn what_came_before_a_session_was_opened_is_not_heard_in_it() {
+    let mut stage = on_loopback(Library::default());
+    let (port, to) = stage.port(0, 0);
+    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
+    for session in 1..=2 {
+        for _ in 0..20 {
+            phone.say(true);
+        }
+        stage.open(session, port, &phone, Codec::Pcmu);
+        talk(&mut [&mut phone], 3, |_, _| true);
+        assert_eq!(stage.close(session).packets_received, 3, "session {session}");
+    }
+}
+
+#[test]
+fn packets_too_large_for_voice_are_counted_and_dropped() {
+    let mut stage = on_loopback(Library::default());
+    let (port, to) = stage.port(0, 0);
+    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
+    stage.open(1, port, &phone, Codec::Pcmu);
+    phone.send(&[0x80; 5_000]);
+    talk(&mut [&mut phone], 2, |_, _| true);
+    assert_eq!(stage.close(1).packets_received, 2);
+    assert_eq!(stage.relay.lost(), Lost { oversized: 1, ..Lost::default() });
+}
+
+#[test]
+fn a_phone_that_is_gone_harms_nobody() {
+    let mut stage = on_loopback(Library::default());
+    let ([(first, to_first), (second, to_second)], law) =
+        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcmu);
+    let mut one = Phone::new("127.0.0.1", to_first, law, 440.0);
+    let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
+    stage.open(1, first, &one, law);
+    stage.open(2, second, &two, law);
+    stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
+    talk(&mut [&mut one, &mut two], 5, |_, _| true);
+    drop(two);
+    talk(&mut [&mut one], 10, |_, _| true);
+    let statistics = stage.close(1);
+    assert_eq!(statistics.packets_received, 15);
+    assert!(stage.close(2).packets_sent >= 14);
+}

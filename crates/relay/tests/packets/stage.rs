@@ -1,0 +1,114 @@
+//! A relay with one worker and what it says.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use relay::{Relay, Settings, Usable};
+use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
+
+use crate::phone::Phone;
+
+/// Longer than a busy disk takes to sync.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pairs a stage asks for.
+const PAIRS: u16 = 8;
+
+/// Tests run at the same time: each has ports of its own.
+static NEXT: AtomicU16 = AtomicU16::new(22_000);
+
+pub(crate) struct Stage {
+    pub(crate) relay: Relay,
+    usable: Usable,
+    addresses: Vec<IpAddr>,
+    said: Receiver<Report>,
+}
+
+fn ports() -> RangeInclusive<u16> {
+    let first = NEXT.fetch_add(2 * PAIRS, Ordering::Relaxed);
+    first..=first + 2 * PAIRS - 1
+}
+
+impl Stage {
+    pub(crate) fn new(addresses: &[&str], library: Library, recordings: PathBuf) -> Self {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        let (reports, said) = channel();
+        let settings = Settings {
+            workers: 1,
+            ports: ports(),
+            recordings,
+            sessions: rtp::Settings {
+                addresses: addresses.clone(),
+                silence: Duration::from_secs(30),
+                rtcp_interval: Duration::from_secs(5),
+            },
+        };
+        let say = move |report| drop(reports.send(report));
+        let (relay, usable) = Relay::start(settings, &Arc::new(library), say).expect("the relay starts");
+        Self { relay, usable, addresses, said }
+    }
+
+    /// The `place`th port of an address, and where packets to it are sent.
+    pub(crate) fn port(&self, address: u8, place: usize) -> (Port, SocketAddr) {
+        let number = self.usable[usize::from(address)][0][place];
+        let port = Port { worker: 0, address, number };
+        (port, SocketAddr::new(self.addresses[usize::from(address)], number))
+    }
+
+    pub(crate) fn give(&mut self, command: Command) {
+        self.relay.send(0, command);
+        self.relay.flush();
+    }
+
+    /// Opens a session with a phone.
+    pub(crate) fn open(&mut self, session: u32, port: Port, phone: &Phone, law: Codec) {
+        let rtp = phone.address();
+        let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
+        let format = match law {
+            Codec::Pcmu => (law, 0),
+            Codec::Pcma => (law, 8),
+        };
+        let media = Media {
+            remote: Some(Remote { rtp, rtcp }),
+            format: Format {
+                send: format,
+                receive: [Some(format), None, None, None],
+                event_send: None,
+                event_receive: None,
+                ptime: 20,
+            },
+            direction: Direction::SendReceive,
+        };
+        self.give(Command::Open { session: SessionId(session), port, media });
+        // Commands are carried out in their order: an answer to this one says that the session is open.
+        let nobody = SessionId(u32::MAX);
+        self.give(Command::Close { session: nobody });
+        self.until(|report| matches!(report, Report::Closed { session, .. } if *session == nobody));
+    }
+
+    /// Closes a session and says what passed through it.
+    pub(crate) fn close(&mut self, session: u32) -> Statistics {
+        let session = SessionId(session);
+        self.give(Command::Close { session });
+        let closed = self
+            .until(|report| matches!(report, Report::Closed { session: closed, .. } if *closed == session));
+        let Report::Closed { statistics, .. } = closed else { unreachable!("asked for") };
+        statistics
+    }
+
+    /// The next report of a kind; others before it are dropped.
+    pub(crate) fn until(&self, wanted: impl Fn(&Report) -> bool) -> Report {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let report = self.said.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let report = report.expect("the report comes in time");
+            if wanted(&report) {
+                return report;
+            }
+        }
+    }
+}

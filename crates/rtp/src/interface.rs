@@ -1,0 +1,214 @@
+//! What the relay is told (commands, down) and what it says (reports, up).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The media of one leg: one RTP session as its participant (RFC 3550 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u32);
+
+/// One playing, so that a late report of an earlier one is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayId(pub u32);
+
+/// A prompt by its place in the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PromptId(pub u16);
+
+/// A pair of our ports: RTP on `number` (even), RTCP on the next (RFC 3550 §11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// Which worker owns the sockets.
+    pub worker: u16,
+    /// Which of our media addresses, by its place in the configuration.
+    pub address: u8,
+    /// The RTP port, even.
+    pub number: u16,
+}
+
+/// G.711 (ITU-T), the two laws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// mu-law, static payload type 0 (RFC 3551).
+    Pcmu,
+    /// A-law, static payload type 8.
+    Pcma,
+}
+
+/// What was agreed for one leg. Payload types may differ by direction (RFC 3264 §6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// What we send, and under which payload type.
+    pub send: (Codec, u8),
+    /// What may come in: up to four payload types.
+    pub receive: [Option<(Codec, u8)>; 4],
+    /// The payload type under which we send telephone-events (RFC 4733), where the other side takes them.
+    pub event_send: Option<u8>,
+    /// The payload type under which theirs come.
+    pub event_receive: Option<u8>,
+    /// Milliseconds of audio in each packet of prompts we send, 10 to 60.
+    pub ptime: u8,
+}
+
+/// Where the other side takes media, as its session description says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remote {
+    /// RTP.
+    pub rtp: SocketAddr,
+    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605).
+    pub rtcp: SocketAddr,
+}
+
+/// Which ways media flows, from our side (RFC 3264 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    SendReceive,
+    /// We send only: they hold us.
+    SendOnly,
+    /// We receive only.
+    ReceiveOnly,
+    /// Neither way.
+    Inactive,
+}
+
+/// One leg's media as agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media {
+    /// Where they take it; `None` until their description is known.
+    pub remote: Option<Remote>,
+    /// In which form.
+    pub format: Format,
+    /// Which ways.
+    pub direction: Direction,
+}
+
+/// Everything the relay can be told. Both sessions of a bridge belong to one worker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Begin a session on a port.
+    Open {
+        /// The new session.
+        session: SessionId,
+        /// Its port.
+        port: Port,
+        /// What was agreed.
+        media: Media,
+    },
+    /// A new description was agreed: source learning begins anew (RFC 7362), the stream goes on.
+    Update {
+        /// Which session.
+        session: SessionId,
+        /// What was agreed.
+        media: Media,
+    },
+    /// Play prompts one after the other, instead of whatever the session hears now. Replaces a play that runs.
+    Play {
+        /// Who hears it.
+        session: SessionId,
+        /// Named in `Report::Finished`.
+        play: PlayId,
+        /// What, in order.
+        prompts: Vec<PromptId>,
+        /// Play the last one again and again; then it never finishes.
+        repeat: bool,
+    },
+    /// Stop what plays; nothing is reported.
+    Stop {
+        /// Who hears it.
+        session: SessionId,
+    },
+    /// Join two sessions: each hears the other where nothing plays to it.
+    Bridge {
+        /// One.
+        first: SessionId,
+        /// The other.
+        second: SessionId,
+    },
+    /// Write what this session (left) and, once bridged, its peer (right) say to a file until it closes.
+    Record {
+        /// The caller's session.
+        session: SessionId,
+        /// File name without folder.
+        name: Box<str>,
+    },
+    /// End a session; answered with `Report::Closed`.
+    Close {
+        /// Which.
+        session: SessionId,
+    },
+}
+
+/// Everything the relay says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// A key was pressed: said once, at the first packet of the event.
+    Digit {
+        /// By whom.
+        session: SessionId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// A play came to its end by itself.
+    Finished {
+        /// Who heard it.
+        session: SessionId,
+        /// Which play.
+        play: PlayId,
+    },
+    /// No valid packet for as long as `Settings::silence` says; said once until packets come again.
+    Silent {
+        /// From whom.
+        session: SessionId,
+    },
+    /// The session is closed.
+    Closed {
+        /// Which.
+        session: SessionId,
+        /// What passed through it.
+        statistics: Statistics,
+    },
+    /// A recording is complete on disk, or broken off; said once for each `Record`.
+    Recorded {
+        /// The session it was made for.
+        session: SessionId,
+        /// Why it is not whole, if it is not.
+        fault: Option<String>,
+    },
+}
+
+/// What passed through one session (RFC 3550 §6.4, Appendix A).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Statistics {
+    /// Valid RTP packets that came in.
+    pub packets_received: u64,
+    /// Their payload octets.
+    pub bytes_received: u64,
+    /// RTP packets we sent.
+    pub packets_sent: u64,
+    /// Their payload octets.
+    pub bytes_sent: u64,
+    /// Packets expected and not received (A.3); never negative here.
+    pub lost: u64,
+    /// Interarrival jitter at the end (A.8), milliseconds.
+    pub jitter_ms: f32,
+    /// Fraction lost as the other side reports what we sent, 0 to 1; `None` without a report.
+    pub remote_loss: Option<f32>,
+    /// Round trip from the last report block (§6.4.1), milliseconds.
+    pub round_trip_ms: Option<f32>,
+    /// Packets dropped because their source was not the signalled one.
+    pub foreign: u64,
+    /// Codec that came in last.
+    pub codec: Option<Codec>,
+}
+
+/// What every session of a worker shares.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Our media addresses, in the order `Port::address` counts them: what sockets are bound to.
+    pub addresses: Vec<IpAddr>,
+    /// How long without a valid packet until `Report::Silent`, while media should flow. Default 30 s.
+    pub silence: Duration,
+    /// How often RTCP goes out. Default 5 s (RFC 3550 §6.2), spread at random by half.
+    pub rtcp_interval: Duration,
+}

@@ -1,0 +1,34 @@
+//! One stream of media: packets, reports, key presses, prompts (RFC 3550, 3551, 4733), and the machine that one
+//! relay worker is.
+//!
+//! [`Worker`] holds every session of one worker. It is told the time, commands and packets, and answers through a
+//! [`Sink`]; it never waits, and allocates nothing for a packet. Whoever speaks RTP without a worker, as a phone
+//! does, finds the language in [`packet`], [`rtcp`], [`telephone_event`] and [`g711`].
+
+mod chance;
+mod control;
+mod deadlines;
+pub mod g711;
+mod interface;
+mod library;
+mod pace;
+pub mod packet;
+mod player;
+mod receiver;
+mod recorder;
+pub mod rtcp;
+mod session;
+mod silence;
+mod sink;
+mod source;
+mod stream;
+pub mod telephone_event;
+mod worker;
+
+pub use interface::*;
+pub use library::{Library, Prompt};
+pub use packet::{Header, Packet};
+pub use rtcp::Compound;
+pub use sink::{Recording, Sink};
+pub use telephone_event::Event;
+pub use worker::Worker;

@@ -1,0 +1,133 @@
+//! What a packet of theirs is and whether it counts.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use clock::Instant;
+
+use super::Session;
+use crate::packet::{Header, Packet};
+use crate::receiver::Place;
+use crate::recorder::Side;
+use crate::telephone_event::presses::Sighting;
+use crate::telephone_event::{Event, key};
+use crate::{Codec, Report, Sink};
+
+/// Comfort noise has its payload type whether or not it was agreed (RFC 3389 §4).
+const COMFORT_NOISE: u8 = 13;
+
+/// What is left to be done with a packet by the session it is bridged with.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Audio, to be passed on.
+    Audio(Audio),
+    /// News of a key, to be passed on in our own words.
+    Key { header: Header, place: Option<Place>, code: u8, sighting: Sighting },
+    /// Nothing to be passed on.
+    Other { header: Header, place: Option<Place> },
+}
+
+/// Audio in a buffer.
+#[derive(Debug)]
+pub(crate) struct Audio {
+    pub(crate) header: Header,
+    pub(crate) place: Place,
+    pub(crate) law: Codec,
+    /// Where in the buffer it lies.
+    pub(crate) payload: Range<usize>,
+}
+
+/// What the payload type says a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio(Codec),
+    Event,
+    Noise,
+    /// Not agreed: ignored, though it may keep a way through a NAT open (RFC 6263 §4.3).
+    Unknown,
+}
+
+impl Session {
+    /// Takes what came to the RTP socket. `None`: it does not count.
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        sink: &mut impl Sink,
+    ) -> Option<Heard> {
+        if !self.sources.rtp.admits(from) {
+            self.foreign += 1;
+            return None;
+        }
+        let Packet { header, payload } = Packet::parse(bytes).ok()?;
+        if !self.pace.admits(now) {
+            return None;
+        }
+        let kind = self.kind(header.payload_type);
+        let heard = match kind {
+            Kind::Audio(law) => self.hear_audio(now, header, law, payload.clone(), bytes, sink)?,
+            Kind::Event => self.hear_event(now, header, Event::parse(&bytes[payload.clone()])?, sink),
+            Kind::Noise | Kind::Unknown => {
+                let place = self.receiver.place_beside(&header).filter(|place| *place != Place::Stray);
+                Heard::Other { header, place }
+            }
+        };
+        if kind != Kind::Unknown {
+            self.sources.rtp.learn(from);
+        }
+        self.silence.broken(now);
+        self.packets += 1;
+        self.octets += payload.len() as u64;
+        Some(heard)
+    }
+
+    fn kind(&self, payload_type: u8) -> Kind {
+        let format = &self.media.format;
+        if format.event_receive == Some(payload_type) {
+            return Kind::Event;
+        }
+        let agreed = format.receive.iter().flatten().find(|(_, agreed)| *agreed == payload_type);
+        match agreed {
+            Some((law, _)) => Kind::Audio(*law),
+            None if payload_type == COMFORT_NOISE => Kind::Noise,
+            None => Kind::Unknown,
+        }
+    }
+
+    fn hear_audio(
+        &mut self,
+        now: Instant,
+        header: Header,
+        law: Codec,
+        payload: Range<usize>,
+        bytes: &[u8],
+        sink: &mut impl Sink,
+    ) -> Option<Heard> {
+        let place = self.receiver.place(&header);
+        match place {
+            Place::Stray => return None,
+            Place::Double => return Some(Heard::Other { header, place: Some(place) }),
+            Place::First | Place::Ahead(_) | Place::Late => {}
+        }
+        self.receiver.arrived(now, header.timestamp);
+        self.codec = Some(law);
+        let receives = self.receives();
+        if let Some(recorder) = self.recorder.as_mut().filter(|_| receives) {
+            recorder.put(now, Side::Left, &header, law, &bytes[payload.clone()], sink);
+        }
+        Some(Heard::Audio(Audio { header, place, law, payload }))
+    }
+
+    fn hear_event(&mut self, now: Instant, header: Header, event: Event, sink: &mut impl Sink) -> Heard {
+        let place = self.receiver.place_beside(&header);
+        // Whatever its place: the numbers of key presses jump, and are doubled, with some senders.
+        let Some(digit) = key(event.code) else { return Heard::Other { header, place } };
+        let sighting = self.presses.see(now, &header, &event);
+        match sighting {
+            Sighting::Down | Sighting::Tap => sink.report(Report::Digit { session: self.id, digit }),
+            Sighting::Held | Sighting::Up | Sighting::Past => {}
+        }
+        Heard::Key { header, place, code: event.code, sighting }
+    }
+}

@@ -1,0 +1,238 @@
+//! The media of one leg: all that is known of it, and what it does by itself when its time has come.
+
+mod incoming;
+mod outgoing;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clock::Instant;
+
+use crate::chance::{Chance, Identity};
+use crate::control::Control;
+use crate::pace::Pace;
+use crate::player::{Player, Rhythm};
+use crate::receiver::Receiver;
+use crate::recorder::Recorder;
+use crate::rtcp::Compound;
+use crate::silence::Silence;
+use crate::source::Sources;
+use crate::stream::Stream;
+use crate::telephone_event::keys::Keys;
+use crate::telephone_event::presses::Presses;
+use crate::{Codec, Direction, Media, Port, Recording, Report, SessionId, Settings, Sink, Statistics};
+
+pub(crate) use incoming::{Audio, Heard};
+
+/// Milliseconds of audio in the packets we make (RFC 3551 §4.2 wants 0 to 200 read; nobody sends more than this).
+const PTIME: std::ops::RangeInclusive<u8> = 10..=60;
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) port: Port,
+    /// The slot of the session it is bridged with.
+    pub(crate) peer: Option<usize>,
+    media: Media,
+    phase: Duration,
+    sources: Sources,
+    pace: Pace,
+    receiver: Receiver,
+    presses: Presses,
+    silence: Silence,
+    stream: Stream,
+    player: Option<Player>,
+    keys: Keys,
+    control: Control,
+    recorder: Option<Recorder>,
+    packets: u64,
+    octets: u64,
+    foreign: u64,
+    codec: Option<Codec>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        now: Instant,
+        id: SessionId,
+        port: Port,
+        media: Media,
+        settings: &Settings,
+        chance: &mut Chance,
+    ) -> Self {
+        let identity: Identity = chance.identity();
+        let media = within_limits(port, media, settings);
+        let mut session = Self {
+            id,
+            port,
+            peer: None,
+            media,
+            phase: identity.phase,
+            sources: Sources::new(media.remote),
+            pace: Pace::default(),
+            receiver: Receiver::default(),
+            presses: Presses::default(),
+            silence: Silence::new(settings.silence),
+            stream: Stream::new(now, &identity),
+            player: None,
+            keys: Keys::default(),
+            control: Control::new(&identity, now + chance.spread(settings.rtcp_interval)),
+            recorder: None,
+            packets: 0,
+            octets: 0,
+            foreign: 0,
+            codec: None,
+        };
+        session.watch(now);
+        session
+    }
+
+    /// A new description was agreed.
+    pub(crate) fn update(&mut self, now: Instant, media: Media, settings: &Settings) {
+        let media = within_limits(self.port, media, settings);
+        if media.remote != self.media.remote {
+            self.silence.expect();
+        }
+        self.media = media;
+        self.sources.update(media.remote);
+        self.watch(now);
+    }
+
+    /// Begins to wait for their packets, or stops, as was agreed.
+    fn watch(&mut self, now: Instant) {
+        if self.receives() && self.sources.rtp.can_speak() {
+            self.silence.wait(now);
+        } else {
+            self.silence.expect();
+        }
+    }
+
+    /// Begins a recording; one that runs is complete.
+    pub(crate) fn record(&mut self, now: Instant, name: Box<str>, sink: &mut impl Sink) {
+        if let Some(before) = self.recorder.replace(Recorder::new(now, self.id)) {
+            before.finish(now, sink);
+        }
+        sink.record(self.id, Recording::Begin { name });
+    }
+
+    /// Hears this one from now on.
+    pub(crate) fn join(&mut self, peer: usize) {
+        self.peer = Some(peer);
+        self.stream.interrupt();
+    }
+
+    /// When it wants to be called next.
+    pub(crate) fn due_at(&self) -> Instant {
+        let others = [
+            self.player.as_ref().map(Player::due_at),
+            self.keys.due_at(),
+            self.silence.due_at(),
+            self.recorder.as_ref().map(Recorder::due_at),
+        ];
+        others.into_iter().flatten().fold(self.control.due_at(), Instant::min)
+    }
+
+    /// Does all that is due.
+    pub(crate) fn tick(
+        &mut self,
+        now: Instant,
+        settings: &Settings,
+        chance: &mut Chance,
+        sink: &mut impl Sink,
+    ) {
+        self.play_on(now, sink);
+        self.press_on(now, sink);
+        if self.control.due_at() <= now {
+            let next_at = now + chance.spread(settings.rtcp_interval);
+            match self.sources.rtcp.destination() {
+                Some(to) => {
+                    let reception = self.receiver.report();
+                    let report = self.control.report(now, &self.stream, reception, next_at);
+                    sink.send_control(self.port, to, report.octets());
+                }
+                None => self.control.skip(next_at),
+            }
+        }
+        if self.silence.is_due(now) {
+            sink.report(Report::Silent { session: self.id });
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.tick(now, sink);
+        }
+    }
+
+    /// Takes what came to the RTCP socket.
+    pub(crate) fn control(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if !self.sources.rtcp.admits(from) {
+            self.foreign += 1;
+            return;
+        }
+        let Ok(compound) = Compound::parse(bytes) else { return };
+        self.sources.rtcp.learn(from);
+        self.silence.broken(now);
+        self.control.hear(now, self.stream.ssrc(), &compound);
+    }
+
+    /// Takes leave of the other side, completes the recording and says what passed.
+    pub(crate) fn close(mut self, now: Instant, sink: &mut impl Sink) {
+        if let Some(to) = self.sources.rtcp.destination() {
+            let reception = self.receiver.report();
+            if let Some(farewell) = self.control.farewell(now, &self.stream, reception) {
+                sink.send_control(self.port, to, farewell.octets());
+            }
+        }
+        let statistics = self.statistics();
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish(now, sink);
+        }
+        sink.report(Report::Closed { session: self.id, statistics });
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics {
+            packets_received: self.packets,
+            bytes_received: self.octets,
+            packets_sent: self.stream.packets,
+            bytes_sent: self.stream.octets,
+            lost: self.receiver.lost(),
+            jitter_ms: self.receiver.jitter_ms(),
+            remote_loss: self.control.remote_loss(),
+            round_trip_ms: self.control.round_trip_ms(),
+            foreign: self.foreign,
+            codec: self.codec,
+        }
+    }
+
+    /// Whether their audio is to be heard (RFC 3264 §5.1).
+    pub(crate) fn receives(&self) -> bool {
+        match self.media.direction {
+            Direction::SendReceive | Direction::ReceiveOnly => true,
+            Direction::SendOnly | Direction::Inactive => false,
+        }
+    }
+
+    /// Where ours goes, if it may go anywhere.
+    fn destination(&self) -> Option<SocketAddr> {
+        match self.media.direction {
+            Direction::SendReceive | Direction::SendOnly => self.sources.rtp.destination(),
+            Direction::ReceiveOnly | Direction::Inactive => None,
+        }
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        Rhythm { interval: Duration::from_millis(self.media.format.ptime.into()), phase: self.phase }
+    }
+}
+
+/// What was agreed, as far as we go along: packets of a bearable size, and nobody who names our own port as theirs, to
+/// have us talk to ourselves without end.
+fn within_limits(port: Port, mut media: Media, settings: &Settings) -> Media {
+    media.format.ptime = media.format.ptime.clamp(*PTIME.start(), *PTIME.end());
+    let ours = settings.addresses.get(usize::from(port.address));
+    let is_ours = |theirs: SocketAddr| {
+        ours == Some(&theirs.ip().to_canonical()) && [port.number, port.number | 1].contains(&theirs.port())
+    };
+    media.remote = media.remote.filter(|remote| !is_ours(remote.rtp) && !is_ours(remote.rtcp));
+    media
+}

@@ -1,0 +1,142 @@
+//! What a session says: what plays to it, key presses, the session it is bridged with.
+
+use std::sync::Arc;
+
+use clock::Instant;
+
+use super::{Audio, Session};
+use crate::packet::{HEADER_LENGTH, Header};
+use crate::player::{Player, Step};
+use crate::receiver::Place;
+use crate::recorder::Side;
+use crate::telephone_event::presses::Sighting;
+use crate::{Library, PlayId, PromptId, Report, Sink, g711};
+
+/// The longest packet we make: 60 ms.
+const LONGEST: usize = HEADER_LENGTH + 480;
+
+impl Session {
+    /// Begins a play, in place of one that runs.
+    pub(crate) fn play(
+        &mut self,
+        now: Instant,
+        library: Arc<Library>,
+        play: PlayId,
+        prompts: Vec<PromptId>,
+        repeat: bool,
+        sink: &mut impl Sink,
+    ) {
+        self.keys.cut();
+        self.press_on(now, sink);
+        self.player = Some(Player::new(now, library, play, prompts, repeat, self.rhythm()));
+    }
+
+    /// Ends what plays.
+    pub(crate) fn stop(&mut self) {
+        self.player = None;
+    }
+
+    /// Whether something plays to it.
+    pub(crate) fn is_played_to(&self) -> bool {
+        self.player.is_some()
+    }
+
+    /// Sends the packets of the play that are due. Nobody hears them while the other side takes none; the play goes on
+    /// all the same, so that it comes to its end.
+    pub(super) fn play_on(&mut self, now: Instant, sink: &mut impl Sink) {
+        let (law, payload_type) = self.media.format.send;
+        let rhythm = self.rhythm();
+        let length = usize::from(self.media.format.ptime) * 8;
+        let mut packet = [0; LONGEST];
+        let packet = &mut packet[..HEADER_LENGTH + length];
+        while let Some(player) = &mut self.player {
+            match player.step(now, law, rhythm, &mut packet[HEADER_LENGTH..]) {
+                Some(Step::Send { at, talkspurt }) => {
+                    if let Some(to) = self.destination() {
+                        let header = self.stream.prompt(at, payload_type, talkspurt, length as u32);
+                        packet[..HEADER_LENGTH].copy_from_slice(&header.write());
+                        self.stream.octets += length as u64;
+                        sink.send(self.port, to, packet);
+                    }
+                }
+                Some(Step::Rest) => {}
+                Some(Step::Finished(play)) => {
+                    self.player = None;
+                    sink.report(Report::Finished { session: self.id, play });
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Sends the packets of key presses that are due.
+    pub(super) fn press_on(&mut self, now: Instant, sink: &mut impl Sink) {
+        while let Some(due) = self.keys.due(now, self.media.format.ptime) {
+            let (Some(to), Some(payload_type)) = (self.destination(), self.media.format.event_send) else {
+                continue;
+            };
+            let header = self.stream.event(now, payload_type, due.timestamp);
+            if !due.last {
+                self.keys.began(header.timestamp);
+            }
+            self.stream.event_ended(header.timestamp, due.event.duration);
+            let mut packet = [0; HEADER_LENGTH + crate::Event::LENGTH];
+            packet[..HEADER_LENGTH].copy_from_slice(&header.write());
+            packet[HEADER_LENGTH..].copy_from_slice(&due.event.write());
+            self.stream.octets += crate::Event::LENGTH as u64;
+            sink.send(self.port, to, &packet);
+        }
+    }
+
+    /// Puts what its peer said on the right of its recording.
+    pub(crate) fn record_peer(&mut self, now: Instant, audio: &Audio, bytes: &[u8], sink: &mut impl Sink) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.put(now, Side::Right, &audio.header, audio.law, &bytes[audio.payload.clone()], sink);
+        }
+    }
+
+    /// Sends on what its peer said, rewriting the packet where it lies. Nothing of the peer's header is left: neither
+    /// its contributing sources nor extensions nor padding.
+    pub(crate) fn forward(&mut self, now: Instant, audio: &Audio, bytes: &mut [u8], sink: &mut impl Sink) {
+        let Audio { header: incoming, place, law, payload } = audio;
+        if payload.is_empty() {
+            return self.skip(incoming, Some(*place));
+        }
+        let to = self.destination().filter(|_| self.player.is_none() && !self.keys.is_sounding());
+        let Some(to) = to else { return self.stream.interrupt() };
+        let Some(header) = self.stream.forward(now, incoming, *place, payload.len() as u32) else { return };
+        let (send, payload_type) = self.media.format.send;
+        if send != *law {
+            g711::transcode(*law, &mut bytes[payload.clone()]);
+        }
+        let packet = &mut bytes[payload.start - HEADER_LENGTH..payload.end];
+        packet[..HEADER_LENGTH].copy_from_slice(&Header { payload_type, ..header }.write());
+        self.stream.octets += payload.len() as u64;
+        sink.send(self.port, to, packet);
+    }
+
+    /// A packet of its peer is not passed on.
+    pub(crate) fn skip(&mut self, incoming: &Header, place: Option<Place>) {
+        if let Some(place) = place {
+            self.stream.skip(incoming, place);
+        }
+    }
+
+    /// Presses for its peer the key its peer pressed, if the other side takes key presses.
+    pub(crate) fn press(&mut self, now: Instant, code: u8, sighting: Sighting, sink: &mut impl Sink) {
+        if self.media.format.event_send.is_none() || self.destination().is_none() || self.player.is_some() {
+            return;
+        }
+        match sighting {
+            Sighting::Down => self.keys.down(now, code),
+            Sighting::Held => self.keys.held(now),
+            Sighting::Up => self.keys.up(),
+            Sighting::Tap => {
+                self.keys.down(now, code);
+                self.keys.up();
+            }
+            Sighting::Past => {}
+        }
+        self.press_on(now, sink);
+    }
+}

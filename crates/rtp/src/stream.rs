@@ -1,0 +1,224 @@
+//! The one continuous stream a session sends, whatever its sources: prompts, key presses, the bridged peer.
+//!
+//! One SSRC; the sequence goes up by one with each packet; timestamps follow one media clock. Between prompt and peer
+//! a receiver sees no other change than a marker (RFC 3551 §4.1). What the peer's stream lost on its way stays
+//! lost, as a gap, so that the receiver conceals it (RFC 3550 §7.1), and what was overtaken keeps its place.
+
+use clock::Instant;
+
+use crate::chance::Identity;
+use crate::packet::Header;
+use crate::receiver::{Place, samples};
+
+/// A gap of more packets than this is not passed on: the stream closes up, as after a silence.
+const MAX_GAP: u16 = 50;
+/// A peer's timestamp that runs ahead of time by more than this has jumped.
+const MAX_LEAD: u32 = 8000;
+
+/// What the next packet is numbered with, and how the peer's numbers become ours.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    ssrc: u32,
+    /// Of the next packet.
+    sequence: u16,
+    /// The timestamp of node time zero.
+    epoch: u32,
+    /// Where the audio sent so far ends, once there is any.
+    end: Option<u32>,
+    /// The last packet sent: when, and its timestamp.
+    last: Option<(Instant, u32)>,
+    /// Packets sent.
+    pub(crate) packets: u64,
+    /// Their payload octets.
+    pub(crate) octets: u64,
+    splice: Option<Splice>,
+}
+
+/// How the numbers of a peer's stream become ours, from its first packet here on.
+#[derive(Debug, Clone, Copy)]
+struct Splice {
+    ssrc: u32,
+    /// Their first sequence number; what was sent before it has no place here.
+    base: u16,
+    base_timestamp: u32,
+    sequence_offset: u16,
+    timestamp_offset: u32,
+    /// The newest packet: its numbers, and when it came.
+    sequence: u16,
+    timestamp: u32,
+    at: Instant,
+}
+
+impl Stream {
+    pub(crate) fn new(now: Instant, identity: &Identity) -> Self {
+        Self {
+            ssrc: identity.ssrc,
+            sequence: identity.sequence,
+            epoch: identity.timestamp.wrapping_sub(samples(now.0)),
+            end: None,
+            last: None,
+            packets: 0,
+            octets: 0,
+            splice: None,
+        }
+    }
+
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The header of a packet of our own audio. `talkspurt`: it does not follow what was sent before it.
+    pub(crate) fn prompt(&mut self, at: Instant, payload_type: u8, talkspurt: bool, length: u32) -> Header {
+        let timestamp = match self.end {
+            Some(end) if !talkspurt => end,
+            Some(_) | None => self.timestamp_now(at),
+        };
+        self.splice = None;
+        self.end = Some(timestamp.wrapping_add(length));
+        self.own(at, payload_type, talkspurt, timestamp)
+    }
+
+    /// The header of a packet of a key press. It begins at `timestamp`, or with this packet.
+    pub(crate) fn event(&mut self, now: Instant, payload_type: u8, timestamp: Option<u32>) -> Header {
+        self.splice = None;
+        let begins_at = timestamp.unwrap_or_else(|| self.timestamp_now(now));
+        self.own(now, payload_type, timestamp.is_none(), begins_at)
+    }
+
+    /// A key press is over: what comes next comes after it.
+    pub(crate) fn event_ended(&mut self, timestamp: u32, duration: u16) {
+        self.end = Some(timestamp.wrapping_add(duration.into()));
+    }
+
+    /// The header under which a packet of the peer goes out, but for its payload type. `None`: it has no place.
+    pub(crate) fn forward(
+        &mut self,
+        now: Instant,
+        incoming: &Header,
+        place: Place,
+        length: u32,
+    ) -> Option<Header> {
+        let known = self.splice.filter(|splice| splice.ssrc == incoming.ssrc);
+        match (place, known) {
+            (Place::Double | Place::Stray, _) | (Place::Late, None) => None,
+            (Place::Late, Some(splice)) => splice.late(incoming).map(|(sequence, timestamp)| {
+                self.packets += 1;
+                Header { marker: false, payload_type: 0, sequence, timestamp, ssrc: self.ssrc }
+            }),
+            (Place::Ahead(_), Some(splice)) if splice.continues(now, incoming) => {
+                Some(self.pass(now, splice, incoming, incoming.marker, length))
+            }
+            (Place::First | Place::Ahead(_), _) => {
+                let splice = self.splice_to(now, incoming);
+                Some(self.pass(now, splice, incoming, true, length))
+            }
+        }
+    }
+
+    /// A packet of the peer's stream is not passed on: what follows it closes up.
+    pub(crate) fn skip(&mut self, incoming: &Header, place: Place) {
+        let (Some(splice), Place::Ahead(_)) = (&mut self.splice, place) else { return };
+        let gap = incoming.sequence.wrapping_sub(splice.sequence);
+        if splice.ssrc == incoming.ssrc && (1..=MAX_GAP).contains(&gap) {
+            splice.sequence_offset = splice.sequence_offset.wrapping_sub(1);
+            splice.sequence = incoming.sequence;
+            splice.base = incoming.sequence;
+            splice.base_timestamp = splice.timestamp;
+        } else {
+            self.splice = None;
+        }
+    }
+
+    /// What the peer says is not passed on for a while: what it says next follows nothing.
+    pub(crate) fn interrupt(&mut self) {
+        self.splice = None;
+    }
+
+    /// The timestamp of this moment, for a sender report (RFC 3550 §6.4.1).
+    pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
+        match self.last {
+            Some((at, timestamp)) => timestamp.wrapping_add(samples(now.since(at))),
+            None => self.clock(now),
+        }
+    }
+
+    fn own(&mut self, at: Instant, payload_type: u8, marker: bool, timestamp: u32) -> Header {
+        let sequence = self.sequence;
+        self.sent(at, sequence, timestamp);
+        Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    fn pass(&mut self, now: Instant, splice: Splice, incoming: &Header, marker: bool, length: u32) -> Header {
+        let sequence = incoming.sequence.wrapping_add(splice.sequence_offset);
+        let timestamp = incoming.timestamp.wrapping_add(splice.timestamp_offset);
+        let Header { sequence: theirs, timestamp: theirs_at, .. } = *incoming;
+        self.splice = Some(Splice { at: now, sequence: theirs, timestamp: theirs_at, ..splice });
+        let end = timestamp.wrapping_add(length);
+        self.end = Some(self.end.map_or(end, |before| later(before, end)));
+        self.sent(now, sequence, timestamp);
+        Header { marker, payload_type: 0, sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    fn sent(&mut self, at: Instant, sequence: u16, timestamp: u32) {
+        self.sequence = sequence.wrapping_add(1);
+        self.last = Some((at, timestamp));
+        self.packets += 1;
+    }
+
+    fn splice_to(&self, now: Instant, incoming: &Header) -> Splice {
+        Splice {
+            ssrc: incoming.ssrc,
+            base: incoming.sequence,
+            base_timestamp: incoming.timestamp,
+            sequence_offset: self.sequence.wrapping_sub(incoming.sequence),
+            timestamp_offset: self.timestamp_now(now).wrapping_sub(incoming.timestamp),
+            sequence: incoming.sequence,
+            timestamp: incoming.timestamp,
+            at: now,
+        }
+    }
+
+    /// Where the media clock stands, but never before the end of what was sent.
+    fn timestamp_now(&self, now: Instant) -> u32 {
+        let clock = self.clock(now);
+        self.end.map_or(clock, |end| later(end, clock))
+    }
+
+    fn clock(&self, now: Instant) -> u32 {
+        self.epoch.wrapping_add(samples(now.0))
+    }
+}
+
+impl Splice {
+    /// Whether a packet ahead of all others goes on where they were: after a loss at most, with a timestamp later than
+    /// theirs and not later than it can be.
+    fn continues(&self, now: Instant, incoming: &Header) -> bool {
+        let gap = incoming.sequence.wrapping_sub(self.sequence);
+        let step = incoming.timestamp.wrapping_sub(self.timestamp);
+        let possible = samples(now.since(self.at)).saturating_add(MAX_LEAD);
+        (1..=MAX_GAP).contains(&gap) && step.cast_signed() > 0 && step <= possible
+    }
+
+    /// The place that was kept for a packet which was overtaken.
+    fn late(&self, incoming: &Header) -> Option<(u16, u32)> {
+        let after = |base: u16| incoming.sequence.wrapping_sub(base);
+        let kept = self.sequence.wrapping_sub(self.base);
+        let in_time = incoming.timestamp.wrapping_sub(self.base_timestamp);
+        let within = self.timestamp.wrapping_sub(self.base_timestamp);
+        (after(self.base) < kept && in_time <= within).then(|| {
+            (
+                incoming.sequence.wrapping_add(self.sequence_offset),
+                incoming.timestamp.wrapping_add(self.timestamp_offset),
+            )
+        })
+    }
+}
+
+/// The later of two timestamps less than 2^31 samples apart.
+fn later(one: u32, other: u32) -> u32 {
+    if other.wrapping_sub(one).cast_signed() > 0 { other } else { one }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

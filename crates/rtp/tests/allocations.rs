@@ -1,0 +1,206 @@
+//! What a worker costs: no memory for a packet, little for a session.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Instant;
+use rtp::{
+    Codec, Command, Direction, Event, Format, Header, Library, Media, PlayId, Port, Prompt, PromptId,
+    Recording, Remote, Report, SessionId, Settings, Sink, Worker,
+};
+
+/// Counts what each thread takes.
+struct Counting;
+
+thread_local! {
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
+    static OCTETS: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(taken: u64, octets: i64) {
+    TAKEN.set(TAKEN.get() + taken);
+    OCTETS.set(OCTETS.get() + octets);
+}
+
+// SAFETY: all is left to the system's allocator; counting takes no memory, as the counters are constants at first.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as i64));
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size as i64 - layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Default)]
+struct Tally {
+    packets: usize,
+    controls: usize,
+    reports: usize,
+    pairs: usize,
+}
+
+impl Sink for Tally {
+    fn send(&mut self, _: Port, _: SocketAddr, _: &[u8]) {
+        self.packets += 1;
+    }
+
+    fn send_control(&mut self, _: Port, _: SocketAddr, _: &[u8]) {
+        self.controls += 1;
+    }
+
+    fn report(&mut self, _: Report) {
+        self.reports += 1;
+    }
+
+    fn record(&mut self, _: SessionId, recording: Recording<'_>) {
+        if let Recording::Samples(pairs) = recording {
+            self.pairs += pairs.len();
+        }
+    }
+}
+
+fn worker() -> Worker {
+    let settings = Settings {
+        addresses: vec!["198.51.100.1".parse().unwrap()],
+        silence: Duration::from_secs(30),
+        rtcp_interval: Duration::from_secs(5),
+    };
+    let music = Prompt::new(&[1000; 8000]);
+    Worker::new(settings, Arc::new(Library::new(vec![Some(music)])), [9; 32])
+}
+
+fn port(session: u32) -> Port {
+    Port { worker: 0, address: 0, number: 10_000 + 2 * session as u16 }
+}
+
+fn address(session: u32) -> SocketAddr {
+    SocketAddr::from(([10, 0, (session >> 8) as u8, session as u8], 40_000))
+}
+
+fn open(session: u32, law: Codec) -> Command {
+    let format = Format {
+        send: (law, if law == Codec::Pcma { 8 } else { 0 }),
+        receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+        event_send: Some(101),
+        event_receive: Some(101),
+        ptime: 20,
+    };
+    let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
+    let media = Media { remote, format, direction: Direction::SendReceive };
+    Command::Open { session: SessionId(session), port: port(session), media }
+}
+
+/// What one session's other side sends in a tick of 20 ms: audio, and every second a key press.
+fn say(worker: &mut Worker, sink: &mut Tally, now: Instant, session: u32, n: u32) {
+    let mut buffer = [0xD5; 172];
+    let pressed = n % 50 < 8;
+    let header = Header {
+        marker: false,
+        payload_type: if pressed { 101 } else { 8 },
+        sequence: n as u16,
+        timestamp: 160 * if pressed { n - n % 50 } else { n },
+        ssrc: session,
+    };
+    buffer[..12].copy_from_slice(&header.write());
+    if pressed {
+        let event = Event { code: 5, end: n % 50 > 4, volume: 10, duration: 160 * (n % 50) as u16 };
+        buffer[12..16].copy_from_slice(&event.write());
+    }
+    worker.packet(now, port(session), address(session), &mut buffer, sink);
+}
+
+#[test]
+fn a_packet_takes_no_memory_whatever_is_done_with_it() {
+    let mut worker = worker();
+    let mut sink = Tally::default();
+    let start = Instant::ZERO;
+    let law = |session| if session % 2 == 0 { Codec::Pcma } else { Codec::Pcmu };
+    for session in 0..8 {
+        worker.command(start, open(session, law(session)), &mut sink);
+    }
+    for session in [0, 2] {
+        let (first, second) = (SessionId(session), SessionId(session + 1));
+        worker.command(start, Command::Bridge { first, second }, &mut sink);
+    }
+    // Sessions 0 and 1 are recorded as well; 4 to 7 hear music.
+    worker.command(start, Command::Record { session: SessionId(0), name: "call.wav".into() }, &mut sink);
+    for session in 4..8 {
+        let prompts = vec![PromptId(0)];
+        let play = Command::Play { session: SessionId(session), play: PlayId(1), prompts, repeat: true };
+        worker.command(start, play, &mut sink);
+    }
+    let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    let before = TAKEN.get();
+    for n in 0..3000 {
+        let now = start + Duration::from_millis(20) * n;
+        for session in 0..8 {
+            say(&mut worker, &mut sink, now, session, n);
+            if n % 100 == 0 {
+                worker.control_packet(now, port(session), address(session), &receiver_report, &mut sink);
+            }
+        }
+        worker.tick(now + Duration::from_millis(10), &mut sink);
+    }
+    assert_eq!(TAKEN.get() - before, 0);
+    assert!(sink.packets > 20_000 && sink.controls > 50 && sink.pairs > 400_000, "it was all done");
+    assert_eq!(sink.reports, 8 * 60, "every press was told");
+}
+
+#[test]
+fn a_session_takes_less_than_two_kilobytes_and_a_recorded_one_less_than_twenty() {
+    let mut worker = worker();
+    let mut sink = Tally::default();
+    // The table of ports is there whether one session is open or all.
+    worker.command(Instant::ZERO, open(0, Codec::Pcma), &mut sink);
+    let empty = OCTETS.get();
+    for session in 1..=1000 {
+        worker.command(Instant::ZERO, open(session, Codec::Pcma), &mut sink);
+        let (first, second) = (SessionId(session), SessionId(session - 1));
+        worker.command(Instant::ZERO, Command::Bridge { first, second }, &mut sink);
+    }
+    let open = (OCTETS.get() - empty) / 1000;
+    assert!(open < 2048, "{open}");
+    for session in 1..=1000 {
+        let record = Command::Record { session: SessionId(session), name: "call.wav".into() };
+        worker.command(Instant::ZERO, record, &mut sink);
+    }
+    let recorded = (OCTETS.get() - empty) / 1000;
+    assert!(recorded < 20_480, "{recorded}");
+}
+
+#[test]
+fn what_was_open_gives_its_memory_to_what_opens_next() {
+    let mut worker = worker();
+    let mut sink = Tally::default();
+    let mut round = |from: u32| {
+        for session in from..from + 500 {
+            worker.command(Instant::ZERO, open(session, Codec::Pcma), &mut sink);
+        }
+        for session in from..from + 500 {
+            worker.command(Instant::ZERO, Command::Close { session: SessionId(session) }, &mut sink);
+        }
+        OCTETS.get()
+    };
+    let first = round(0);
+    assert_eq!((1..20).map(|n| round(n * 500)).max(), Some(first));
+}

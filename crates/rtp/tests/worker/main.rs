@@ -1,0 +1,13 @@
+//! The machine of a relay worker, driven from outside in virtual time.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+mod bridge;
+mod digits;
+mod lifecycle;
+mod prompts;
+mod properties;
+mod recording;
+mod reports;
+mod sources;
+mod world;

@@ -1,0 +1,216 @@
+//! What holds whatever comes in.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rtp::{
+    Codec, Command, Compound, Direction, Event, Header, Media, PlayId, Port, PromptId, Remote, SessionId,
+};
+
+use crate::world::{EVENTS, Sent, World, assert_one_stream, format, port};
+
+const SESSIONS: u32 = 6;
+
+struct Chaos {
+    random: ChaCha8Rng,
+    /// Where each session's peer stands in its own stream.
+    headers: BTreeMap<u32, Header>,
+}
+
+impl Chaos {
+    fn new(seed: u64) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed), headers: BTreeMap::new() }
+    }
+
+    fn below(&mut self, limit: u32) -> u32 {
+        self.random.next_u32() % limit
+    }
+
+    fn session(&mut self) -> SessionId {
+        SessionId(1 + self.below(SESSIONS))
+    }
+
+    fn address(&mut self, session: SessionId) -> SocketAddr {
+        let host = if self.below(20) == 0 { 99 } else { session.0 };
+        let number = if self.below(60) == 0 { self.below(65_536) } else { 40_000 };
+        format!("192.0.2.{host}:{number}").parse().unwrap()
+    }
+
+    fn media(&mut self, session: SessionId) -> Media {
+        let law = if self.below(2) == 0 { Codec::Pcmu } else { Codec::Pcma };
+        let mut format = format(law);
+        format.ptime = self.below(256) as u8;
+        format.event_send = (self.below(3) != 0).then_some(EVENTS);
+        let rtp = self.address(session);
+        let rtcp = self.address(session);
+        let direction = match self.below(6) {
+            0 => Direction::SendOnly,
+            1 => Direction::ReceiveOnly,
+            2 => Direction::Inactive,
+            _ => Direction::SendReceive,
+        };
+        Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction }
+    }
+
+    fn command(&mut self) -> Command {
+        let session = self.session();
+        match self.below(12) {
+            0 | 9 | 10 => Command::Open { session, port: port(session), media: self.media(session) },
+            1 | 2 => Command::Update { session, media: self.media(session) },
+            3 | 4 => {
+                let prompts = (0..self.below(4)).map(|_| PromptId(self.below(12) as u16)).collect();
+                Command::Play { session, play: PlayId(self.below(9)), prompts, repeat: self.below(2) == 0 }
+            }
+            5 => Command::Stop { session },
+            6 => Command::Bridge { first: session, second: self.session() },
+            7 => Command::Record { session, name: "call.wav".into() },
+            _ => Command::Close { session },
+        }
+    }
+
+    /// A packet mostly right, or a random change of one, or anything.
+    fn packet(&mut self, session: SessionId) -> Vec<u8> {
+        let fresh = Header {
+            marker: false,
+            payload_type: 8,
+            sequence: self.random.next_u32() as u16,
+            timestamp: self.random.next_u32(),
+            ssrc: self.random.next_u32(),
+        };
+        let mut header = *self.headers.entry(session.0).or_insert(fresh);
+        match self.below(40) {
+            0 => header = fresh,
+            1 => header.sequence = header.sequence.wrapping_sub(self.below(100) as u16),
+            2 => header.sequence = header.sequence.wrapping_add(self.below(5000) as u16),
+            3 => header.timestamp = fresh.timestamp,
+            _ => {}
+        }
+        header.sequence = header.sequence.wrapping_add(1);
+        header.timestamp = header.timestamp.wrapping_add(160);
+        self.headers.insert(session.0, header);
+        header.payload_type = [0, 8, 8, 8, 13, EVENTS, EVENTS, 77][self.below(8) as usize];
+        let mut bytes = header.write().to_vec();
+        if header.payload_type == EVENTS {
+            let event = Event {
+                code: self.below(18) as u8,
+                end: self.below(3) == 0,
+                volume: 10,
+                duration: self.below(65_536) as u16,
+            };
+            bytes.extend_from_slice(&event.write());
+        } else {
+            let length = [0, 80, 160, 160, 160, 240, 1000][self.below(7) as usize];
+            bytes.resize(12 + length, 0x55);
+        }
+        self.harm(bytes)
+    }
+
+    fn harm(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        match self.below(30) {
+            0 => bytes.truncate(self.below(20) as usize),
+            1 => {
+                let place = self.below(bytes.len() as u32) as usize;
+                bytes[place] = self.below(256) as u8;
+            }
+            2 => bytes = (0..self.below(100)).map(|_| self.below(256) as u8).collect(),
+            _ => {}
+        }
+        bytes
+    }
+
+    fn control(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0x81, 201, 0, 7];
+        bytes.extend((0..28).map(|_| self.below(256) as u8));
+        self.harm(bytes)
+    }
+}
+
+/// Sequences of one stream: each once, none left out but for what a peer lost, timestamps in their order.
+fn assert_stream(sent: &[Sent]) {
+    let first = sent[0].header();
+    let mut seen: BTreeMap<i64, Header> = BTreeMap::new();
+    let mut highest = 0i64;
+    for sent in sent {
+        let header = sent.header();
+        assert_eq!(header.ssrc, first.ssrc, "one SSRC");
+        let from_highest =
+            header.sequence.wrapping_sub(first.sequence.wrapping_add(highest as u16)).cast_signed();
+        let place = highest + i64::from(from_highest);
+        assert!(from_highest > -64 && from_highest <= 50, "{from_highest} from the highest");
+        assert!(seen.insert(place, header).is_none(), "each sequence number once");
+        highest = highest.max(place);
+    }
+    let headers: Vec<_> = seen.values().collect();
+    for pair in headers.windows(2) {
+        let step = pair[1].timestamp.wrapping_sub(pair[0].timestamp).cast_signed();
+        assert!(step >= 0, "{pair:?}");
+    }
+}
+
+#[test]
+fn whatever_comes_each_stream_that_goes_out_is_one() {
+    let mut total = 0;
+    for seed in 0..240 {
+        let mut chaos = Chaos::new(seed);
+        let mut world = World::new();
+        for session in (1..=SESSIONS).map(SessionId) {
+            let media = chaos.media(session);
+            world.command(Command::Open { session, port: port(session), media });
+            world.command(Command::Bridge { first: session, second: SessionId(1 + session.0 % SESSIONS) });
+        }
+        let mut streams: BTreeMap<(Port, u32), Vec<Sent>> = BTreeMap::new();
+        for _ in 0..4000 {
+            match chaos.below(12) {
+                0 if chaos.below(4) == 0 => {
+                    let command = chaos.command();
+                    world.command(command);
+                    let (first, second) = (chaos.session(), chaos.session());
+                    world.command(Command::Bridge { first, second });
+                }
+                0 => {
+                    let session = chaos.session();
+                    let (from, bytes) = (chaos.address(session), chaos.control());
+                    world.control(session, from, &bytes);
+                }
+                1 | 2 => world.run(u64::from(chaos.below(40))),
+                _ => {
+                    let session = chaos.session();
+                    let (from, bytes) = (chaos.address(session), chaos.packet(session));
+                    world.packet(session, from, &bytes);
+                }
+            }
+        }
+        for sent in world.wire.sent.drain(..) {
+            assert!(sent.to.port() >= 1024);
+            assert!(sent.bytes.len() <= 1472);
+            streams.entry((sent.port, sent.header().ssrc)).or_default().push(sent);
+        }
+        for sent in &world.wire.controls {
+            Compound::parse(&sent.bytes).unwrap();
+        }
+        streams.values().for_each(|sent| assert_stream(sent));
+        total += streams.values().map(Vec::len).sum::<usize>();
+    }
+    assert!(total > 50_000, "{total} packets prove little");
+}
+
+#[test]
+fn without_loss_sequences_go_up_by_one_through_plays_presses_and_peers() {
+    for seed in 0..20 {
+        let mut random = Chaos::new(1000 + seed);
+        let mut world = World::bridged(Codec::Pcmu);
+        let mut caller = crate::world::Phone::caller();
+        for _ in 0..100 {
+            match random.below(6) {
+                0 => world.play(crate::world::CALLEE, &[1 + random.below(3) as u16], random.below(2) == 0),
+                1 => world.command(Command::Stop { session: crate::world::CALLEE }),
+                2 => caller.press(&mut world, random.below(16) as u8, 2 + random.below(10) as u16),
+                3 => world.run(u64::from(random.below(400))),
+                _ => caller.talk(&mut world, 1 + random.below(20) as usize),
+            }
+        }
+        assert_one_stream(&world.take_sent(crate::world::CALLEE));
+    }
+}

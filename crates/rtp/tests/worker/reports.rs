@@ -1,0 +1,168 @@
+//! RTCP, and what is known of a session at its end.
+
+use std::time::Duration;
+
+use rtp::{Codec, Compound, rtcp::ReportBlock};
+
+use crate::world::{CALLEE, CALLER, Phone, Sent, World, caller_address, port};
+
+fn of(world: &World, session: rtp::SessionId) -> Vec<&Sent> {
+    world.wire.controls.iter().filter(|sent| sent.port == port(session)).collect()
+}
+
+/// Whether the octets hold an RTCP packet of this type, walking by lengths.
+fn types(bytes: &[u8]) -> Vec<u8> {
+    let mut types = Vec::new();
+    let mut rest = bytes;
+    while let [_, kind, high, low, ..] = *rest {
+        types.push(kind);
+        rest = &rest[4 + 4 * usize::from(u16::from_be_bytes([high, low]))..];
+    }
+    types
+}
+
+#[test]
+fn reports_are_spread_from_half_to_one_and_a_half_intervals() {
+    let mut world = World::with_call(Codec::Pcma);
+    world.run(600_000);
+    let reports = of(&world, CALLER);
+    assert!((100..145).contains(&reports.len()), "{}", reports.len());
+    let pauses: Vec<Duration> = reports.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
+    let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+    assert!(*least >= Duration::from_millis(2500) && *least < Duration::from_millis(3000), "{least:?}");
+    assert!(*most <= Duration::from_millis(7500) && *most > Duration::from_millis(7000), "{most:?}");
+    assert!(reports.iter().all(|sent| sent.to.port() == caller_address().port() + 1));
+}
+
+#[test]
+fn each_side_is_told_of_its_own_stream_and_of_nothing_else() {
+    let mut world = World::bridged(Codec::Pcma);
+    let mut caller = Phone::caller();
+    let mut callee = Phone::callee(Codec::Pcma);
+    // Their own reports are full of names; none may come out anywhere.
+    let mut talkative = vec![0x80, 201, 0, 1, 0xCA, 0x11, 0xE5, 0];
+    talkative.extend_from_slice(&[0x81, 202, 0, 5, 0xCA, 0x11, 0xE5, 0, 1, 11]);
+    talkative.extend_from_slice(b"CANARY@home\0\0\0");
+    talkative.extend_from_slice(&[0x81, 203, 0, 3, 0xCA, 0x11, 0xE5, 0, 6]);
+    talkative.extend_from_slice(b"CANARY\0");
+    Compound::parse(&talkative).unwrap();
+    for n in 0..1000 {
+        if n % 10 == 9 {
+            // A tenth of what the caller says is lost.
+            caller.header.sequence = caller.header.sequence.wrapping_add(1);
+            caller.header.timestamp = caller.header.timestamp.wrapping_add(160);
+        } else {
+            caller.speak(&mut world, 160, 5000);
+        }
+        callee.speak(&mut world, 160, 5000);
+        if n % 100 == 0 {
+            world.control(CALLER, "192.0.2.11:40001".parse().unwrap(), &talkative);
+        }
+        world.run(20);
+    }
+    for sent in &world.wire.controls {
+        assert!(!sent.bytes.windows(3).any(|octets| octets == b"CAN"));
+        let kinds = types(&sent.bytes);
+        assert!(kinds == [200, 202] || kinds == [201, 202], "{kinds:?}");
+    }
+    let last = of(&world, CALLER).last().map(|sent| sent.bytes.clone()).unwrap();
+    let compound = Compound::parse(&last).unwrap();
+    let block = compound.blocks().next().unwrap();
+    assert_eq!(block.ssrc, caller.header.ssrc);
+    assert!((24..=27).contains(&block.fraction_lost), "{}", block.fraction_lost);
+    let (ssrc, info) = compound.sender().unwrap();
+    let ours = world.take_sent(CALLER).last().unwrap().header();
+    assert_eq!(ssrc, ours.ssrc);
+    assert!(info.packets > 700 && info.octets == 160 * info.packets);
+    let names = |session| of(&world, session).iter().map(|sent| cname(&sent.bytes)).collect::<Vec<_>>();
+    let (one, other) = (names(CALLER), names(CALLEE));
+    assert!(one.iter().all(|name| *name == one[0]) && other.iter().all(|name| *name == other[0]));
+    assert_ne!(one[0], other[0]);
+}
+
+/// The CNAME of ours in a compound packet.
+fn cname(bytes: &[u8]) -> Vec<u8> {
+    let start = bytes.windows(2).position(|octets| octets == [1, 16]).unwrap();
+    bytes[start + 2..start + 18].to_vec()
+}
+
+#[test]
+fn a_session_that_ends_says_so_without_a_reason() {
+    let mut world = World::with_call(Codec::Pcma);
+    world.play(CALLER, &[1], false);
+    world.run(100);
+    world.close(CALLER);
+    let reports = of(&world, CALLER);
+    let last = &reports.last().unwrap().bytes;
+    assert_eq!(types(last), [200, 202, 203]);
+    assert_eq!(last[last.len() - 8..last.len() - 4], [0x81, 203, 0, 1]);
+    world.close(CALLEE);
+    assert_eq!(of(&world, CALLEE), Vec::<&Sent>::new(), "who said nothing takes no leave");
+}
+
+#[test]
+fn at_its_end_a_session_says_what_passed() {
+    let mut world = World::bridged(Codec::Pcmu);
+    let mut caller = Phone::caller();
+    caller.talk(&mut world, 100);
+    caller.header.sequence = caller.header.sequence.wrapping_add(25);
+    caller.header.timestamp = caller.header.timestamp.wrapping_add(25 * 160);
+    world.run(500);
+    caller.talk(&mut world, 100);
+    let first = world.take_sent(CALLEE)[0].header();
+    let block = ReportBlock {
+        ssrc: first.ssrc,
+        fraction_lost: 0,
+        lost: 45,
+        highest: u32::from(first.sequence) + 224,
+        jitter: 0,
+        last_report: 0,
+        delay: 0,
+    };
+    world.control(CALLEE, "192.0.2.12:50001".parse().unwrap(), &receiver_report(&block));
+    let caller = world.close(CALLER);
+    assert_eq!((caller.packets_received, caller.bytes_received, caller.lost), (200, 32_000, 25));
+    assert_eq!((caller.packets_sent, caller.codec, caller.remote_loss), (0, Some(Codec::Pcma), None));
+    assert_eq!(caller.jitter_ms, 0.0);
+    let callee = world.close(CALLEE);
+    assert_eq!((callee.packets_sent, callee.bytes_sent, callee.packets_received), (200, 32_000, 0));
+    assert_eq!((callee.remote_loss, callee.codec), (Some(0.2), None));
+}
+
+fn receiver_report(block: &ReportBlock) -> Vec<u8> {
+    let words = [
+        0x81C9_0007,
+        1,
+        block.ssrc,
+        block.lost.cast_unsigned(),
+        block.highest,
+        block.jitter,
+        block.last_report,
+        block.delay,
+    ];
+    words.into_iter().flat_map(u32::to_be_bytes).collect()
+}
+
+#[test]
+fn the_round_trip_is_measured_by_their_answer_to_our_report() {
+    let mut world = World::with_call(Codec::Pcma);
+    world.play(CALLER, &[9], true);
+    world.run(8000);
+    let sent = of(&world, CALLER).last().map(|sent| (*sent).clone()).unwrap();
+    let (ssrc, info) = Compound::parse(&sent.bytes).unwrap().sender().unwrap();
+    // They kept it for as long as it was, but for 60 ms of way.
+    world.run(500);
+    let kept = world.wire.now.since(sent.at) - Duration::from_millis(60);
+    let block = ReportBlock {
+        ssrc,
+        fraction_lost: 0,
+        lost: 0,
+        highest: 70_000,
+        jitter: 0,
+        last_report: (info.ntp >> 16) as u32,
+        delay: (kept.as_secs_f64() * 65536.0) as u32,
+    };
+    world.control(CALLER, "192.0.2.11:40001".parse().unwrap(), &receiver_report(&block));
+    let round_trip = world.close(CALLER).round_trip_ms.unwrap();
+    assert!((round_trip - 60.0).abs() < 0.1, "{round_trip}");
+}

@@ -1,0 +1,240 @@
+//! Offer and answer made into one agreement (RFC 3264 §6, §7).
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::Codec;
+use crate::address;
+use crate::description::{Connection, Description, Direction, Encoding, Kind, Protocol, Stream};
+use crate::offer::{Capabilities, Layout, Offer, clamp_ptime};
+
+/// What two descriptions come to, from our side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// Where they take media; `None` while they hold us the old way, with `c=0.0.0.0` (RFC 3264 §8.4).
+    pub remote: Option<Remote>,
+    /// What we send and under which payload type: their favourite of ours.
+    pub send: (Codec, u8),
+    /// What may come in, by payload type, their favourite first.
+    pub receive: [Option<(Codec, u8)>; 4],
+    /// The payload type under which we send telephone-events, where they take them.
+    pub event_send: Option<u8>,
+    /// The payload type under which theirs come.
+    pub event_receive: Option<u8>,
+    /// Milliseconds of audio in a packet that they ask for: 10, 20 … 60.
+    pub ptime: u8,
+    /// Which ways media flows, from our side.
+    pub direction: Direction,
+    /// The media lines of the dialog.
+    pub layout: Layout,
+}
+
+/// Where they take media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remote {
+    /// RTP.
+    pub rtp: SocketAddr,
+    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605).
+    pub rtcp: SocketAddr,
+}
+
+/// Why there can be no agreement. Always 488 (RFC 3261 §21.4.26) where an answer was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// No audio, or audio with port 0.
+    NoAudio,
+    /// Audio only by encrypted transports (SDES or DTLS).
+    Secured,
+    /// No codec in common.
+    NoCodec,
+    /// No address, or one media must not be sent to: multicast, broadcast and the like.
+    Address,
+    /// A host name where an address must stand.
+    Host,
+    /// A port media must not be sent to: below 1024, or without a next one for RTCP.
+    Port,
+    /// A media line with a word outside the registered ones, which could only be answered by repeating it.
+    UnknownMedia,
+    /// An answer whose media lines are not those of the offer.
+    Mismatch,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAudio => "no audio stream",
+            Self::Secured => "encrypted audio only",
+            Self::NoCodec => "no codec in common",
+            Self::Address => "no address that can take media",
+            Self::Host => "a host name instead of an address",
+            Self::Port => "a port that cannot take media",
+            Self::UnknownMedia => "an unknown kind of media",
+            Self::Mismatch => "an answer that does not fit the offer",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// What we can agree to of `offer`: its first audio stream that suits us.
+///
+/// # Errors
+/// Why there is no such stream: of several audio streams, what is wrong with the first.
+pub fn answer(offer: &Description, capabilities: &Capabilities) -> Result<Agreed, Refused> {
+    if offer.streams.iter().any(|stream| stream.kind == Kind::Unknown || stream.protocol == Protocol::Unknown)
+    {
+        return Err(Refused::UnknownMedia);
+    }
+    let mut refused = None;
+    for (index, stream) in offer.streams.iter().enumerate() {
+        match stream.answered(capabilities, Layout::of(offer, index)) {
+            Ok(agreed) => return Ok(agreed),
+            Err(Refused::NoAudio) => {}
+            Err(other) => refused = refused.or(Some(other)),
+        }
+    }
+    Err(refused.unwrap_or(Refused::NoAudio))
+}
+
+/// What `answer` makes of `offered`. Codecs we did not offer are passed over.
+///
+/// # Errors
+/// When the other side refused the stream, or answered something we cannot do.
+pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refused> {
+    let stream = answer.streams.get(offered.layout.audio).ok_or(Refused::Mismatch)?;
+    let remote = stream.remote()?;
+    let mut send = None;
+    let mut event_send = None;
+    let mut receive = Receive::default();
+    for &format in &stream.formats {
+        // A payload type without a map means what our offer said it means.
+        let encoding = stream.encoding(format).or((Some(format) == offered.event).then_some(Encoding::Event));
+        match encoding {
+            Some(Encoding::Audio(codec)) if offered.codecs.contains(&codec) => {
+                send = send.or(Some((codec, format)));
+                receive.add(codec, codec.payload_type());
+            }
+            Some(Encoding::Event) if offered.event.is_some() => event_send = event_send.or(Some(format)),
+            Some(Encoding::Audio(_) | Encoding::Event | Encoding::Other) | None => {}
+        }
+    }
+    // Some peers answer with one codec and send another of the offer.
+    for codec in &offered.codecs {
+        receive.add(*codec, codec.payload_type());
+    }
+    let mut layout = offered.layout.clone();
+    layout.taken |= Layout::of(answer, offered.layout.audio).taken;
+    Ok(Agreed {
+        remote,
+        send: send.ok_or(Refused::NoCodec)?,
+        receive: receive.0,
+        event_send,
+        event_receive: event_send.and(offered.event),
+        ptime: stream.packet_time(),
+        direction: stream.our_direction(),
+        layout,
+    })
+}
+
+/// Payload types that may come in.
+#[derive(Default)]
+struct Receive([Option<(Codec, u8)>; 4]);
+
+impl Receive {
+    fn add(&mut self, codec: Codec, format: u8) {
+        if !self.0.contains(&Some((codec, format)))
+            && let Some(free) = self.0.iter_mut().find(|slot| slot.is_none())
+        {
+            *free = Some((codec, format));
+        }
+    }
+}
+
+impl Stream {
+    fn answered(&self, capabilities: &Capabilities, layout: Layout) -> Result<Agreed, Refused> {
+        let remote = self.remote()?;
+        let mut receive = Receive::default();
+        let mut event = None;
+        for &format in &self.formats {
+            match self.encoding(format) {
+                Some(Encoding::Audio(codec)) if capabilities.codecs.contains(&codec) => {
+                    receive.add(codec, format);
+                }
+                Some(Encoding::Event) if capabilities.events => event = event.or(Some(format)),
+                Some(Encoding::Audio(_) | Encoding::Event | Encoding::Other) | None => {}
+            }
+        }
+        Ok(Agreed {
+            remote,
+            send: receive.0[0].ok_or(Refused::NoCodec)?,
+            receive: receive.0,
+            event_send: event,
+            event_receive: event,
+            ptime: self.packet_time(),
+            direction: self.our_direction(),
+            layout,
+        })
+    }
+
+    /// Where this stream takes media, if it is one we can speak; `None` within for a hold by `c=0.0.0.0`.
+    fn remote(&self) -> Result<Option<Remote>, Refused> {
+        if self.kind != Kind::Audio || self.port == 0 {
+            return Err(Refused::NoAudio);
+        }
+        match self.protocol {
+            Protocol::RtpAvp | Protocol::RtpAvpf => {}
+            Protocol::RtpSavp | Protocol::RtpSavpf | Protocol::DtlsSavp | Protocol::DtlsSavpf => {
+                return Err(Refused::Secured);
+            }
+            Protocol::Udptl
+            | Protocol::DtlsUdptl
+            | Protocol::Udp
+            | Protocol::Tcp
+            | Protocol::Msrp
+            | Protocol::Msrps
+            | Protocol::BfcpTcp
+            | Protocol::BfcpTls
+            | Protocol::BfcpUdp
+            | Protocol::BfcpDtls
+            | Protocol::SctpUdp
+            | Protocol::SctpTcp
+            | Protocol::Sctp => return Err(Refused::NoAudio),
+            Protocol::Unknown => return Err(Refused::UnknownMedia),
+        }
+        let host = match self.connection {
+            Connection::Absent => return Err(Refused::Address),
+            Connection::Other => return Err(Refused::Host),
+            Connection::Address(host) if host.is_unspecified() => return Ok(None),
+            Connection::Address(host) => host,
+        };
+        address::usable(host)?;
+        let rtp = SocketAddr::new(host, address::port(self.port)?);
+        let named = self.rtcp.and_then(|(port, at)| {
+            let rtcp = SocketAddr::new(at.unwrap_or(host), address::port(port).ok()?);
+            (address::usable(rtcp.ip()).is_ok() && rtcp.is_ipv4() == rtp.is_ipv4() && rtcp != rtp)
+                .then_some(rtcp)
+        });
+        let next = rtp.port().checked_add(1).map(|port| SocketAddr::new(host, port));
+        let rtcp = named.or(next).ok_or(Refused::Port)?;
+        Ok(Some(Remote { rtp, rtcp }))
+    }
+
+    fn packet_time(&self) -> u8 {
+        let ptime = u32::from(clamp_ptime(self.ptime));
+        let most = if self.maxptime == 0 { ptime } else { self.maxptime };
+        clamp_ptime(ptime.min(most))
+    }
+
+    /// Their direction seen from here; whoever names no address to send to receives nothing.
+    fn our_direction(&self) -> Direction {
+        let ours = self.direction.mirrored();
+        let held = matches!(self.connection, Connection::Address(host) if host.is_unspecified());
+        match ours {
+            Direction::SendReceive if held => Direction::ReceiveOnly,
+            Direction::SendOnly if held => Direction::Inactive,
+            Direction::SendReceive | Direction::SendOnly | Direction::ReceiveOnly | Direction::Inactive => {
+                ours
+            }
+        }
+    }
+}

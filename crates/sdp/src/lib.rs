@@ -1,0 +1,45 @@
+//! Session descriptions (RFC 8866, which obsoletes RFC 4566) and offer/answer (RFC 3264) for calls with one
+//! audio stream of G.711 and telephone-events.
+//!
+//! Nothing of a peer's description is ever copied into one of ours. What we write is composed from values on a
+//! closed list: codec, payload type number, ptime, direction, and the kind and transport of each media line
+//! (an answer must repeat those, RFC 3264 §6), the latter two only where this crate knows the word.
+
+mod address;
+mod agree;
+mod description;
+mod offer;
+mod parse;
+mod write;
+
+pub use agree::{Agreed, Refused, Remote, answer, read_answer};
+pub use description::{Description, Direction, ParseError};
+pub use offer::{Capabilities, Layout, Offer};
+pub use write::{Local, renew, write_answer, write_offer};
+
+/// G.711, the two laws (RFC 3551 §4.5.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// mu-law, static payload type 0.
+    Pcmu,
+    /// A-law, static payload type 8.
+    Pcma,
+}
+
+impl Codec {
+    /// The static payload type (RFC 3551 Table 4).
+    #[must_use]
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What we can do, and what we offer of it.
+
+use crate::agree::Agreed;
+use crate::description::{Kind, Protocol};
+use crate::{Codec, Description};
+
+/// The dynamic payload type we give telephone-events unless it is taken: the one everybody uses.
+const EVENT: u8 = 101;
+
+/// What a leg of ours can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Codecs in order of liking; a repeated one counts once.
+    pub codecs: Vec<Codec>,
+    /// Whether telephone-events (RFC 4733) are offered and accepted.
+    pub events: bool,
+    /// Milliseconds of audio in a packet that we ask for; held to 10..=60.
+    pub ptime: u8,
+}
+
+/// The media lines a dialog has had so far. Later offers keep them in their places (RFC 3264 §8) and give no
+/// payload type a second meaning (§8.3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub(crate) lines: Vec<(Kind, Protocol)>,
+    /// Which of them is our audio.
+    pub(crate) audio: usize,
+    /// Payload types with a meaning of the peer's, a bit each.
+    pub(crate) taken: u128,
+}
+
+impl Layout {
+    fn first() -> Self {
+        Self { lines: vec![(Kind::Audio, Protocol::RtpAvp)], audio: 0, taken: 0 }
+    }
+
+    /// As `offer` has it, with the stream at `audio` accepted.
+    pub(crate) fn of(offer: &Description, audio: usize) -> Self {
+        let taken = |formats: &[u8]| formats.iter().fold(0, |bits, format| bits | 1u128 << format);
+        Self {
+            lines: offer.streams.iter().map(|stream| (stream.kind, stream.protocol)).collect(),
+            audio,
+            taken: offer.streams.get(audio).map_or(0, |stream| taken(&stream.formats)),
+        }
+    }
+}
+
+/// An offer of ours: written by `write_offer`, kept until `read_answer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) event: Option<u8>,
+    pub(crate) ptime: u8,
+    pub(crate) layout: Layout,
+}
+
+impl Offer {
+    /// The first offer of a dialog: one audio line.
+    #[must_use]
+    pub fn first(capabilities: &Capabilities) -> Self {
+        Self::with(capabilities, Some(EVENT), Layout::first())
+    }
+
+    /// A later offer in a dialog where `agreed` holds: the full offer that a re-INVITE without one asks for
+    /// (RFC 3261 §14.2).
+    #[must_use]
+    pub fn again(capabilities: &Capabilities, agreed: &Agreed) -> Self {
+        let free = |format: &u8| agreed.layout.taken & (1 << *format) == 0;
+        let event = agreed.event_receive.or_else(|| std::iter::once(EVENT).chain(96..=127).find(free));
+        Self::with(capabilities, event, agreed.layout.clone())
+    }
+
+    fn with(capabilities: &Capabilities, event: Option<u8>, layout: Layout) -> Self {
+        let mut codecs = Vec::new();
+        for codec in &capabilities.codecs {
+            if !codecs.contains(codec) {
+                codecs.push(*codec);
+            }
+        }
+        Self {
+            codecs,
+            event: event.filter(|_| capabilities.events),
+            ptime: clamp_ptime(u32::from(capabilities.ptime)),
+            layout,
+        }
+    }
+}
+
+/// Milliseconds of audio in a packet as the relay can make them: tens from 10 to 60, 20 where nothing is said
+/// (RFC 3551 §4.2).
+pub(crate) fn clamp_ptime(wanted: u32) -> u8 {
+    if wanted == 0 {
+        return 20;
+    }
+    u8::try_from(wanted.clamp(10, 60) / 10 * 10).expect("60 at most")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ptime_is_held_to_what_the_relay_can_make() {
+        for (wanted, given) in [(0, 20), (1, 10), (10, 10), (25, 20), (30, 30), (60, 60), (200, 60)] {
+            assert_eq!(clamp_ptime(wanted), given, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_codec_named_twice_is_offered_once() {
+        let capabilities =
+            Capabilities { codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::Pcma], events: false, ptime: 20 };
+        let offer = Offer::first(&capabilities);
+        assert_eq!(offer.codecs, [Codec::Pcma, Codec::Pcmu]);
+        assert_eq!(offer.event, None);
+    }
+}

@@ -1,0 +1,112 @@
+//! Writing our descriptions (RFC 8866 §5, RFC 3264 §5, §6): every byte is of our making.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+
+use crate::Codec;
+use crate::agree::Agreed;
+use crate::description::{Description, Direction, Kind, Protocol};
+use crate::offer::{Layout, Offer};
+
+/// Our side of a dialog's descriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// Where we take media.
+    pub address: IpAddr,
+    /// The RTP port; RTCP is the next.
+    pub port: u16,
+    /// Session id of `o=`: random, one per dialog. It and the version are written in 63 bits (RFC 3264 §5).
+    pub session: u64,
+    /// Version of `o=`: one more with each description that differs from the last (RFC 3264 §8); see `renew`.
+    pub version: u64,
+}
+
+/// Writes an offer.
+#[must_use]
+pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
+    let formats: Vec<_> = offer.codecs.iter().map(|codec| (*codec, codec.payload_type())).collect();
+    let audio = Audio {
+        formats: &formats,
+        event: offer.event,
+        ptime: offer.ptime,
+        direction: Direction::SendReceive,
+    };
+    write(local, &offer.layout, &audio)
+}
+
+/// Writes the answer to `offer` that says `agreed`.
+///
+/// `t=` is always `0 0`, whatever theirs says: RFC 3264 §6 would have theirs repeated, which passes 128 bits of
+/// a peer's choice to whoever sees the answer, and says nothing for a call.
+#[must_use]
+pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Bytes {
+    let formats: Vec<_> = agreed.receive.iter().flatten().copied().collect();
+    let audio = Audio {
+        formats: &formats,
+        event: agreed.event_receive,
+        ptime: agreed.ptime,
+        direction: agreed.direction,
+    };
+    write(local, &Layout::of(offer, agreed.layout.audio), &audio)
+}
+
+/// Writes a description again: `last` if nothing has changed since, otherwise a new one under the next version
+/// (RFC 3264 §8: the version is the same exactly if the description is).
+pub fn renew(local: &mut Local, last: &Bytes, write: impl Fn(&Local) -> Bytes) -> Bytes {
+    let now = write(local);
+    if now == *last {
+        return now;
+    }
+    local.version = local.version.wrapping_add(1);
+    write(local)
+}
+
+struct Audio<'a> {
+    formats: &'a [(Codec, u8)],
+    event: Option<u8>,
+    ptime: u8,
+    direction: Direction,
+}
+
+fn write(local: &Local, layout: &Layout, audio: &Audio<'_>) -> Bytes {
+    let mut text = String::with_capacity(320);
+    describe(&mut text, local, layout, audio).expect("a string takes all that is written to it");
+    text.into()
+}
+
+fn describe(text: &mut String, local: &Local, layout: &Layout, audio: &Audio<'_>) -> std::fmt::Result {
+    let family = if local.address.is_ipv4() { "IP4" } else { "IP6" };
+    let address = local.address;
+    let [session, version] = [local.session, local.version].map(|number| number & i64::MAX.unsigned_abs());
+    write!(text, "v=0\r\no=- {session} {version} IN {family} {address}\r\ns=-\r\n")?;
+    write!(text, "c=IN {family} {address}\r\nt=0 0\r\n")?;
+    for (index, &(kind, protocol)) in layout.lines.iter().enumerate() {
+        if index == layout.audio {
+            accepted(text, local.port, protocol, audio)?;
+        } else {
+            refused(text, kind, protocol)?;
+        }
+    }
+    Ok(())
+}
+
+fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>) -> std::fmt::Result {
+    write!(text, "m={} {port} {}", Kind::Audio.word(), protocol.word())?;
+    for format in audio.formats.iter().map(|(_, format)| *format).chain(audio.event) {
+        write!(text, " {format}")?;
+    }
+    text.push_str("\r\n");
+    for (codec, format) in audio.formats {
+        write!(text, "a=rtpmap:{format} {}/8000\r\n", codec.name())?;
+    }
+    if let Some(event) = audio.event {
+        write!(text, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n")?;
+    }
+    write!(text, "a=ptime:{}\r\na={}\r\n", audio.ptime, audio.direction.word())
+}
+
+fn refused(text: &mut String, kind: Kind, protocol: Protocol) -> std::fmt::Result {
+    write!(text, "m={} 0 {} {}\r\n", kind.word(), protocol.word(), protocol.any_format())
+}

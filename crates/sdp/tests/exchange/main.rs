@@ -1,0 +1,6 @@
+//! Offers and answers as peers write them, and as nobody should.
+
+mod answers;
+mod corpus;
+mod offers;
+mod replay;

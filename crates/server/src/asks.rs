@@ -1,0 +1,109 @@
+//! What the API asks of the node.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::{Ask, Health, Simulation, Trial};
+use b2bua::Finding;
+use store::Store;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::keeper;
+use crate::metrics::Metrics;
+use crate::prompts::{Prompts, key_of};
+use crate::signalling::Turn;
+use crate::simulate::{Knowledge, simulate};
+
+/// Whoever answers.
+pub(crate) struct Desk {
+    pub(crate) turns: mpsc::Sender<Turn>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Store,
+    pub(crate) prompts: Arc<Mutex<Prompts>>,
+    pub(crate) config: Arc<Mutex<b2bua::Config>>,
+    pub(crate) languages: Vec<String>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl Desk {
+    /// Answers until told to stop, or until nobody can ask any more.
+    pub(crate) async fn run(self, mut asks: mpsc::Receiver<Ask>, mut stop: watch::Receiver<bool>) {
+        let desk = Arc::new(self);
+        loop {
+            let ask = tokio::select! {
+                ask = asks.recv() => ask,
+                _ = stop.changed() => return,
+            };
+            let Some(ask) = ask else { return };
+            match ask {
+                Ask::HangUp { call, reply } => {
+                    let (there, answer) = oneshot::channel();
+                    let _ = desk.turns.send(Turn::HangUp(call, there)).await;
+                    let _ = reply.send(answer.await.unwrap_or(false));
+                }
+                Ask::Health(reply) => {
+                    let _ = reply.send(desk.health());
+                }
+                Ask::Metrics(reply) => {
+                    let _ = reply.send(desk.metrics.families());
+                }
+                // What reads files or thinks a call through must not hold up the others.
+                ask @ (Ask::Simulate { .. }
+                | Ask::Prompts(_)
+                | Ask::Prompt { .. }
+                | Ask::ReplacePrompt { .. }
+                | Ask::RestorePrompt { .. }) => {
+                    let desk = Arc::clone(&desk);
+                    tokio::task::spawn_blocking(move || desk.answer(ask));
+                }
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        let faults = self.store.fault().map(|fault| format!("the store no longer writes: {fault}"));
+        Health {
+            draining: *self.draining.borrow(),
+            calls: self.metrics.calls_now(),
+            faults: faults.into_iter().collect(),
+        }
+    }
+
+    fn answer(&self, ask: Ask) {
+        let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
+        match ask {
+            Ask::Simulate { trial, reply } => {
+                let _ = reply.send(self.simulate(&trial, &prompts));
+            }
+            Ask::Prompts(reply) => {
+                let _ = reply.send(prompts.list());
+            }
+            Ask::Prompt { language, key, reply } => {
+                let _ = reply.send(prompts.wav(&language, &key));
+            }
+            Ask::ReplacePrompt { language, key, wav, reply } => {
+                let replaced = prompts.replace(&language, &key, &wav);
+                self.play_from(&prompts);
+                let _ = reply.send(replaced);
+            }
+            Ask::RestorePrompt { language, key, reply } => {
+                let restored = prompts.restore(&language, &key);
+                self.play_from(&prompts);
+                let _ = reply.send(restored);
+            }
+            Ask::HangUp { .. } | Ask::Health(_) | Ask::Metrics(_) => {}
+        }
+    }
+
+    /// The relay plays from these from now on.
+    fn play_from(&self, prompts: &Prompts) {
+        let _ = self.turns.blocking_send(Turn::Library(Arc::new(prompts.library())));
+    }
+
+    fn simulate(&self, trial: &Trial, prompts: &Prompts) -> Simulation {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut find = |query| keeper::find(&self.store, &self.languages, query).unwrap_or(Finding::Failed);
+        let length = |prompt| prompts.length(prompt);
+        let mut knowledge = Knowledge { find: &mut find, length: &length, key: &key_of };
+        simulate(config, trial, &mut knowledge)
+    }
+}

@@ -1,0 +1,383 @@
+//! The commands and their arguments.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use phone::Sound;
+
+use crate::config::duration;
+use crate::{commands, serve};
+
+/// Self-hosted number masking: one number serves every order, and nobody learns anybody's own.
+#[derive(Debug, Parser)]
+#[command(name = "bauta", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a call on this machine with nothing set up, and show what happened.
+    Demo(DemoArgs),
+    /// A scripted phone: for trying a trunk, and for tests.
+    Phone(PhoneArgs),
+    /// Measure: place calls on a server of its own and say what they cost.
+    Bench(BenchArgs),
+    /// Run the server. SIGTERM drains, SIGHUP reloads.
+    Serve(ServeArgs),
+    /// Tell all faults of a configuration at once; opens no socket.
+    Check(CheckArgs),
+    /// Put, look up, list, remove and import orders of a running server.
+    Order(OrderArgs),
+    /// Tell what would happen to a call and why, without placing it.
+    Simulate(SimulateArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Exit {
+        match self.command {
+            Command::Demo(args) => commands::demo::run(&args),
+            Command::Phone(args) => commands::phone::run(&args),
+            Command::Bench(args) => commands::bench::run(&args),
+            Command::Serve(args) => serve::run(&args.config.config),
+            Command::Check(args) => commands::check::run(&args),
+            Command::Order(args) => commands::order::run(&args),
+            Command::Simulate(args) => commands::simulate::run(&args),
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked.
+    Done,
+    /// It could not.
+    Failed,
+    /// It was asked for something that makes no sense.
+    Wrong,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+        })
+    }
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/bauta.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// `bauta demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where recordings, record and ladder are left; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "bauta-demo")]
+    pub(crate) out: PathBuf,
+    /// What the two hear: "ru" or "en".
+    #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = ["ru", "en"])]
+    pub(crate) language: String,
+}
+
+/// `bauta phone`.
+#[derive(Debug, Args)]
+pub(crate) struct PhoneArgs {
+    #[command(subcommand)]
+    pub(crate) command: PhoneCommand,
+}
+
+/// Which end of a call.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PhoneCommand {
+    /// Call someone. Exit 1 if there is no answer, or the expected tone is not heard.
+    Dial(DialArgs),
+    /// Wait for one call.
+    Answer(AnswerArgs),
+}
+
+/// What a phone says and hears.
+#[derive(Debug, Args)]
+pub(crate) struct VoiceArgs {
+    /// What it says: a WAV file of 8000 samples a second, "tone:440", or "silence".
+    #[arg(long, value_name = "FILE", default_value = "silence", value_parser = sound)]
+    pub(crate) play: Sound,
+    /// Where to keep what it heard, as WAV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// A tone that must be heard, in hertz.
+    #[arg(long, value_name = "HERTZ")]
+    pub(crate) expect_tone: Option<f32>,
+    /// Hang up so long after the expected tone; without one, after the last key or the answer.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) talk: Option<Duration>,
+    /// Keys to press once answered.
+    #[arg(long, value_name = "KEYS", default_value = "", value_parser = keys)]
+    pub(crate) digits: String,
+    /// At most so long in all.
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(crate) patience: Duration,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bauta phone dial`.
+#[derive(Debug, Args)]
+pub(crate) struct DialArgs {
+    /// Whom: sip:NUMBER@HOST:PORT.
+    pub(crate) to: String,
+    /// The number it calls from.
+    #[arg(long, value_name = "NUMBER", default_value = "anonymous")]
+    pub(crate) from: String,
+    /// Its own address [default: the one that leads there, any port].
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) bind: Option<SocketAddr>,
+    /// From the answer to the first key.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) after: Duration,
+    #[command(flatten)]
+    pub(crate) voice: VoiceArgs,
+}
+
+/// `bauta phone answer`.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// Where it waits.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) bind: SocketAddr,
+    /// How long it rings.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) after: Duration,
+    /// Refuse with this status instead of answering.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(400..=699))]
+    pub(crate) refuse: Option<u16>,
+    #[command(flatten)]
+    pub(crate) voice: VoiceArgs,
+}
+
+fn sound(text: &str) -> Result<Sound, String> {
+    Sound::parse(text).map_err(|error| error.to_string())
+}
+
+fn keys(text: &str) -> Result<String, String> {
+    match text.chars().find(|key| rtp::telephone_event::code(*key).is_none()) {
+        Some(key) => Err(format!("{key:?} is on no phone; keys are 0-9, *, #, A-D")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// `bauta bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Whole order calls: dial the line, key the code, be joined, hang up.
+    Calls(CallsArgs),
+}
+
+/// `bauta bench calls`.
+#[derive(Debug, Args)]
+pub(crate) struct CallsArgs {
+    /// New calls in a second.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub(crate) rate: u32,
+    /// How many calls in all.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) calls: u32,
+    /// How long each two stay joined.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub(crate) hold: Duration,
+    /// Let voice flow both ways while they are joined.
+    #[arg(long)]
+    pub(crate) media: bool,
+    /// Write the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bauta serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `bauta check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Write the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which server, and how it is to be told.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The server's HTTP address.
+    #[arg(long, env = "BAUTA_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    pub(crate) url: String,
+    /// A token of the server.
+    #[arg(long, env = "BAUTA_TOKEN", hide_env_values = true, global = true)]
+    pub(crate) token: Option<String>,
+    /// Write the result as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// `bauta order`.
+#[derive(Debug, Args)]
+pub(crate) struct OrderArgs {
+    #[command(subcommand)]
+    pub(crate) command: OrderCommand,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What can be done with orders.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrderCommand {
+    /// Bind a code to a courier and a client; replaces the order that has the code.
+    Put(PutArgs),
+    /// Show one order.
+    Get(NameArgs),
+    /// Show all orders, or those of a line or a number.
+    List(ListArgs),
+    /// Remove one order.
+    Rm(NameArgs),
+    /// Put many orders from a CSV or NDJSON file.
+    Import(ImportArgs),
+}
+
+/// `bauta order put`.
+#[derive(Debug, Args)]
+pub(crate) struct PutArgs {
+    /// What is keyed.
+    pub(crate) code: String,
+    /// The courier's number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) courier: String,
+    /// The client's number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) client: String,
+    /// The language the courier hears, if not the line's.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) courier_language: Option<String>,
+    /// The language the client hears, if not the line's.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) client_language: Option<String>,
+    /// How long it lives: 45m, 12h, 10d [default: 10d].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ttl: Option<String>,
+    /// Until when it lives, as RFC 3339.
+    #[arg(long, value_name = "WHEN", conflicts_with = "ttl")]
+    pub(crate) expires_at: Option<String>,
+    /// The line it is for [default: every line].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) line: Option<String>,
+    /// Anything, as JSON; comes back in records and events.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+}
+
+/// Which order.
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// Its code.
+    pub(crate) code: String,
+    /// Its line, where several have the code.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) line: Option<String>,
+}
+
+/// `bauta order list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only those of this line; "none" for those of no line.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) line: Option<String>,
+    /// Only those with this courier or client.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// `bauta order import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The file; "-" for standard input. CSV has a row of names: code, courier_number, client_number and, as needed,
+    /// courier_language, client_language, ttl_seconds, expires_at, line, data.
+    pub(crate) file: String,
+    /// What it is, where its name does not tell.
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+/// How a file of orders is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A row of names, then a row for each order; separated by comma, semicolon or tab.
+    Csv,
+    /// A JSON object on each line.
+    Ndjson,
+}
+
+/// `bauta simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Who calls; "anonymous" for a caller who withholds the number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) from: String,
+    /// The number dialled.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) to: String,
+    /// What is keyed: 0-9, *, #.
+    #[arg(long, default_value = "")]
+    pub(crate) digits: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_servers_address_may_stand_before_or_behind_what_is_done() {
+        for line in ["bauta order --url http://a get 1", "bauta order get 1 --url http://a"] {
+            let Command::Order(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+                panic!("{line} is an order command");
+            };
+            assert_eq!(args.server.url, "http://a");
+        }
+    }
+}

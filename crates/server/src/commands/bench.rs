@@ -1,0 +1,146 @@
+//! `bauta bench`: a server of its own in another process, a load, and what the one cost the other.
+
+mod child;
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use phone::load::{self, Load};
+use serde_json::{Value, json};
+
+use self::child::{Child, LINE};
+use crate::cli::{BenchArgs, BenchCommand, CallsArgs, Exit};
+
+/// Orders at most: as many codes of five digits as are easily told apart from each other.
+const ORDERS: u32 = 80_000;
+
+/// Runs a measurement.
+pub(crate) fn run(args: &BenchArgs) -> Exit {
+    let BenchCommand::Calls(args) = &args.command;
+    match calls(args) {
+        Ok(exit) => exit,
+        Err(why) => {
+            // Where stderr is closed there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "nothing was measured: {why}");
+            Exit::Failed
+        }
+    }
+}
+
+/// What was seen of the server.
+#[derive(Debug, Default)]
+struct Seen {
+    memory_idle: u64,
+    memory_peak: u64,
+    most_joined: usize,
+    memory_at_most: u64,
+    server_cpu: Duration,
+    own_cpu: Duration,
+}
+
+fn calls(args: &CallsArgs) -> Result<Exit, String> {
+    let orders: Vec<(String, String)> = (0..args.calls.min(ORDERS))
+        .map(|order| (format!("+79991{order:06}"), (10_000 + order).to_string()))
+        .collect();
+    let child = Child::start(args, &orders)?;
+    let load = Load {
+        server: child.sip,
+        callers: child.callers,
+        callees: child.callees,
+        callee_port: child.callee_port,
+        line: LINE.to_owned(),
+        orders,
+        rate: f64::from(args.rate),
+        calls: args.calls as usize,
+        hold: args.hold,
+        media: args.media,
+    };
+    let mut seen = Seen { memory_idle: child.memory()?, ..Seen::default() };
+    let (server_before, own_before) = (child.cpu()?, child::own_cpu());
+    let mut watch = |joined: usize| {
+        let memory = child.memory().unwrap_or_default();
+        seen.memory_peak = seen.memory_peak.max(memory);
+        if joined >= seen.most_joined {
+            (seen.most_joined, seen.memory_at_most) = (joined, memory);
+        }
+    };
+    let outcome = load::run(&load, &mut watch).map_err(|error| error.to_string())?;
+    seen.server_cpu = child.cpu()?.saturating_sub(server_before);
+    seen.own_cpu = child::own_cpu().saturating_sub(own_before);
+    drop(child);
+    let result = result(args, &outcome, &seen);
+    let mut out = io::stdout().lock();
+    let told = if args.json { writeln!(out, "{result}") } else { table(&mut out, &result) };
+    told.map_err(|error| error.to_string())?;
+    Ok(if outcome.completed == outcome.placed { Exit::Done } else { Exit::Failed })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and times for people")]
+fn result(args: &CallsArgs, outcome: &load::Outcome, seen: &Seen) -> Value {
+    let placed = outcome.placed.max(1) as f64;
+    let ms = |time: Duration| (time.as_secs_f64() * 1e5).round() / 100.0;
+    let per_call = |time: Duration| (time.as_secs_f64() * 1e5 / placed).round() / 100.0;
+    let percentile = |delays: &[Duration], share| ms(load::Outcome::percentile(delays, share));
+    let took = outcome.took.as_secs_f64();
+    let grown = seen.memory_at_most.saturating_sub(seen.memory_idle) as f64;
+    let per_joined = (seen.most_joined > 0).then(|| (grown / seen.most_joined as f64 * 10.0).round() / 10.0);
+    json!({
+        "whisper": false,
+        "hold_seconds": args.hold.as_secs_f64(),
+        "media": args.media,
+        "placed": outcome.placed,
+        "completed": outcome.completed,
+        "failed": outcome.failed,
+        "took_seconds": (took * 1000.0).round() / 1000.0,
+        "rate_asked": args.rate,
+        "rate_placed": outcome.rate().map(|rate| (rate * 10.0).round() / 10.0),
+        "most_joined": outcome.most_joined,
+        "media_packets": outcome.packets,
+        "retransmissions": outcome.retransmissions,
+        "answer_ms_p50": percentile(&outcome.answer_delays, 0.5),
+        "answer_ms_p99": percentile(&outcome.answer_delays, 0.99),
+        "dial_ms_p50": percentile(&outcome.dial_delays, 0.5),
+        "dial_ms_p99": percentile(&outcome.dial_delays, 0.99),
+        "server_cpu_ms_per_call": per_call(seen.server_cpu),
+        "server_cpu_share_of_a_core": (seen.server_cpu.as_secs_f64() / took.max(0.001) * 1000.0).round() / 1000.0,
+        "server_memory_kb_idle": seen.memory_idle,
+        "server_memory_kb_peak": seen.memory_peak,
+        "server_memory_kb_per_joined_call": per_joined,
+        "generator_cpu_ms_per_call": per_call(seen.own_cpu),
+    })
+}
+
+fn table(out: &mut impl io::Write, result: &Value) -> io::Result<()> {
+    let names = [
+        ("calls placed", "placed", ""),
+        ("completed", "completed", ""),
+        ("failed, by step", "failed", ""),
+        ("took", "took_seconds", "s"),
+        ("calls per second, asked", "rate_asked", ""),
+        ("calls per second, placed", "rate_placed", ""),
+        ("most joined at once", "most_joined", ""),
+        ("voice packets delivered", "media_packets", ""),
+        ("requests said again", "retransmissions", ""),
+        ("INVITE to 200, p50", "answer_ms_p50", "ms"),
+        ("INVITE to 200, p99", "answer_ms_p99", "ms"),
+        ("last key to callee's INVITE, p50", "dial_ms_p50", "ms"),
+        ("last key to callee's INVITE, p99", "dial_ms_p99", "ms"),
+        ("server CPU per call", "server_cpu_ms_per_call", "ms"),
+        ("server CPU, of one core", "server_cpu_share_of_a_core", ""),
+        ("server memory, idle", "server_memory_kb_idle", "KB"),
+        ("server memory, peak", "server_memory_kb_peak", "KB"),
+        ("server memory per joined call", "server_memory_kb_per_joined_call", "KB"),
+        ("generator CPU per call", "generator_cpu_ms_per_call", "ms"),
+    ];
+    let (hold, media) = (&result["hold_seconds"], result["media"] == true);
+    let voice = if media { "with voice both ways" } else { "without voice" };
+    writeln!(
+        out,
+        "Order calls, joined for {hold} s {voice}; keyed at once over the greeting, whisper = false, so that"
+    )?;
+    writeln!(out, "no prompt's length is in these figures. Nothing recorded, no webhook.\n")?;
+    for (name, key, unit) in names {
+        writeln!(out, "{name:<34} {:>12} {unit}", result[key].to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! The server under load: this program as `serve`, in a process of its own, on loopback addresses of its own.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use phone::load;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use reqwest::Method;
+use tempfile::TempDir;
+
+use super::super::client::Client;
+use crate::cli::{CallsArgs, ServerArgs};
+
+/// The line that is called.
+pub(super) const LINE: &str = "+78005550101";
+/// For the server to take calls.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// A call lasts so much longer than its two stay joined, at most, and its ports rest.
+const AROUND: f64 = 8.0;
+/// Calls at once: what loopback has ports for.
+const MOST: u32 = 9_000;
+/// The first UDP port for voice.
+const FIRST_PORT: u32 = 20_000;
+/// Memory pages in kilobytes, and clock ticks in a second, where the system does not say.
+const PAGE: u64 = 4096;
+const TICKS: u64 = 100;
+
+/// The server; it ends with this.
+pub(super) struct Child {
+    process: std::process::Child,
+    pub(super) sip: SocketAddr,
+    pub(super) callers: IpAddr,
+    pub(super) callees: IpAddr,
+    pub(super) callee_port: u16,
+    _folder: TempDir,
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // What it kept is thrown away with its folder.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Child {
+    /// Starts it and puts the orders.
+    pub(super) fn start(args: &CallsArgs, orders: &[(String, String)]) -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("bauta-bench-").tempdir();
+        let folder = folder.map_err(|error| error.to_string())?;
+        let mut chance = ChaCha20Rng::from_os_rng();
+        let [one, two, ..] = chance.next_u32().to_be_bytes();
+        let at = |last| IpAddr::V4(Ipv4Addr::new(127, one.max(1), two, last));
+        let (server, callers, callees, port) = (at(1), at(11), at(12), 5060);
+        let token = format!("{:016x}{:016x}", chance.next_u64(), chance.next_u64());
+        let config = folder.path().join("bench.toml");
+        let data = folder.path().join("data");
+        let at_once =
+            (f64::from(args.rate) * (args.hold.as_secs_f64() + AROUND)).min(f64::from(args.calls)) + 10.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "held to a count of calls"
+        )]
+        let at_once = (at_once as u32).min(MOST);
+        let last_port = FIRST_PORT + at_once * 4 + 63;
+        let text = format!(
+            r#"
+[node]
+name = "bench"
+data_dir = {data:?}
+[sip]
+listen = ["udp://{server}:{port}"]
+max_calls = {at_once}
+calls_per_second = {per_second}
+[media]
+listen = ["{server}"]
+ports = "{FIRST_PORT}-{last_port}"
+rtp_timeout = "1h"
+port_rest = "1s"
+[[trunk]]
+name = "load"
+uri = "sip:{callees}:{port}"
+allow = ["{callers}", "{callees}"]
+numbers = ["{LINE}"]
+[[line]]
+number = "{LINE}"
+whisper = false
+lockout = "0s"
+[http]
+listen = ["{server}:8080"]
+[[http.token]]
+role = "admin"
+token = "{token}"
+"#,
+            per_second = (args.rate * 4).clamp(10, 10_000),
+        );
+        std::fs::write(&config, text).map_err(|error| error.to_string())?;
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let process = Command::new(program)
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .env("BAUTA_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("the server did not start: {error}"))?;
+        let sip = SocketAddr::new(server, port);
+        let mut child = Self { process, sip, callers, callees, callee_port: port, _folder: folder };
+        let api = ServerArgs { url: format!("http://{server}:8080"), token: Some(token), json: true };
+        child.fill(&api, orders)?;
+        Ok(child)
+    }
+
+    fn fill(&mut self, api: &ServerArgs, orders: &[(String, String)]) -> Result<(), String> {
+        let text = |refusal: super::super::client::Refusal| refusal.to_string();
+        let api = Client::new(api).map_err(text)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| error.to_string())?.block_on(async {
+            let began = Instant::now();
+            while let Err(refusal) = api.send(Method::GET, api.path(&["readyz"]), None).await {
+                if let Ok(Some(status)) = self.process.try_wait() {
+                    return Err(format!("the server ended with {status}; what it said is above"));
+                }
+                if began.elapsed() > READY_WITHIN {
+                    return Err(text(refusal));
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let mut rows = String::from("code,courier_number,client_number\n");
+            for (courier, code) in orders {
+                let _ = writeln!(rows, "{code},{courier},{}", load::callee_of(courier));
+            }
+            let answer =
+                api.send(Method::POST, api.path(&["v1", "orders:import"]), Some(("text/csv", rows.into())));
+            let answer = answer.await.map_err(text)?.text().await.map_err(|error| error.to_string())?;
+            let Some((_, last)) = orders.last() else { return Ok(()) };
+            let put = api.send(Method::GET, api.path(&["v1", "orders", last]), None).await;
+            put.map_err(|refusal| format!("the orders were not taken: {refusal}; {answer}"))?;
+            Ok(())
+        })
+    }
+
+    /// Resident memory, in kilobytes.
+    pub(super) fn memory(&self) -> Result<u64, String> {
+        let text = self.read("statm")?;
+        let pages: Option<u64> = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+        pages.map(|pages| pages * system(libc::_SC_PAGESIZE, PAGE) / 1024).ok_or(text)
+    }
+
+    /// Processor time so far, its own and the system's for it.
+    pub(super) fn cpu(&self) -> Result<Duration, String> {
+        let text = self.read("stat")?;
+        // The name, in parentheses, may hold anything; fields are counted behind it (proc(5): utime is the 14th).
+        let fields = text.rsplit_once(") ").map(|(_, fields)| fields.split(' '));
+        let ticks: u64 =
+            fields.into_iter().flatten().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * 1000 / system(libc::_SC_CLK_TCK, TICKS)))
+    }
+
+    fn read(&self, what: &str) -> Result<String, String> {
+        let path = format!("/proc/{}/{what}", self.process.id());
+        std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
+    }
+}
+
+fn system(what: libc::c_int, otherwise: u64) -> u64 {
+    // SAFETY: sysconf takes any name and touches no memory of ours.
+    let value = unsafe { libc::sysconf(what) };
+    u64::try_from(value).ok().filter(|value| *value > 0).unwrap_or(otherwise)
+}
+
+/// Processor time of this process so far.
+pub(super) fn own_cpu() -> Duration {
+    // SAFETY: all-zero octets are a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a rusage that outlives the call.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec.try_into().unwrap_or(0))
+            + Duration::from_micros(time.tv_usec.try_into().unwrap_or(0))
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}

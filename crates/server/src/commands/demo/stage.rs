@@ -1,0 +1,97 @@
+//! The server of the demo: everything on loopback, in a folder that is gone afterwards.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+
+use crate::cli::ServerArgs;
+use crate::config::{self, Checked};
+use crate::node::Node;
+
+/// The line: what both sides see.
+pub(super) const LINE: &str = "+78005550101";
+/// The courier's own number.
+pub(super) const COURIER: &str = "+79991111111";
+/// The client's own number.
+pub(super) const CLIENT: &str = "+79992222222";
+/// The order's code.
+pub(super) const CODE: &str = "12345";
+
+/// UDP ports for voice: more than one call needs.
+const PORTS: u16 = 40;
+/// Ports the system gives lie above this in any configuration worth the name.
+const LAST_PORT: u16 = 65_000;
+
+/// A server and how it is reached.
+pub(super) struct Stage {
+    pub(super) node: Node,
+    pub(super) sip: SocketAddr,
+    pub(super) server: ServerArgs,
+}
+
+impl Stage {
+    /// Starts a server whose only trunk has its callers at `callers` and its callees at `callee`.
+    pub(super) async fn set(
+        folder: &Path,
+        language: &str,
+        callers: SocketAddr,
+        callee: SocketAddr,
+    ) -> Result<Self, String> {
+        let failed = |error: io::Error| format!("no free port on 127.0.0.1: {error}");
+        let sip = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(failed)?;
+        let http = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(failed)?;
+        let media = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(failed)?;
+        let first = media.port().min(LAST_PORT) & !1;
+        let token = secret();
+        let text = format!(
+            r#"
+[node]
+name = "demo"
+data_dir = {data:?}
+[sip]
+listen = ["udp://{sip}"]
+max_calls = 4
+[media]
+listen = ["127.0.0.1"]
+ports = "{first}-{last}"
+workers = 1
+[[trunk]]
+name = "carrier"
+uri = "sip:{callee}"
+allow = ["{callers}", "{callees}"]
+numbers = ["{LINE}"]
+[[line]]
+number = "{LINE}"
+language = "{language}"
+record = true
+[http]
+listen = ["{http}"]
+[[http.token]]
+role = "admin"
+token = "{token}"
+"#,
+            data = folder.join("data"),
+            last = first + PORTS - 1,
+            callers = callers.ip(),
+            callees = callee.ip(),
+        );
+        let node = Node::start(checked(&text)?).await.map_err(|error| error.to_string())?;
+        let server = ServerArgs { url: format!("http://{http}"), token: Some(token), json: true };
+        Ok(Self { node, sip, server })
+    }
+}
+
+fn checked(text: &str) -> Result<Checked, String> {
+    let outcome = config::parse(text, Path::new("demo.toml"), &|_| None);
+    outcome.checked.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// A token nobody guesses: others may be on this machine.
+fn secret() -> String {
+    let mut octets = [0; 24];
+    ChaCha20Rng::from_os_rng().fill_bytes(&mut octets);
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

@@ -1,0 +1,145 @@
+//! What the demo comes to: the proof, the files, what to do next.
+
+use std::io::Cursor;
+use std::net::IpAddr;
+use std::path::Path;
+
+use phone::{Clothes, Outcome, wav};
+
+use super::ladder::{Ladder, Who};
+use super::proof::{Canaries, Hearing, Search};
+use super::stage::LINE;
+use super::tale::number;
+use super::{
+    CLIENT_AT, CLIENT_TONE, COURIER_AT, COURIER_TONE, Played, address, client_clothes, courier_clothes,
+};
+
+const GOOD: &str = "32;1";
+const BAD: &str = "31;1";
+const PLAIN: &str = "0";
+const HEAD: &str = "1";
+const DIM: &str = "2";
+
+/// Tells what the call proves and leaves everything in `out`. Whether all is well.
+pub(super) fn tell(out: &Path, played: &Played, mut ladder: Ladder) -> Result<bool, String> {
+    let recording_path = out.join("recording.wav");
+    std::fs::write(&recording_path, &played.recording)
+        .map_err(|error| format!("{}: {error}", recording_path.display()))?;
+    for (name, outcome) in [("courier-heard.wav", &played.courier), ("client-heard.wav", &played.client)] {
+        let path = out.join(name);
+        wav::write(&path, &outcome.heard.samples).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let record = serde_json::to_string_pretty(&played.record).map_err(|error| error.to_string())?;
+    save(&out.join("record.json"), &record)?;
+
+    let mut failed = 0_usize;
+    ladder.line(&[(PLAIN, "")]);
+    for row in rows(played)? {
+        failed += usize::from(!row.good);
+        let (colour, word) = if row.good { (GOOD, "  ✔ ") } else { (BAD, "  ✘ ") };
+        ladder.line(&[(colour, word), (HEAD, &format!("{:<10}", row.title)), (PLAIN, &row.text)]);
+    }
+    ladder.line(&[(PLAIN, "")]);
+    ladder.line(&[(HEAD, "  The record of the call, as the API and webhooks tell it:")]);
+    for line in record.lines() {
+        ladder.line(&[(DIM, &format!("  {line}"))]);
+    }
+    ending(out, &mut ladder, failed);
+    save(&out.join("ladder.txt"), &ladder.text)?;
+    Ok(failed == 0)
+}
+
+fn save(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// One thing that was proved, or not.
+struct Proved {
+    good: bool,
+    title: &'static str,
+    text: String,
+}
+
+fn rows(played: &Played) -> Result<Vec<Proved>, String> {
+    let shown = played.shown.as_deref().unwrap_or("nothing");
+    let seen = Proved {
+        good: shown == LINE,
+        title: "seen",
+        text: format!("the courier dialled {LINE}; the client's phone showed {shown}"),
+    };
+    let (courier, client) = (&played.courier, &played.client);
+    let mut rows = vec![
+        seen,
+        heard("the courier", courier.heard.talk(), CLIENT_TONE),
+        heard("the client", client.heard.talk(), COURIER_TONE),
+        hidden(Who::Client, CLIENT_AT, &client_clothes(), client, courier),
+        hidden(Who::Courier, COURIER_AT, &courier_clothes(), courier, client),
+    ];
+    rows.push(recorded(played)?);
+    Ok(rows)
+}
+
+fn heard(who: &str, samples: &[i16], hertz: f32) -> Proved {
+    let Hearing { hertz: found, level, seconds, is_right } = Hearing::of(samples, hertz);
+    let text =
+        format!("{who} heard {found:.0} Hz at {level:.1} dB for {seconds:.1} s; {hertz:.0} Hz was said");
+    Proved { good: is_right, title: "heard", text }
+}
+
+/// Whether anything of `owner` reached the other.
+fn hidden(who: Who, at: &str, clothes: &Clothes, owner: &Outcome, other: &Outcome) -> Proved {
+    let ip: IpAddr = address(at).ip();
+    let canaries = Canaries::of(number(who), ip, clothes, owner);
+    let Search { datagrams, bytes, leaks } = canaries.search(&other.traffic.received);
+    let (of, by) = match who {
+        Who::Courier => ("courier", "client"),
+        Who::Client => ("client", "courier"),
+    };
+    let found =
+        if leaks.is_empty() { "none".to_owned() } else { leaks.into_iter().collect::<Vec<_>>().join("; ") };
+    let text = format!(
+        "{count} marks of the {of} looked for in all {datagrams} packets ({bytes} bytes) the {by} got: {found}",
+        count = canaries.len()
+    );
+    Proved { good: found == "none" && datagrams > 0, title: "hidden", text }
+}
+
+/// Whether the recording has the courier on its left and the client on its right.
+fn recorded(played: &Played) -> Result<Proved, String> {
+    let channels = wav::read_from(Cursor::new(&played.recording)).map_err(|error| error.to_string())?;
+    let [left, right] = &channels[..] else {
+        let text = format!("{} channels instead of two", channels.len());
+        return Ok(Proved { good: false, title: "recorded", text });
+    };
+    // The last second and a half, but for the very end: both talk then.
+    let late = |samples: &[i16]| {
+        let end = samples.len().saturating_sub(4_000);
+        samples[end.saturating_sub(12_000)..end].to_vec()
+    };
+    let (left, right) = (Hearing::of(&late(left), COURIER_TONE), Hearing::of(&late(right), CLIENT_TONE));
+    let text = format!("left {:.0} Hz (courier), right {:.0} Hz (client)", left.hertz, right.hertz);
+    Ok(Proved { good: left.is_right && right.is_right, title: "recorded", text })
+}
+
+fn ending(out: &Path, ladder: &mut Ladder, failed: usize) {
+    ladder.line(&[(PLAIN, "")]);
+    let dir = out.display();
+    ladder.line(&[
+        (HEAD, "  Listen: "),
+        (PLAIN, &format!("{dir}/courier-heard.wav, client-heard.wav, recording.wav")),
+    ]);
+    ladder.line(&[(HEAD, "  Read:   "), (PLAIN, &format!("{dir}/record.json, ladder.txt"))]);
+    ladder.line(&[(PLAIN, "")]);
+    if failed == 0 {
+        ladder.line(&[(GOOD, "  They talked, and neither learned who the other is.")]);
+    } else {
+        ladder.line(&[(BAD, &format!("  {failed} of these did not hold: see ✘ above."))]);
+    }
+    ladder.line(&[(PLAIN, "")]);
+    ladder.line(&[
+        (HEAD, "  Next:   "),
+        (PLAIN, "bauta check && bauta serve        after the five lines of config/bauta.toml"),
+    ]);
+    ladder.line(&[(PLAIN, "          bauta order put 12345 --courier +7… --client +7… --token …")]);
+    ladder.line(&[(PLAIN, "          bauta phone dial sip:NUMBER@HOST:5060 --from +7… --digits 12345")]);
+}

@@ -1,0 +1,10 @@
+//! What each command does.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+mod client;
+pub(crate) mod demo;
+mod import;
+pub(crate) mod order;
+pub(crate) mod phone;
+pub(crate) mod simulate;

@@ -1,0 +1,168 @@
+//! What sections must agree on among each other.
+
+use ::sip::Transport;
+use b2bua::Network;
+
+use super::address;
+use super::http::Http;
+use super::line::{self, Operator};
+use super::media::Media;
+use super::sip::Sip;
+use super::trunk;
+use super::walk::{Given, Section, Walk};
+
+/// Trunks among themselves, and each with the listeners it is called by.
+pub(super) fn trunks<'d>(walk: &mut Walk<'d>, trunks: &[trunk::Draft<'d>], sip: &Sip) {
+    for (index, trunk) in trunks.iter().enumerate() {
+        let earlier = &trunks[..index];
+        if trunk.name.is_some() && earlier.iter().any(|other| other.name == trunk.name) {
+            walk.fault(trunk.section.place("name"), "another [[trunk]] has this name");
+        }
+        overlaps(walk, trunk, earlier);
+        if let Some(text) = unreachable(trunk, sip) {
+            walk.fault(trunk.section.place("uri"), text);
+        }
+    }
+}
+
+fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk::Draft<'d>]) {
+    for (index, range) in trunk.allow.iter().flatten().enumerate() {
+        let clash = earlier.iter().find_map(|other| {
+            let theirs = other.allow.iter().flatten().find(|theirs| overlap(theirs, range))?;
+            Some((other.name.as_deref().unwrap_or("without a name"), theirs))
+        });
+        if let Some((name, theirs)) = clash {
+            let (address, prefix) = (theirs.address, theirs.prefix);
+            let text = format!(
+                "overlaps {address}/{prefix} of trunk {name:?}: nobody could tell by which of them a call came; \
+                 make them apart, or make both one trunk"
+            );
+            walk.fault(trunk.section.element("allow", index), text);
+        }
+    }
+}
+
+fn overlap(one: &Network, other: &Network) -> bool {
+    one.contains(other.address) || other.contains(one.address)
+}
+
+/// Why no listener of ours can send to this trunk, as far as can be told without asking anyone.
+fn unreachable(trunk: &trunk::Draft<'_>, sip: &Sip) -> Option<String> {
+    let destination = trunk.destination.as_ref().filter(|_| !sip.listeners.is_empty())?;
+    let by_transport =
+        |transport| sip.listeners.iter().filter(move |listener| listener.transport == transport);
+    let transport = destination.transport.or(destination.address().map(|_| Transport::Udp))?;
+    let word = match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    };
+    if by_transport(transport).next().is_none() {
+        return Some(format!("is reached over {word}, and sip.listen has no {word}:// address"));
+    }
+    let address = destination.address()?;
+    let served = by_transport(transport).any(|listener| listener.address.is_ipv4() == address.is_ipv4());
+    let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+    (!served)
+        .then(|| format!("is an {family} address, and sip.listen has no {word}:// address of that family"))
+}
+
+/// Lines among themselves and with their trunks. Gives the place of each line's trunk, where that is clear.
+pub(super) fn lines<'d>(
+    walk: &mut Walk<'d>,
+    lines: &[line::Draft<'d>],
+    trunks: &[trunk::Draft<'d>],
+) -> Vec<Option<usize>> {
+    let mut places = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let trunk = trunk_of(walk, line, trunks);
+        if let Some(number) = line.number {
+            if lines[..index].iter().any(|other| other.number == Some(number)) {
+                walk.fault(line.section.place("number"), format!("{number} is a [[line]] already"));
+            }
+            let owner = trunk.map(|trunk| &trunks[trunk]);
+            let owned = owner.and_then(|owner| owner.numbers.as_ref());
+            if let (Some(owner), Some(owned)) = (owner, owned)
+                && !owned.contains(&number)
+            {
+                let name = owner.name.as_deref().unwrap_or_default();
+                let text = format!(
+                    "{number} is not among the numbers trunk {name:?} owns; add it to trunk.numbers or change the line"
+                );
+                walk.fault(line.section.place("number"), text);
+            }
+        }
+        if let Some(Operator::Number(operator)) = line.operator
+            && lines.iter().any(|other| other.number == Some(operator))
+        {
+            let text = format!("{operator} is a line of this server: the call would come back to it");
+            walk.fault(line.section.place("operator"), text);
+        }
+        places.push(trunk);
+    }
+    places
+}
+
+fn trunk_of<'d>(walk: &mut Walk<'d>, line: &line::Draft<'d>, trunks: &[trunk::Draft<'d>]) -> Option<usize> {
+    let names = || {
+        let names: Vec<&str> = trunks.iter().filter_map(|trunk| trunk.name.as_deref()).collect();
+        names.join(", ")
+    };
+    match &line.trunk {
+        Given::Is(name) => {
+            let found = trunks.iter().position(|trunk| trunk.name.as_ref() == Some(name));
+            // Of a trunk whose name is at fault it cannot be said that it is not this one.
+            if found.is_none() && !trunks.is_empty() && trunks.iter().all(|trunk| trunk.name.is_some()) {
+                let text = format!("there is no trunk {name:?}; there are: {}", names());
+                walk.fault(line.section.place("trunk"), text);
+            }
+            found
+        }
+        Given::Faulty => None,
+        Given::Absent => match trunks {
+            [] => None,
+            [_] => Some(0),
+            [_, _, ..] => {
+                let text =
+                    format!("is missing: by which trunk does this line call out? There are: {}", names());
+                walk.fault(line.section.place("trunk"), text);
+                None
+            }
+        },
+    }
+}
+
+/// Sockets that would want the same port, and ports that do not suffice.
+pub(super) fn sockets<'d>(
+    walk: &mut Walk<'d>,
+    (sip_section, sip): (&Section<'d>, &Sip),
+    (media_section, media): (&Section<'d>, &Media),
+    http: &Http,
+) {
+    for (index, listener) in sip.listeners.iter().enumerate() {
+        let place = sip_section.element("listen", index);
+        let port = listener.address.port();
+        match listener.transport {
+            Transport::Udp => {
+                let ip = listener.address.ip();
+                let shared = media.addresses.iter().any(|address| address::covers(address.local, ip));
+                if shared && media.ports.range().contains(&port) {
+                    let (first, last) = (media.ports.first, media.ports.last);
+                    walk.fault(place, format!("port {port} is one of media.ports, {first}-{last}"));
+                }
+            }
+            Transport::Tcp => {
+                if http.listen.iter().any(|other| address::shares(*other, listener.address)) {
+                    walk.fault(place, format!("{} is http.listen as well", listener.address));
+                }
+            }
+        }
+    }
+    let calls = media.ports.pairs() / 2;
+    if calls < sip.max_calls {
+        let text = format!(
+            "has ports for {calls} calls (four each), and sip.max_calls is {}: beyond {calls} calls are refused with 503",
+            sip.max_calls
+        );
+        walk.warn(media_section.place("ports"), text);
+    }
+}

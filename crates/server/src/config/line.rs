@@ -1,0 +1,201 @@
+//! `[[line]]`: our numbers and what they do.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ::sip::Uri;
+use number::{Number, Plan};
+use toml::de::DeValue;
+
+use super::address::{self, Destination};
+use super::prompts::LANGUAGES;
+use super::value;
+use super::walk::{Given, Schema, Section, Walk};
+
+pub(super) const SCHEMA: Schema = Schema {
+    name: "line",
+    keys: &[
+        "number",
+        "service",
+        "trunk",
+        "language",
+        "operator",
+        "record",
+        "ask",
+        "redial",
+        "redial_window",
+        "whisper",
+        "confirm",
+        "code_length",
+        "code_attempts",
+        "lockout",
+        "hint_after",
+        "input_timeout",
+        "ring_timeout",
+        "max_call",
+        "warning",
+    ],
+    refused: &[],
+};
+
+/// `[[line]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Line {
+    /// What both sides see.
+    pub(crate) number: Number,
+    /// By which trunk it calls out: its place in `Checked::trunks`.
+    pub(crate) trunk: usize,
+    /// What callers hear unless the order says otherwise.
+    pub(crate) language: String,
+    /// Whom `#` reaches.
+    pub(crate) operator: Option<Operator>,
+    /// Everything else.
+    pub(crate) manner: Manner,
+}
+
+/// Whom `#` reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Operator {
+    /// A number, by the line's trunk.
+    Number(Number),
+    /// A SIP address, reached directly.
+    Uri {
+        /// As written.
+        uri: Uri,
+        /// Where it is, to be resolved.
+        destination: Destination,
+    },
+}
+
+/// How a line treats its calls. What has no key of its own to fail cross checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) record: bool,
+    pub(crate) ask_when_needed: bool,
+    /// How far back a call counts for redial; `None`: no redial.
+    pub(crate) redial: Option<Duration>,
+    pub(crate) whisper: bool,
+    pub(crate) confirm: bool,
+    pub(crate) code_length: u8,
+    pub(crate) code_attempts: u8,
+    pub(crate) lockout: Duration,
+    pub(crate) hint_after: Duration,
+    pub(crate) input_timeout: Duration,
+    pub(crate) ring_timeout: Duration,
+    pub(crate) max_call: Duration,
+    pub(crate) warning: Duration,
+}
+
+/// A line as far as it could be read; `None` is a fault already noted.
+#[derive(Debug)]
+pub(super) struct Draft<'d> {
+    pub(super) section: Section<'d>,
+    pub(super) number: Option<Number>,
+    /// The trunk's name, where one is written.
+    pub(super) trunk: Given<String>,
+    language: String,
+    pub(super) operator: Option<Operator>,
+    pub(super) manner: Manner,
+}
+
+impl Draft<'_> {
+    /// Whole, if nothing was at fault. `trunk` is its place.
+    pub(super) fn finish(self, trunk: Option<usize>) -> Option<Line> {
+        Some(Line {
+            number: self.number?,
+            trunk: trunk?,
+            language: self.language,
+            operator: self.operator,
+            manner: self.manner,
+        })
+    }
+}
+
+pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, plan: Plan) -> Vec<Draft<'d>> {
+    let sections = walk.sections(root, &SCHEMA);
+    let lines: Vec<Draft<'d>> = sections.into_iter().map(|section| one(walk, section, plan)).collect();
+    if lines.is_empty() && !root.has("line") {
+        walk.fault(
+            root.place("line"),
+            "there is none: write a [[line]] for each number that is to be answered",
+        );
+    }
+    lines
+}
+
+fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
+    let number = |value: &DeValue<'_>| value::number(value, plan);
+    let why = "the number people dial, one of its trunk's";
+    let dialled = walk.needed(&section, "number", why, number);
+    walk.get(&section, "service", |value| value::word(value, SERVICES));
+    let trunk = walk.get(&section, "trunk", value::name);
+    let language = walk.get(&section, "language", language).or("ru".to_owned());
+    let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
+    let manner = manner(walk, &section);
+    Draft { section, number: dialled, trunk, language, operator, manner }
+}
+
+const SERVICES: &[(&str, Result<(), &str>)] = &[
+    ("orders", Ok(())),
+    ("pairs", Err("is not available yet")),
+    ("hook", Err("is not available yet")),
+    ("scenario", Err("is not available yet")),
+];
+
+const ASK: &[(&str, Result<bool, &str>)] = &[("always", Ok(false)), ("when-needed", Ok(true))];
+
+fn language(value: &DeValue<'_>) -> Result<String, String> {
+    value::word(value, &LANGUAGES.map(|language| (language, Ok(language.to_owned()))))
+}
+
+fn operator(value: &DeValue<'_>, plan: Plan) -> Result<Operator, String> {
+    let uri = value.as_str().filter(|text| text.contains(':'));
+    match uri {
+        Some(uri) => address::operator(uri).map(|(uri, destination)| Operator::Uri { uri, destination }),
+        None => value::number(value, plan)
+            .map(Operator::Number)
+            .map_err(|why| format!("{why}; or as a SIP address, \"sip:desk@192.0.2.20\"")),
+    }
+}
+
+fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
+    let mut time = |key, range: RangeInclusive<Duration>, default| {
+        walk.get(section, key, |value| value::duration(value, range)).or(default)
+    };
+    let second = Duration::from_secs(1);
+    let script = ivr::Settings::default();
+    let hint_after = time("hint_after", Duration::ZERO..=second * 60, script.hint_after);
+    let input_timeout = time("input_timeout", second..=second * 120, script.input_timeout);
+    let ring_timeout = time("ring_timeout", second..=second * 300, second * 45);
+    let max_call = time("max_call", second..=second * 86_400, second * 7200);
+    let warning = time("warning", Duration::ZERO..=second * 3600, (second * 60).min(max_call / 2));
+    let lockout = time("lockout", Duration::ZERO..=second * 86_400, second * 600);
+    let redial_window = time("redial_window", second..=second * 86_400, second * 7200);
+    if warning >= max_call {
+        let key = if section.has("warning") { "warning" } else { "max_call" };
+        walk.fault(section.place(key), "the warning comes before max_call has passed, so it must be shorter");
+    }
+    let redial = walk.get(section, "redial", value::flag).or(false);
+    if section.has("redial_window") && !redial {
+        walk.warn(section.place("redial_window"), "means nothing without redial = true");
+    }
+    let mut small = |key, most, default| {
+        let read = walk.get(section, key, |value| value::integer(value, 1..=most));
+        read.ok().map_or(default, |number| u8::try_from(number).expect("the ranges end below 256"))
+    };
+    Manner {
+        code_length: small("code_length", 12, script.code_length),
+        code_attempts: small("code_attempts", 20, script.code_attempts),
+        record: walk.get(section, "record", value::flag).or(false),
+        ask_when_needed: walk.get(section, "ask", |value| value::word(value, ASK)).or(false),
+        whisper: walk.get(section, "whisper", value::flag).or(true),
+        confirm: walk.get(section, "confirm", value::flag).or(false),
+        redial: redial.then_some(redial_window),
+        lockout,
+        hint_after,
+        input_timeout,
+        ring_timeout,
+        max_call,
+        warning,
+    }
+}

@@ -1,0 +1,175 @@
+//! The configuration: one TOML file, read to its end whatever is wrong, so that all faults are told at once.
+//!
+//! Each section has a file here with its keys, its type, and what it must be by itself; [`cross`] has what
+//! sections must agree on. `pieces` cuts what came out into what each part of the server wants.
+
+mod address;
+mod cross;
+pub(crate) mod duration;
+mod http;
+mod keeping;
+mod line;
+mod media;
+mod node;
+mod pieces;
+mod prompts;
+mod reload;
+mod remark;
+mod secret;
+mod sip;
+mod trunk;
+mod value;
+mod walk;
+mod webhook;
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub(crate) use self::sip::Sip;
+pub(crate) use address::{Destination, Listener};
+pub(crate) use http::Http;
+pub(crate) use keeping::{Numbers, Recording};
+pub(crate) use line::{Line, Operator};
+pub(crate) use media::Media;
+pub(crate) use node::Node;
+pub(crate) use prompts::Prompts;
+pub(crate) use remark::{Position, Remark};
+pub(crate) use trunk::Trunk;
+pub(crate) use walk::Environment;
+pub(crate) use webhook::Webhook;
+
+use walk::{Schema, Walk};
+
+/// Octets of a configuration file: more is some other file.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// Every section.
+const SECTIONS: &[&Schema] = &[
+    &node::SCHEMA,
+    &sip::SCHEMA,
+    &media::SCHEMA,
+    &trunk::SCHEMA,
+    &line::SCHEMA,
+    &prompts::SCHEMA,
+    &keeping::STORE,
+    &http::SCHEMA,
+    &webhook::SCHEMA,
+    &keeping::RECORDING,
+    &keeping::PRIVACY,
+];
+
+/// A configuration in which nothing is at fault.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Checked {
+    pub(crate) node: Node,
+    pub(crate) sip: Sip,
+    pub(crate) media: Media,
+    /// In the order `ua::TrunkId` counts them.
+    pub(crate) trunks: Vec<Trunk>,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) prompts: Prompts,
+    pub(crate) http: Http,
+    pub(crate) webhooks: Vec<Webhook>,
+    pub(crate) recording: Recording,
+    /// How numbers stand in records, events and logs.
+    pub(crate) numbers: Numbers,
+}
+
+/// What reading a configuration came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The configuration, or all its faults in the order of the file.
+    pub(crate) checked: Result<Checked, Vec<Remark>>,
+    /// What works and may still not be meant.
+    pub(crate) warnings: Vec<Remark>,
+}
+
+/// Reads and checks a file, with secrets from this process's environment. Opens no socket.
+pub(crate) fn load(file: &Path) -> Outcome {
+    match text(file) {
+        Ok(text) => parse(&text, file, &|name| std::env::var(name).ok()),
+        Err(why) => {
+            let text = format!("cannot be read: {why}; --config names another file");
+            let remark =
+                Remark { file: file.display().to_string(), position: None, key: String::new(), text };
+            Outcome { checked: Err(vec![remark]), warnings: Vec::new() }
+        }
+    }
+}
+
+fn text(file: &Path) -> Result<String, String> {
+    use std::io::Read as _;
+    let mut octets = Vec::new();
+    let opened = std::fs::File::open(file).map_err(|error| error.to_string())?;
+    opened.take(LONGEST + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    if octets.len() as u64 > LONGEST {
+        return Err(format!("it has more than {} MiB", LONGEST >> 20));
+    }
+    String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+/// Checks a text. `file` is its name in remarks.
+pub(crate) fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Outcome {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return Outcome { checked: Err(syntax(&errors, text, file)), warnings: Vec::new() };
+    }
+    let mut walk = Walk::new(environment);
+    let checked = checked(&mut walk, document.get_ref());
+    let (faults, warnings) = walk.remarks(text, file);
+    let checked = checked.filter(|_| faults.is_empty()).ok_or(faults);
+    Outcome { checked, warnings }
+}
+
+/// What is no TOML cannot be checked for anything else. The same on one line after the other is one fault: a
+/// bracket that is never closed is found missing on each.
+fn syntax(errors: &[toml::de::Error], text: &str, file: &Path) -> Vec<Remark> {
+    let place = |error: &toml::de::Error| Position::of(text, error.span().map_or(0, |span| span.start));
+    let mut errors: Vec<_> = errors.iter().map(|error| (place(error), error.message())).collect();
+    errors.sort_unstable();
+    errors.dedup_by_key(|(position, _)| position.line);
+    let mut last: Option<(usize, &str)> = None;
+    let mut remarks = Vec::new();
+    for (position, message) in errors {
+        let follows = last == Some((position.line - 1, message));
+        last = Some((position.line, message));
+        if !follows {
+            remarks.push(Remark {
+                file: file.display().to_string(),
+                position: Some(position),
+                key: String::new(),
+                text: format!("is no TOML here: {message}"),
+            });
+        }
+    }
+    remarks
+}
+
+/// `None` only where a fault was noted.
+fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked> {
+    let root = walk.root(document, SECTIONS);
+    let node = node::read(walk, &root);
+    let (sip_section, sip) = sip::read(walk, &root);
+    let (media_section, media) = media::read(walk, &root, &sip);
+    let prompts = prompts::read(walk, &root, &node.data_dir);
+    let trunks = trunk::read(walk, &root, node.plan);
+    let lines = line::read(walk, &root, node.plan);
+    let http = http::read(walk, &root);
+    let webhooks = webhook::read(walk, &root);
+    keeping::store(walk, &root);
+    let recording = keeping::recording(walk, &root, &node.data_dir);
+    let numbers = keeping::privacy(walk, &root);
+
+    cross::trunks(walk, &trunks, &sip);
+    let places = cross::lines(walk, &lines, &trunks);
+    cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
+
+    let lines =
+        lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk)).collect::<Option<_>>()?;
+    let trunks = trunks.into_iter().map(trunk::Draft::finish).collect::<Option<_>>()?;
+    Some(Checked { node, sip, media, trunks, lines, prompts, http, webhooks: webhooks?, recording, numbers })
+}
+
+#[cfg(test)]
+mod tests;

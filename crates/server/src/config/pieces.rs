@@ -1,0 +1,153 @@
+//! What each part of the server wants of the configuration.
+
+use std::time::Duration;
+
+use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
+
+use super::{Checked, Line, Operator, Trunk, Webhook};
+
+/// How often RTCP goes out (RFC 3550 §6.2).
+const RTCP_INTERVAL: Duration = Duration::from_secs(5);
+/// Numbers remembered for lock-out: some megabytes, and more guessers than a trunk can carry.
+const LOCKOUTS: usize = 100_000;
+/// Transactions of one call: INVITE, BYE or CANCEL and what re-INVITEs leave behind, on two legs.
+const TRANSACTIONS_PER_CALL: usize = 8;
+/// Requests of one webhook under way at once.
+const POSTS_AT_ONCE: usize = 16;
+
+impl Checked {
+    /// What the switchboard must know. `ports` are those the relay holds, by media address and then by worker;
+    /// `languages` are those of the prompt library, in its order. Names are still to be resolved.
+    ///
+    /// `None` where a line speaks a language the library has not.
+    pub(crate) fn switchboard(
+        &self,
+        epoch_ms: u64,
+        ports: &[Vec<Vec<u16>>],
+        languages: &[String],
+    ) -> Option<b2bua::Config> {
+        let media = self.media.addresses.iter().zip(ports).map(|(address, ports)| MediaAddress {
+            local: address.local,
+            public: address.public,
+            ports: ports.clone(),
+        });
+        Some(b2bua::Config {
+            epoch_ms,
+            plan: self.node.plan,
+            trunks: self.trunks.iter().map(Trunk::carrier).collect(),
+            lines: self.lines.iter().map(|line| line.answered(languages)).collect::<Option<_>>()?,
+            ua: self.agent(),
+            media: media.collect(),
+            codecs: self.media.codecs.clone(),
+            limits: Limits {
+                calls: self.sip.max_calls,
+                calls_per_second: self.sip.calls_per_second,
+                port_rest: self.media.port_rest,
+                lockouts: LOCKOUTS,
+            },
+        })
+    }
+
+    fn agent(&self) -> AgentConfig {
+        let listeners = self.sip.listeners.iter();
+        AgentConfig {
+            timing: self.sip.timing,
+            listeners: listeners
+                .map(|listener| AgentListener {
+                    transport: listener.transport,
+                    public: listener.public.clone(),
+                })
+                .collect(),
+            product: "Bauta".to_owned(),
+            transactions: self.sip.max_calls.saturating_mul(TRANSACTIONS_PER_CALL).max(1000),
+        }
+    }
+
+    /// What every worker of the relay must know.
+    pub(crate) fn relay(&self) -> rtp::Settings {
+        rtp::Settings {
+            addresses: self.media.addresses.iter().map(|address| address.local).collect(),
+            silence: self.media.rtp_timeout,
+            rtcp_interval: RTCP_INTERVAL,
+        }
+    }
+
+    /// What the API must know. `languages` are those of the prompt library, in its order.
+    pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
+        api::Settings {
+            plan: self.node.plan,
+            tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
+            lines: self.lines.iter().map(|line| (line.number, line.manner.code_length)).collect(),
+            languages: languages.to_vec(),
+            webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
+            recordings: self.recording.dir.clone(),
+            privacy,
+        }
+    }
+}
+
+impl Trunk {
+    fn carrier(&self) -> b2bua::Trunk {
+        b2bua::Trunk {
+            name: self.name.as_str().into(),
+            allow: self.allow.clone(),
+            flow: None,
+            host: self.destination.host_port().into(),
+            trust: self.trust,
+            asserted: self.asserted,
+        }
+    }
+}
+
+impl Line {
+    fn answered(&self, languages: &[String]) -> Option<b2bua::Line> {
+        let language = languages.iter().position(|language| *language == self.language)?;
+        let manner = &self.manner;
+        Some(b2bua::Line {
+            number: self.number,
+            trunk: TrunkId(u16::try_from(self.trunk).ok()?),
+            language: Language(u8::try_from(language).ok()?),
+            operator: self.operator.as_ref().map(Operator::called),
+            record: manner.record,
+            whisper: manner.whisper,
+            confirm: manner.confirm,
+            ring_timeout: manner.ring_timeout,
+            max_call: manner.max_call,
+            warning: manner.warning,
+            script: ScriptSettings {
+                code_length: manner.code_length,
+                hint_after: manner.hint_after,
+                input_timeout: manner.input_timeout,
+                code_attempts: manner.code_attempts,
+                operator: self.operator.is_some(),
+            },
+            redial: manner.redial,
+            ask_when_needed: manner.ask_when_needed,
+            lockout: manner.lockout,
+        })
+    }
+}
+
+impl Operator {
+    fn called(&self) -> b2bua::Operator {
+        match self {
+            Self::Number(number) => b2bua::Operator::Number(*number),
+            Self::Uri { uri, .. } => b2bua::Operator::Uri { uri: uri.as_str().into(), flow: None },
+        }
+    }
+}
+
+impl Webhook {
+    /// As the deliverer wants it.
+    pub(crate) fn receiver(&self) -> api::webhooks::Webhook {
+        api::webhooks::Webhook {
+            name: self.name.clone(),
+            url: self.url.to_string(),
+            secret: self.secret.as_bytes().into(),
+            events: self.events.clone(),
+            timeout: self.timeout,
+            schedule: self.retry.clone(),
+            at_once: POSTS_AT_ONCE,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What of a new configuration can take the place of the running one.
+
+use super::Checked;
+
+/// A running configuration changed as far as it can be without a restart.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Reload {
+    /// What holds from now on.
+    pub(crate) checked: Checked,
+    /// Sections and keys that differ and wait for a restart.
+    pub(crate) at_restart: Vec<&'static str>,
+}
+
+impl Checked {
+    /// Takes trunks, lines and tokens of `next`; all else stays, and what differs of it is named.
+    pub(crate) fn reloaded(&self, next: Self) -> Reload {
+        let differences = [
+            ("[node]", self.node != next.node),
+            ("[sip]", self.sip != next.sip),
+            ("[media]", self.media != next.media),
+            ("prompts.dir", self.prompts != next.prompts),
+            ("http.listen", self.http.listen != next.http.listen),
+            ("[[webhook]]", self.webhooks != next.webhooks),
+            ("[recording]", self.recording != next.recording),
+            ("privacy.numbers", self.numbers != next.numbers),
+        ];
+        let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        let mut checked = Self { trunks: next.trunks, lines: next.lines, ..self.clone() };
+        checked.http.tokens = next.http.tokens;
+        Reload { at_restart: at_restart.collect(), checked }
+    }
+}

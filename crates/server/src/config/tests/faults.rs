@@ -1,0 +1,280 @@
+//! What is refused, where, and with what words.
+
+use number::Number;
+
+use super::super::*;
+use super::{LEAST, fault, faults, good, outcome};
+
+#[test]
+fn ten_faults_are_ten_remarks_in_the_order_of_the_file() {
+    let text = r#"[node]
+country = "XX"
+drain = 5
+
+[sip]
+listen = ["udp://0.0.0.0:5060", "tls://0.0.0.0:5061"]
+public_address = "192.0.2.1"
+
+[media]
+ports = "20001-23999"
+
+[[trunk]]
+name = "main"
+uri = "sip:192.0.2.7"
+allow = ["192.0.2.0/24", "192.0.2.300"]
+numbers = ["+78005550101"]
+register = true
+
+[[line]]
+number = "+78005550102"
+max_call = "1m"
+warning = "2m"
+
+[[http.token]]
+role = "root"
+token = "short"
+"#;
+    let told = faults(text);
+    let expected = [
+        "2 node.country: no dialling plan for country \"XX\"",
+        "3 node.drain: there is no key \"drain\"; did you mean \"drain_seconds\"?",
+        "6 sip.listen[1]: tls:// is not available yet; listen on udp:// or tcp://",
+        "10 media.ports: ports come in pairs, RTP on the even one",
+        "15 trunk[0].allow[1]: \"192.0.2.300\" is no range of addresses",
+        "17 trunk[0].register: registering at a carrier is not available yet",
+        "20 line[0].number: +78005550102 is not among the numbers trunk \"main\" owns; add it to trunk.numbers",
+        "22 line[0].warning: the warning comes before max_call has passed",
+        "25 http.token[0].role: \"root\" means nothing here; write one of \"admin\", \"app\", \"operator\", \"metrics\"",
+        "26 http.token[0].token: has 5 characters; at least 16 are needed",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_told_line_and_column() {
+    let places = |text: &str| {
+        let remarks = outcome(text).checked.unwrap_err();
+        assert!(remarks.iter().all(|remark| remark.text.starts_with("is no TOML here: ")), "{remarks:?}");
+        let place = |remark: &Remark| remark.position.map(|position| (position.line, position.column));
+        remarks.iter().filter_map(place).collect::<Vec<_>>()
+    };
+    assert_eq!(places("[node]\nname = \"a\"\nname = \"b\"\n"), [(3, 1)]);
+    assert_eq!(places("[node]\nname = x\n[sip]\n\nt1 = \"1s\n"), [(2, 8), (5, 9)]);
+    assert_eq!(places("[sip]\nlisten = [\n\"udp://0.0.0.0\"\n[media]\n[node]\n[http]\n"), [(4, 1)]);
+}
+
+#[test]
+fn a_file_without_anything_is_told_what_is_needed() {
+    let told = faults("");
+    let keys: Vec<&str> = told.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(keys, ["1 sip.public_address", "1 trunk", "1 line"]);
+}
+
+#[test]
+fn a_line_presents_only_a_number_its_trunk_owns() {
+    let two = |line: &str| {
+        fault(|text| {
+            *text = text.replace("sip:192.0.2.7", "sip:192.0.2.7:5060");
+            text.push_str(
+                "[[trunk]]\nname = \"other\"\nuri = \"sip:192.0.2.8\"\nnumbers = [\"+78005550102\"]\n",
+            );
+            *text = text.replacen(
+                "number = \"+78005550101\"\n",
+                &format!("number = \"+78005550101\"\n{line}\n"),
+                1,
+            );
+        })
+    };
+    assert!(two("trunk = \"other\"").contains("is not among the numbers trunk \"other\" owns"));
+    assert!(two("").contains("line[0].trunk: is missing: by which trunk"));
+    assert!(two("trunk = \"third\"").contains("there is no trunk \"third\"; there are: main, other"));
+}
+
+#[test]
+fn names_and_numbers_stand_once() {
+    let again = |more: &str| fault(|text| text.push_str(more));
+    assert!(
+        again("[[line]]\nnumber = \"8 800 555-01-01\"\n")
+            .contains("line[1].number: +78005550101 is a [[line]] already")
+    );
+    let trunk = "[[trunk]]\nname = \"main\"\nuri = \"sip:192.0.2.8\"\nnumbers = []\n";
+    let told =
+        fault(|text| *text = format!("{}{trunk}", text.replace("[[line]]", "[[line]]\ntrunk = \"main\"")));
+    assert!(told.contains("trunk[1].name: another [[trunk]] has this name"), "{told}");
+    let token = "[[http.token]]\nrole = \"app\"\ntoken = \"0123456789abcdef\"\n";
+    assert!(again(&token.repeat(2)).contains("http.token[1].token: another"));
+    let hook = "[[webhook]]\nurl = \"https://shop.example/\"\nsecret = \"0123456789abcdef\"\n";
+    assert!(again(&hook.repeat(2)).contains("webhook[1].name: another webhook has this name"));
+    let told =
+        fault(|text| *text = text.replace("[\"+78005550101\"]", "[\"+78005550101\", \"88005550101\"]"));
+    assert!(told.contains("trunk[0].numbers[1]: +78005550101 stands here twice"), "{told}");
+}
+
+#[test]
+fn a_call_comes_by_one_trunk_only() {
+    let with = |allow: &str| {
+        let trunk =
+            format!("[[trunk]]\nname = \"b\"\nuri = \"sip:198.51.100.1\"\nnumbers = []\nallow = {allow}\n");
+        format!("{}{trunk}", LEAST.replace("[[line]]", "[[line]]\ntrunk = \"main\""))
+    };
+    let told = faults(&with("[\"192.0.2.0/24\"]"));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("trunk[1].allow[0]: overlaps 192.0.2.7/32 of trunk \"main\""), "{told:?}");
+    assert!(faults(&with("[\"192.0.2.8/29\", \"2001:db8::/32\"]")).is_empty());
+    assert!(faults(&with("[]"))[0].contains("trunk[1].allow: is empty"));
+    let everyone = outcome(&LEAST.replace("uri", "allow = \"0.0.0.0/0\"\nuri"));
+    assert!(everyone.warnings.iter().any(|warning| warning.text.contains("lets everyone")), "{everyone:?}");
+}
+
+#[test]
+fn a_trunk_with_a_name_must_say_whom_it_allows() {
+    let told = fault(|text| *text = text.replace("sip:192.0.2.7", "sip:sip.carrier.example"));
+    assert!(told.contains("trunk[0].allow: is missing: the addresses calls come in from"), "{told}");
+}
+
+#[test]
+fn a_trunk_is_reached_from_a_listener_of_its_transport_and_family() {
+    let tcp = fault(|text| {
+        *text = text
+            .replace("192.0.2.7\"", "192.0.2.7;transport=tcp\"")
+            .replace("[sip]", "[sip]\nlisten = \"udp://0.0.0.0\"")
+    });
+    assert!(tcp.contains("trunk[0].uri: is reached over tcp, and sip.listen has no tcp:// address"), "{tcp}");
+    let v6 = fault(|text| *text = text.replace("sip:192.0.2.7", "sip:[2001:db8::7]"));
+    assert!(v6.contains("is an IPv6 address, and sip.listen has no udp:// address of that family"), "{v6}");
+}
+
+#[test]
+fn peers_must_be_told_an_address_they_can_reach() {
+    let told = faults(&LEAST.replace("public_address = \"192.0.2.1\"", ""));
+    assert_eq!(
+        told,
+        [
+            "2 sip.public_address: 0.0.0.0 in sip.listen stands for every address of this machine; write here the one peers see"
+        ]
+    );
+    let named = LEAST.replace("public_address = \"192.0.2.1\"", "listen = \"udp://192.0.2.1:5080\"");
+    assert_eq!(good(&named).sip.listeners[0].public, "192.0.2.1:5080");
+    for wrong in ["0.0.0.0", "224.0.0.1"] {
+        assert!(
+            fault(|text| *text = text.replace("192.0.2.1\"", &format!("{wrong}\"")))
+                .contains("nobody can reach")
+        );
+    }
+    let two = fault(|text| *text = text.replace("\"192.0.2.1\"", "[\"192.0.2.1\", \"192.0.2.2\"]"));
+    assert!(two.contains("sip.public_address[1]: a second address of the same family"), "{two}");
+    let voice = fault(|text| text.push_str("[media]\nlisten = \"::\"\npublic_address = \"2001:db8::1\"\n"));
+    assert!(voice.contains("media.listen: sip.listen has IPv4 and this has not"), "{voice}");
+}
+
+#[test]
+fn two_sockets_do_not_want_one_port() {
+    let twice = fault(|text| {
+        *text = text.replace("[sip]", "[sip]\nlisten = [\"udp://0.0.0.0\", \"udp://192.0.2.1:5060\"]")
+    });
+    assert!(twice.contains("sip.listen[1]: 192.0.2.1:5060 is listened on twice"), "{twice}");
+    let voice = fault(|text| text.push_str("[media]\nports = \"5000-9003\"\n"));
+    assert!(voice.contains("sip.listen: port 5060 is one of media.ports, 5000-9003"), "{voice}");
+    let http = fault(|text| text.push_str("[http]\nlisten = \"127.0.0.1:5060\"\n"));
+    assert!(http.contains("is http.listen as well"), "{http}");
+}
+
+#[test]
+fn few_ports_are_a_warning() {
+    let text = format!("{LEAST}[media]\nports = \"20000-20039\"\n");
+    let Outcome { checked, warnings } = outcome(&text);
+    assert!(checked.is_ok());
+    let told = warnings.iter().find(|warning| warning.key == "media.ports").unwrap();
+    assert!(told.text.starts_with("has ports for 10 calls"), "{told}");
+    let workers = fault(|text| text.push_str("[media]\nports = \"20000-20003\"\nworkers = 2\n"));
+    assert!(workers.contains("media.workers: 2 workers share 2 port pairs"), "{workers}");
+}
+
+#[test]
+fn an_operator_is_a_number_or_an_address_and_no_line() {
+    let operator = |operator: &str| fault(|text| text.push_str(&format!("operator = {operator:?}\n")));
+    assert!(operator("+78005550101").contains("is a line of this server"));
+    assert!(operator("desk").contains("is no telephone number"));
+    assert!(operator("sips:desk@192.0.2.20").contains("not available yet"));
+    let number = good(&format!("{LEAST}operator = \"8 495 000-00-01\"\n")).lines[0].operator.clone();
+    assert_eq!(number, Some(Operator::Number(Number::parse("+74950000001").unwrap())));
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_and_not_ignored() {
+    for (section, line) in [
+        ("[[line]]", "service = \"pairs\""),
+        ("[[line]]", "service = \"hook\""),
+        ("[[line]]", "service = \"scenario\""),
+        ("[[trunk]]", "username = \"a\""),
+        ("[[trunk]]", "password_env = \"A\""),
+        ("[[trunk]]", "srtp = true"),
+        ("[[trunk]]", "limits = 3"),
+        ("[sip]", "certificate_file = \"/etc/cert\""),
+    ] {
+        let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
+        assert!(told.contains("not available yet"), "{told}");
+    }
+    for section in [
+        "[media]\nbackend = \"io_uring\"",
+        "[media]\nbackend = \"xdp\"",
+        "[store]\nengine = \"postgres\"",
+        "[http]\ntls = true",
+        "[recording]\nkey_file = \"/etc/key\"",
+    ] {
+        assert!(fault(|text| text.push_str(section)).contains("not available yet"), "{section}");
+    }
+}
+
+#[test]
+fn sections_have_the_brackets_they_need() {
+    let single = fault(|text| *text = text.replace("[[line]]", "[line]"));
+    assert!(single.contains("line: write [[line]], in double brackets"), "{single}");
+    let double = fault(|text| text.push_str("[[media]]\nports = \"20000-20003\"\n"));
+    assert!(double.contains("media: write it once as a section, [media]; it is a list"), "{double}");
+    let plural = fault(|text| text.push_str("[[webhooks]]\n"));
+    assert!(
+        plural.contains("webhooks: there is no section \"webhooks\"; did you mean \"webhook\"?"),
+        "{plural}"
+    );
+}
+
+#[test]
+fn webhooks_are_posted_to_by_http() {
+    let hook = |url: &str, more: &str| {
+        format!("{LEAST}[[webhook]]\nurl = {url:?}\nsecret = \"0123456789abcdef\"\n{more}\n")
+    };
+    for (url, why) in [
+        ("ftp://shop.example/", "ftp: cannot be posted to"),
+        ("shop.example", "is no URL"),
+        ("https://user:secret@shop.example/", "has a user or a password"),
+        ("https://shop.example/#x", "has a fragment"),
+    ] {
+        assert!(faults(&hook(url, ""))[0].contains(why), "{url}");
+    }
+    assert_eq!(good(&hook("https://shop.example:8443/x", "")).webhooks[0].name, "shop.example");
+    assert!(
+        faults(&hook("https://a.example/", "events = [\"call.ended\", \"CALL\"]"))[0].contains("events[1]")
+    );
+    let unheard = outcome(&hook("https://a.example/", "events = [\"call.*\", \"*\", \"call.endet\"]"));
+    let keys: Vec<&str> = unheard.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!((unheard.checked.is_ok(), keys), (true, vec!["http", "webhook[0].events[2]"]));
+    assert!(faults(&hook("https://a.example/", "retry = []"))[0].contains("webhook[0].retry: is empty"));
+    let warned =
+        |url: &str| outcome(&hook(url, "")).warnings.iter().any(|warning| warning.key == "webhook[0].url");
+    assert!(warned("http://shop.example/") && !warned("http://127.0.0.1:9/") && !warned("http://[::1]/"));
+}
+
+#[test]
+fn a_folder_that_is_a_file_is_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for section in ["node]\ndata_dir", "recording]\ndir", "prompts]\ndir"] {
+        let told = fault(|text| text.push_str(&format!("[{section} = {:?}\n", file.join("below"))));
+        assert!(told.contains("is no folder"), "{told}");
+    }
+}

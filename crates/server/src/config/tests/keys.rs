@@ -1,0 +1,268 @@
+//! What each key becomes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use number::Number;
+use rtp::Codec;
+
+use super::super::http::Token;
+use super::super::line::Manner;
+use super::super::media::{Address, Backend};
+use super::super::reload::Reload;
+use super::super::*;
+use super::{LEAST, good};
+
+/// Every key with a value that is not its default.
+const EVERY_KEY: &str = r#"
+[node]
+name = "south"
+data_dir = "/nowhere/bauta"
+drain_seconds = 60
+country = "DE"
+[sip]
+listen = ["udp://192.0.2.1", "tcp://[2001:db8::1]:5070"]
+public_address = ["198.51.100.1", "2001:db8::5"]
+t1 = "250ms"
+t2 = "2s"
+t4 = 2.5
+max_calls = 10
+calls_per_second = 5
+max_message = 8192
+[media]
+listen = ["192.0.2.2", "2001:db8::2"]
+public_address = "198.51.100.2"
+ports = "30000-30099"
+workers = 2
+backend = "epoll"
+codecs = "pcmu"
+rtp_timeout = "20s"
+port_rest = "10s"
+[[trunk]]
+name = "main"
+uri = "sip:sip.carrier.example;transport=tcp"
+allow = ["192.0.2.0/24", "2001:db8:1::/48"]
+numbers = ["030 123456", "+4930123457"]
+trust = "remote-party-id"
+asserted = true
+[[line]]
+number = "+4930123456"
+service = "orders"
+trunk = "main"
+language = "en"
+operator = "sip:desk@pbx.example"
+record = true
+ask = "when-needed"
+redial = true
+redial_window = "1h"
+confirm = true
+whisper = false
+code_length = 6
+code_attempts = 4
+lockout = "5m"
+hint_after = "2s"
+input_timeout = "9s"
+ring_timeout = "30s"
+max_call = "1h"
+warning = "30s"
+[prompts]
+dir = "/nowhere/prompts"
+[store]
+engine = "sled"
+[http]
+listen = "[::1]:9000"
+[[http.token]]
+name = "shop"
+role = "app"
+token = "0123456789abcdef"
+[[webhook]]
+name = "shop"
+url = "https://shop.example/hook"
+secret = "fedcba9876543210"
+events = ["call.*"]
+timeout = "3s"
+retry = ["1s", "1m"]
+give_up = "2h"
+[recording]
+dir = "/nowhere/recordings"
+format = "wav"
+retention_days = 0
+[privacy]
+numbers = "hashed"
+"#;
+
+#[test]
+fn every_key_of_node_and_sip_changes_what_it_names() {
+    let Checked { node, sip, .. } = good(EVERY_KEY);
+    assert_eq!((node.name.as_str(), node.country.as_str(), node.drain.as_secs()), ("south", "DE", 60));
+    assert_eq!(node.data_dir, Path::new("/nowhere/bauta"));
+    assert_eq!(node.plan.parse("030 123456").unwrap().to_string(), "+4930123456");
+
+    let told: Vec<&str> = sip.listeners.iter().map(|listener| listener.public.as_str()).collect();
+    assert_eq!(told, ["198.51.100.1:5060", "[2001:db8::5]:5070"]);
+    assert_eq!(sip.listeners[1].address.to_string(), "[2001:db8::1]:5070");
+    assert_eq!(sip.listeners[1].transport, ::sip::Transport::Tcp);
+    let millis = [sip.timing.t1, sip.timing.t2, sip.timing.t4].map(|timer| timer.as_millis());
+    assert_eq!(millis, [250, 2000, 2500]);
+    assert_eq!((sip.max_calls, sip.calls_per_second, sip.max_message), (10, 5, 8192));
+}
+
+#[test]
+fn every_key_of_media_changes_what_it_names() {
+    let Checked { media, .. } = good(EVERY_KEY);
+    let addresses: Vec<String> =
+        media.addresses.iter().map(|a| format!("{} as {}", a.local, a.public)).collect();
+    assert_eq!(addresses, ["192.0.2.2 as 198.51.100.2", "2001:db8::2 as 2001:db8::5"]);
+    assert_eq!((media.ports.range(), media.ports.pairs()), (30_000..=30_099, 50));
+    assert_eq!((media.workers, media.backend), (2, Backend::Epoll));
+    assert_eq!(media.codecs, [Codec::Pcmu]);
+    assert_eq!([media.rtp_timeout, media.port_rest].map(|time| time.as_secs()), [20, 10]);
+}
+
+#[test]
+fn every_key_of_a_trunk_changes_what_it_names() {
+    let Checked { trunks, .. } = good(EVERY_KEY);
+    assert_eq!(trunks.len(), 1);
+    assert_eq!(trunks[0].name, "main");
+    assert_eq!(trunks[0].destination.host_port(), "sip.carrier.example");
+    assert_eq!(trunks[0].destination.transport, Some(::sip::Transport::Tcp));
+    assert_eq!(trunks[0].allow.iter().map(|range| range.prefix).collect::<Vec<_>>(), [24, 48]);
+    assert_eq!(
+        trunks[0].numbers.iter().map(Number::to_string).collect::<Vec<_>>(),
+        ["+4930123456", "+4930123457"]
+    );
+    assert_eq!((trunks[0].trust, trunks[0].asserted), (b2bua::Trust::RemoteParty, true));
+}
+
+#[test]
+fn every_key_of_a_line_changes_what_it_names() {
+    let Checked { lines, .. } = good(EVERY_KEY);
+    assert_eq!(lines.len(), 1);
+    assert_eq!((lines[0].number.to_string().as_str(), lines[0].trunk), ("+4930123456", 0));
+    assert_eq!(lines[0].language, "en");
+    let Some(Operator::Uri { uri, destination }) = &lines[0].operator else { panic!("{lines:?}") };
+    assert_eq!((uri.as_str(), destination.host.as_str()), ("sip:desk@pbx.example", "pbx.example"));
+    let second = Duration::from_secs(1);
+    let manner = Manner {
+        record: true,
+        ask_when_needed: true,
+        redial: Some(second * 3600),
+        confirm: true,
+        whisper: false,
+        code_length: 6,
+        code_attempts: 4,
+        lockout: second * 300,
+        hint_after: second * 2,
+        input_timeout: second * 9,
+        ring_timeout: second * 30,
+        max_call: second * 3600,
+        warning: second * 30,
+    };
+    assert_eq!(lines[0].manner, manner);
+}
+
+#[test]
+fn every_key_of_http_and_webhooks_changes_what_it_names() {
+    let Checked { http, webhooks, .. } = good(EVERY_KEY);
+    let second = Duration::from_secs(1);
+    assert_eq!(http.listen, ["[::1]:9000".parse().unwrap()]);
+    let token = api::Token::new("0123456789abcdef", api::Role::App);
+    assert_eq!(http.tokens, [Token { name: "shop".to_owned(), token }]);
+
+    assert_eq!(webhooks.len(), 1);
+    assert_eq!((webhooks[0].name.as_str(), webhooks[0].url.as_str()), ("shop", "https://shop.example/hook"));
+    assert_eq!(webhooks[0].secret, "fedcba9876543210");
+    assert!(webhooks[0].events.wants("call.ended") && !webhooks[0].events.wants("record.written"));
+    assert_eq!(webhooks[0].timeout, second * 3);
+    let retry = api::webhooks::Schedule::new(vec![second, second * 60], second * 7200).unwrap();
+    assert_eq!(webhooks[0].retry, retry);
+}
+
+#[test]
+fn every_key_of_what_is_kept_changes_what_it_names() {
+    let Checked { prompts, recording, numbers, .. } = good(EVERY_KEY);
+    assert_eq!(prompts.dir, Path::new("/nowhere/prompts"));
+    assert_eq!(recording, Recording { dir: PathBuf::from("/nowhere/recordings"), retention: None });
+    assert_eq!(numbers, Numbers::Hashed);
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let checked = good(LEAST);
+    assert_eq!(checked.node.name, "bauta");
+    let listeners: Vec<&str> =
+        checked.sip.listeners.iter().map(|listener| listener.public.as_str()).collect();
+    assert_eq!(listeners, ["192.0.2.1:5060", "192.0.2.1:5060"]);
+    let voice = Address { local: "0.0.0.0".parse().unwrap(), public: "192.0.2.1".parse().unwrap() };
+    assert_eq!(checked.media.addresses, [voice]);
+    assert_eq!(checked.media.codecs, [Codec::Pcma, Codec::Pcmu]);
+    let allow = b2bua::Network { address: "192.0.2.7".parse().unwrap(), prefix: 32 };
+    assert_eq!(checked.trunks[0].allow, [allow]);
+    assert_eq!(checked.trunks[0].trust, b2bua::Trust::Asserted);
+    let line = &checked.lines[0];
+    assert_eq!((line.language.as_str(), line.operator.as_ref(), line.trunk), ("ru", None, 0));
+    let second = Duration::from_secs(1);
+    let manner = Manner {
+        record: false,
+        ask_when_needed: false,
+        redial: None,
+        confirm: false,
+        whisper: true,
+        code_length: 5,
+        code_attempts: 3,
+        lockout: second * 600,
+        hint_after: Duration::from_millis(1500),
+        input_timeout: second * 8,
+        ring_timeout: second * 45,
+        max_call: second * 7200,
+        warning: second * 60,
+    };
+    assert_eq!(line.manner, manner);
+    assert_eq!(checked.recording.dir, Path::new("data/recordings"));
+    assert_eq!(checked.recording.retention, Some(second * 86_400 * 30));
+    assert_eq!(checked.numbers, Numbers::Full);
+}
+
+#[test]
+fn a_reload_takes_trunks_lines_and_tokens_and_names_the_rest() {
+    let old = good(LEAST);
+    let again = old.reloaded(good(LEAST));
+    assert_eq!(again, Reload { checked: old.clone(), at_restart: vec![] });
+
+    let next = good(&format!(
+        "{LEAST}operator = \"+74950000001\"\n[node]\nname = \"north\"\n[http]\nlisten = []\n\
+         [[http.token]]\nrole = \"app\"\ntoken = \"0123456789abcdef\"\n"
+    ));
+    let Reload { checked, at_restart } = old.reloaded(next.clone());
+    assert_eq!(at_restart, ["[node]", "http.listen"]);
+    assert_eq!((&checked.lines, &checked.http.tokens), (&next.lines, &next.http.tokens));
+    assert_eq!((&checked.node, &checked.http.listen), (&old.node, &old.http.listen));
+}
+
+#[test]
+fn each_part_of_the_server_gets_its_piece() {
+    let checked =
+        good(&format!("{LEAST}operator = \"sip:desk@192.0.2.20\"\ncode_length = 6\nredial = true\n"));
+    let languages = ["en".to_owned(), "ru".to_owned()];
+    let ports = vec![vec![vec![20_000, 20_002], vec![20_004, 20_006]]];
+    let board = checked.switchboard(7, &ports, &languages).unwrap();
+    assert_eq!((board.epoch_ms, board.limits.calls, board.limits.calls_per_second), (7, 1000, 100));
+    assert_eq!(board.media[0].ports, ports[0]);
+    assert_eq!(board.media[0].public.to_string(), "192.0.2.1");
+    assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].flow), ("192.0.2.7", None));
+    assert_eq!(board.ua.listeners[1].public, "192.0.2.1:5060");
+    let line = &board.lines[0];
+    assert_eq!(
+        (line.language, line.trunk, line.redial),
+        (b2bua::Language(1), b2bua::TrunkId(0), Some(Duration::from_secs(7200)))
+    );
+    assert_eq!((line.script.code_length, line.script.operator), (6, true));
+    assert_eq!(line.operator, Some(b2bua::Operator::Uri { uri: "sip:desk@192.0.2.20".into(), flow: None }));
+    assert!(checked.switchboard(7, &ports, &["en".to_owned()]).is_none());
+
+    assert_eq!(checked.relay().silence, Duration::from_secs(30));
+    let api = checked.api(&languages, api::Privacy::Last4);
+    assert_eq!(api.lines, BTreeMap::from([(checked.lines[0].number, 6)]));
+    assert_eq!(api.recordings, checked.recording.dir);
+}

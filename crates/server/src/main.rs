@@ -1,0 +1,27 @@
+//! The binary `bauta`.
+
+mod asks;
+mod cli;
+mod commands;
+mod config;
+mod housekeeping;
+mod keeper;
+mod metrics;
+mod node;
+mod perform;
+mod prompts;
+mod records;
+mod recovery;
+mod resolve;
+mod serve;
+mod signalling;
+mod simulate;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run().into()
+}

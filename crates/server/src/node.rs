@@ -1,0 +1,382 @@
+//! A running server: everything started in order, everything stopped in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use api::webhooks::{Deliverer, WebhookError};
+use api::{Gate, Privacy};
+use b2bua::{Control, Input, Switchboard};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use relay::Relay;
+use store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::asks::Desk;
+use crate::config::{Checked, Numbers};
+use crate::keeper::Keeper;
+use crate::metrics::Metrics;
+use crate::perform::World;
+use crate::prompts::{Prompts, PromptsError};
+use crate::records::Scribe;
+use crate::signalling::{self, Bind, Flows, Loop, Turn};
+use crate::time::{Clock, wall_ms};
+use crate::{housekeeping, recovery, resolve};
+
+/// Asks of the API waiting for an answer.
+const ASKS: usize = 256;
+/// After the drain: what is left of the calls is ended, and their last messages sent, within this.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Why a node did not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// A folder or file of ours.
+    #[error("{}: {error}; check node.data_dir and who may write there", path.display())]
+    Folder { path: PathBuf, error: io::Error },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
+    /// The prompts.
+    #[error(transparent)]
+    Prompts(#[from] PromptsError),
+    /// The relay.
+    #[error(transparent)]
+    Relay(#[from] relay::StartError),
+    /// An address to listen on.
+    #[error("cannot listen on {address}: {error}; is another server running there? see {key}")]
+    Listen { address: SocketAddr, error: io::Error, key: &'static str },
+    /// A thread.
+    #[error("the system gives no thread: {0}")]
+    Thread(io::Error),
+    /// A line's language.
+    #[error("a line speaks a language that has no prompts; there are {}", .0.join(", "))]
+    Language(Vec<String>),
+}
+
+/// A running server.
+pub(crate) struct Node {
+    checked: Checked,
+    turns: mpsc::Sender<Turn>,
+    board: thread::JoinHandle<()>,
+    gate: Gate,
+    privacy: Privacy,
+    prompts: Arc<Mutex<Prompts>>,
+    usable: relay::Usable,
+    config: Arc<Mutex<b2bua::Config>>,
+    draining: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    http: Vec<SocketAddr>,
+    epoch_ms: u64,
+}
+
+/// What the switchboard's thread is made of.
+struct Parts {
+    config: b2bua::Config,
+    world: World,
+    binds: Vec<Bind>,
+    turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
+    clock: Clock,
+    /// Octets of the longest SIP message that is taken.
+    longest: usize,
+}
+
+impl Node {
+    /// Starts everything, within a Tokio runtime. Calls are taken from the moment it returns.
+    ///
+    /// # Errors
+    /// The first thing that could not be had.
+    pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
+        let (clock, epoch_ms) = (Clock::start(), wall_ms());
+        let data = &checked.node.data_dir;
+        folder(data)?;
+        folder(&checked.recording.dir)?;
+        let privacy = privacy(checked.numbers, data)?;
+        let prompts = Prompts::load(&checked.prompts.dir)?;
+        let languages = prompts.languages.clone();
+        let store = open(&checked)?;
+        let (asks, asked) = mpsc::channel(ASKS);
+        let gate = Gate::new(store.clone(), checked.api(&languages, privacy.clone()), asks);
+        // Before anything happens that a webhook may want to know.
+        let hooks = checked.webhooks.iter().map(crate::config::Webhook::receiver).collect();
+        let deliverer = Deliverer::new(&gate, hooks)?;
+        let scribe = scribe(&checked, clock, &privacy);
+        recovery::recover(&store, &scribe)?;
+        for path in
+            relay::repair(&checked.recording.dir).map_err(|error| in_folder(&checked.recording.dir, error))?
+        {
+            tracing::warn!(recording = %path.display(), "a recording broken off by a crash was made playable");
+        }
+
+        let turns = signalling::queue();
+        let (relay, usable) = start_relay(&checked, &prompts, turns.0.clone())?;
+        let prompts = Arc::new(Mutex::new(prompts));
+        let mut config = checked
+            .switchboard(epoch_ms, &usable, &languages)
+            .ok_or_else(|| StartError::Language(languages.clone()))?;
+        resolve::operators(&checked, &mut config.lines).await;
+        let metrics = Arc::new(Metrics::default());
+        let keeper =
+            Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
+        let sender = turns.0.clone();
+        let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
+        let (binds, longest) = (binds(&checked), checked.sip.max_message);
+        let board = spawn_board(Parts { config: config.clone(), world, binds, turns, clock, longest })?;
+
+        let config = Arc::new(Mutex::new(config));
+        let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
+        let mut node = Self {
+            turns: sender,
+            board,
+            gate,
+            privacy,
+            prompts: Arc::clone(&prompts),
+            usable,
+            config: Arc::clone(&config),
+            draining,
+            stop,
+            tasks: JoinSet::new(),
+            http: Vec::new(),
+            epoch_ms,
+            checked,
+        };
+        let desk = Desk {
+            turns: node.turns.clone(),
+            metrics,
+            store: store.clone(),
+            prompts,
+            config,
+            languages,
+            draining: node.draining.subscribe(),
+        };
+        node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
+        node.serve_http().await?;
+        node.spawn_tasks(store, deliverer);
+        Ok(node)
+    }
+
+    async fn serve_http(&mut self) -> Result<(), StartError> {
+        for address in self.checked.http.listen.clone() {
+            let failed = |error| StartError::Listen { address, error, key: "http.listen" };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            self.http.push(listener.local_addr().map_err(failed)?);
+            let (gate, mut stop) = (self.gate.clone(), self.stop.subscribe());
+            self.tasks.spawn(async move {
+                api::serve(listener, gate, async move {
+                    let _ = stop.wait_for(|stop| *stop).await;
+                })
+                .await;
+            });
+        }
+        Ok(())
+    }
+
+    fn spawn_tasks(&mut self, store: Store, deliverer: Deliverer) {
+        let mut stop = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            deliverer
+                .run(async move {
+                    let _ = stop.wait_for(|stop| *stop).await;
+                })
+                .await;
+        });
+        let roads = resolve::Roads::of(&self.checked);
+        self.tasks.spawn(resolve::run(roads, self.turns.clone(), self.stop.subscribe()));
+        let recordings = self.checked.recording.clone();
+        self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
+    }
+
+    /// The address of the API, once it listens.
+    pub(crate) fn http(&self) -> Option<SocketAddr> {
+        self.http.first().copied()
+    }
+
+    /// Takes what can change while calls go on; says what needs a restart.
+    pub(crate) async fn reload(&mut self, next: Checked) -> Vec<&'static str> {
+        let reload = self.checked.reloaded(next);
+        let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
+        let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
+        self.checked = reload.checked;
+        if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
+            resolve::operators(&self.checked, &mut config.lines).await;
+            *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
+            let configure = Input::Control(Control::Configure(Box::new(config)));
+            let _ = self.turns.send(Turn::Board(configure)).await;
+            resolve::once(&resolve::Roads::of(&self.checked), &self.turns).await;
+        }
+        self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
+        reload.at_restart
+    }
+
+    /// Replacements may have come or gone. What cannot be played leaves things as they are.
+    fn reread_prompts(&self, dir: &Path) -> (Vec<String>, rtp::Library) {
+        let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
+        match Prompts::load(dir) {
+            Ok(fresh) => *prompts = fresh,
+            Err(error) => tracing::error!(%error, "the prompts stay as they were"),
+        }
+        (prompts.languages.clone(), prompts.library())
+    }
+
+    /// Takes no new calls; comes back when the last one is over, or when `patience` or `hurry` ends it.
+    pub(crate) async fn drain(&mut self, patience: Duration, hurry: impl Future<Output = ()>) {
+        self.draining.send_replace(true);
+        let _ = self.turns.send(Turn::Board(Input::Control(Control::Drain))).await;
+        let (left, empty) = oneshot::channel();
+        let _ = self.turns.send(Turn::LeaveWhenEmpty(left)).await;
+        let mut empty = std::pin::pin!(empty);
+        tokio::select! {
+            _ = &mut empty => return,
+            () = tokio::time::sleep(patience) => tracing::warn!("the drain took too long: calls are ended"),
+            () = hurry => tracing::warn!("told to hurry: calls are ended"),
+        }
+        let _ = self.turns.send(Turn::Board(Input::Control(Control::EndAll))).await;
+        let _ = tokio::time::timeout(LAST_WORDS, empty).await;
+    }
+
+    /// Stops everything. What was to be kept is on the disk when it returns.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        drop(self.turns);
+        while self.tasks.join_next().await.is_some() {}
+        drop(self.gate);
+        // The relay finishes its recordings as the thread ends; one that still has calls is not waited for.
+        let ended = tokio::task::spawn_blocking(move || self.board.join());
+        let _ = tokio::time::timeout(LAST_WORDS, ended).await;
+    }
+}
+
+fn in_folder(path: &Path, error: io::Error) -> StartError {
+    StartError::Folder { path: path.to_owned(), error }
+}
+
+fn folder(path: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| in_folder(path, error))
+}
+
+/// The key that hashes numbers is made once and kept: with another one yesterday's records could not be found.
+fn privacy(numbers: Numbers, data: &Path) -> Result<Privacy, StartError> {
+    Ok(match numbers {
+        Numbers::Full => Privacy::Full,
+        Numbers::Last4 => Privacy::Last4,
+        Numbers::Hashed => {
+            let path = data.join("numbers.key");
+            let key = match std::fs::read(&path) {
+                Ok(key) => key,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&path)?,
+                Err(error) => return Err(in_folder(&path, error)),
+            };
+            Privacy::Hashed(key.into())
+        }
+    })
+}
+
+fn make_key(path: &Path) -> Result<Vec<u8>, StartError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut key = vec![0; 32];
+    ChaCha20Rng::from_os_rng().fill_bytes(&mut key);
+    let write = || {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(&key)?;
+        file.sync_all()
+    };
+    write().map_err(|error| in_folder(path, error))?;
+    Ok(key)
+}
+
+fn open(checked: &Checked) -> Result<Store, StartError> {
+    let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
+    Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
+}
+
+fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
+    Scribe {
+        clock,
+        node: checked.node.name.clone(),
+        privacy: privacy.clone(),
+        trunks: checked.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+    }
+}
+
+fn start_relay(
+    checked: &Checked,
+    prompts: &Prompts,
+    turns: mpsc::Sender<Turn>,
+) -> Result<(Relay, relay::Usable), StartError> {
+    let settings = relay::Settings {
+        workers: workers(checked.media.workers),
+        ports: checked.media.ports.range(),
+        recordings: checked.recording.dir.clone(),
+        sessions: checked.relay(),
+    };
+    // A worker that has something to say while the loop is far behind waits for it: that is all the pressure there is.
+    let say = move |report| {
+        let _ = turns.blocking_send(Turn::Board(Input::Report(report)));
+    };
+    Ok(Relay::start(settings, &Arc::new(prompts.library()), say)?)
+}
+
+/// As many as configured; one for each core where nothing is.
+fn workers(configured: usize) -> u16 {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let workers = if configured == 0 { cores() } else { configured };
+    u16::try_from(workers).unwrap_or(u16::MAX)
+}
+
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    ChaCha20Rng::from_os_rng().fill_bytes(&mut seed);
+    seed
+}
+
+fn binds(checked: &Checked) -> Vec<Bind> {
+    let listeners = checked.sip.listeners.iter();
+    listeners.map(|listener| Bind { transport: listener.transport, address: listener.address }).collect()
+}
+
+/// The switchboard's thread: bound to its sockets before this returns.
+fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
+    let (bound, outcome) = std::sync::mpsc::channel();
+    let run = move || {
+        let Parts { config, world, binds, turns, clock, longest } = parts;
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = bound.send(Err(StartError::Thread(error)));
+                return;
+            }
+        };
+        runtime.block_on(async move {
+            let (sender, receiver) = turns;
+            match Flows::bind(&binds, sender) {
+                Ok(flows) => {
+                    let _ = bound.send(Ok(()));
+                    let board = Switchboard::new(config, seed());
+                    Loop { board, world, flows, turns: receiver, clock, longest }.run().await;
+                }
+                Err((address, error)) => {
+                    let _ = bound.send(Err(StartError::Listen { address, error, key: "sip.listen" }));
+                }
+            }
+        });
+    };
+    let thread =
+        thread::Builder::new().name("bauta-board".to_owned()).spawn(run).map_err(StartError::Thread)?;
+    match outcome.recv() {
+        Ok(bound) => bound.map(|()| thread),
+        Err(_) => Err(StartError::Thread(io::Error::other("the switchboard's thread ended at once"))),
+    }
+}

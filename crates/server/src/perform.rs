@@ -1,0 +1,119 @@
+//! What becomes of each output of the switchboard. Nothing here waits.
+
+use std::sync::Arc;
+
+use b2bua::{Control, Counted, Finding, Gauges, Input, Output};
+use clock::Instant;
+use relay::Relay;
+use sip::Flow;
+use store::Timestamp;
+
+use crate::keeper::Keeper;
+use crate::metrics::Metrics;
+use crate::records::{Scribe, ulid};
+use crate::signalling::Turn;
+
+/// Everything the switchboard's outputs act on, the SIP sockets aside.
+pub(crate) struct World {
+    pub(crate) relay: Relay,
+    pub(crate) keeper: Keeper,
+    pub(crate) scribe: Scribe,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
+}
+
+impl World {
+    /// Counts what comes in, and learns the trunks' names as the switchboard does.
+    pub(crate) fn heard(&mut self, input: &Input) {
+        match input {
+            Input::Message { .. } => self.metrics.messages_received.add(1),
+            Input::Control(Control::Configure(config)) => {
+                self.scribe.trunks = config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
+            }
+            Input::FlowLost(_)
+            | Input::Report(_)
+            | Input::Found { .. }
+            | Input::Begun { .. }
+            | Input::Control(_)
+            | Input::Wake => {}
+        }
+    }
+
+    /// A message longer than is taken.
+    pub(crate) fn too_long(&self) {
+        self.metrics.counted(Counted::Garbage);
+    }
+
+    /// Counts what goes out.
+    pub(crate) fn sent(&self, flow: Flow, bytes: &[u8]) {
+        self.metrics.messages_sent.add(1);
+        tracing::trace!(transport = ?flow.transport, octets = bytes.len(), "sent");
+    }
+
+    /// Does what the switchboard said.
+    pub(crate) fn perform(&mut self, now: Instant, output: Output) {
+        match output {
+            // Sent by the loop, which owns the sockets.
+            Output::Send { .. } => {}
+            Output::Media { worker, command } => self.relay.send(worker, command),
+            Output::Find { call, query } => {
+                if !self.keeper.ask(call, query) {
+                    let failed = Input::Found { call, finding: Finding::Failed };
+                    let _ = self.turns.try_send(Turn::Board(failed));
+                }
+            }
+            Output::Checkpoint(record) => {
+                let kept = self.scribe.record(&record);
+                if record.answered.is_none() {
+                    tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
+                    self.keeper.begin(record.call);
+                    self.keeper.keep_soon(|batch| batch.checkpoint(&kept));
+                } else {
+                    self.keeper.keep(|batch| batch.checkpoint(&kept));
+                }
+            }
+            Output::Record(record) => self.record(now, &record),
+            Output::Called { line, callee, code } => {
+                let at = Timestamp(self.scribe.clock.wall_ms(now));
+                self.keeper.keep(|batch| batch.note_called(line, callee, code.as_str(), at));
+            }
+            Output::Notice(notice) => {
+                tracing::debug!(call = %notice.call, what = notice.what.name(), "call");
+                let event = self.scribe.event(&notice);
+                self.keeper.keep(|batch| batch.event(event));
+            }
+            Output::Counted(counted) => self.metrics.counted(counted),
+            Output::Fault(fault) => {
+                self.metrics.faults.add(1);
+                tracing::error!(call = %fault.call, input = fault.input, "a fault of ours ended this call");
+            }
+        }
+    }
+
+    fn record(&mut self, now: Instant, record: &b2bua::Record) {
+        self.metrics.ended(record);
+        let kept = self.scribe.record(record);
+        tracing::info!(
+            call = %record.call,
+            cause = kept.cause.as_deref().unwrap_or_default(),
+            ended_by = kept.ended_by.as_deref().unwrap_or_default(),
+            talk_seconds = kept.talk_seconds,
+            "call ended"
+        );
+        debug_assert_eq!(ulid(record.call), kept.id);
+        let events = self.scribe.after(now, &kept);
+        self.keeper.keep_soon(|batch| batch.finish(&kept, events));
+    }
+
+    /// When `flush` is wanted, though nothing happens.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.keeper.due()
+    }
+
+    /// Hands on what was gathered while the switchboard handled its inputs.
+    pub(crate) fn flush(&mut self, now: Instant, gauges: &Gauges) {
+        self.relay.flush();
+        self.keeper.flush(now);
+        self.metrics.gauges(gauges);
+    }
+}

@@ -1,0 +1,190 @@
+//! From the switchboard's records and notices to what is kept and told.
+
+use api::Privacy;
+use b2bua::{CallId, Happening, Notice, Record};
+use clock::Instant;
+use number::Number;
+use rtp::{Codec, Statistics};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{Json, LegRecord, NewEvent, Timestamp, Ulid};
+
+use crate::time::Clock;
+
+/// What a record is written with.
+#[derive(Debug, Clone)]
+pub(crate) struct Scribe {
+    pub(crate) clock: Clock,
+    pub(crate) node: String,
+    pub(crate) privacy: Privacy,
+    /// Names of the trunks, by their place.
+    pub(crate) trunks: Vec<String>,
+}
+
+pub(crate) fn ulid(call: CallId) -> Ulid {
+    Ulid(call.0)
+}
+
+impl Scribe {
+    fn at(&self, at: Instant) -> Timestamp {
+        Timestamp(self.clock.wall_ms(at))
+    }
+
+    fn show(&self, number: Option<Number>) -> Option<String> {
+        number.map(|number| self.privacy.show(number))
+    }
+
+    /// A record as it is kept.
+    pub(crate) fn record(&self, record: &Record) -> store::Record {
+        let seconds = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+        let outcome = record.outcome;
+        store::Record {
+            id: ulid(record.call),
+            node: self.node.clone(),
+            line: record.line.map(|line| line.to_string()),
+            dialled: record.dialled.to_string(),
+            trunk: record.trunk.to_string(),
+            caller: self.show(record.caller),
+            callee: self.show(record.callee),
+            started_at: self.at(record.started),
+            answered_at: record.answered.map(|at| self.at(at)),
+            bridged_at: record.bridged.map(|at| self.at(at)),
+            ended_at: record.ended.map(|at| self.at(at)),
+            duration_seconds: seconds(record.answered_for()),
+            talk_seconds: seconds(record.talked_for()),
+            ended_by: outcome.map(|outcome| outcome.side.word().to_owned()),
+            cause: outcome.map(|outcome| outcome.cause.word().to_owned()),
+            sip_status: outcome.and_then(|outcome| outcome.status),
+            q850: outcome.map(|outcome| outcome.q850),
+            code: record.code.map(|code| code.as_str().to_owned()),
+            attempts: record.attempts,
+            order_found: record.order_found,
+            number_found: record.number_found,
+            caller_role: record.caller_role.map(|role| role.word().to_owned()),
+            callee_reached: record.callee_reached,
+            operator_asked: record.operator_asked,
+            operator_reached: record.operator_reached,
+            locked_out: record.locked_out,
+            recording: record.recording.as_deref().map(str::to_owned),
+            recording_fault: record.recording_fault.clone(),
+            data: record.data.as_deref().and_then(|text| Json::parse(text).ok()),
+            caller_leg: record.caller_media.as_ref().map(leg),
+            callee_leg: record.callee_media.as_ref().map(leg),
+        }
+    }
+
+    /// A notice as an event.
+    pub(crate) fn event(&self, notice: &Notice) -> NewEvent {
+        let (kind, data) = match &notice.what {
+            Happening::Arrived { line, trunk, caller } => (
+                "call.arrived",
+                json!({
+                    "line": line.to_string(),
+                    "trunk": self.trunks.get(usize::from(trunk.0)),
+                    "caller": self.show(*caller),
+                }),
+            ),
+            Happening::Asked => ("call.asked", json!({})),
+            Happening::Code { code, found } => {
+                ("call.code", json!({ "code": code.as_str(), "order_found": found }))
+            }
+            Happening::Matched { code, caller, data } => (
+                "call.matched",
+                json!({ "code": code.as_str(), "caller_role": caller.word(), "data": attached(data.as_deref()) }),
+            ),
+            Happening::Dialling { callee, number } => {
+                ("call.dialling", json!({ "callee_role": callee.word(), "callee": self.show(*number) }))
+            }
+            Happening::Ringing => ("call.ringing", json!({})),
+            Happening::Bridged => ("call.bridged", json!({})),
+            Happening::Operator => ("call.operator", json!({})),
+            Happening::Ended { outcome } => (
+                "call.ended",
+                json!({
+                    "ended_by": outcome.side.word(),
+                    "cause": outcome.cause.word(),
+                    "sip_status": outcome.status,
+                    "q850": outcome.q850,
+                }),
+            ),
+        };
+        event(kind, self.at(notice.at), Some(ulid(notice.call)), &data)
+    }
+
+    /// What is told once a record is kept.
+    pub(crate) fn after(&self, at: Instant, record: &store::Record) -> Vec<NewEvent> {
+        self.told(self.at(at), record)
+    }
+
+    /// As `after`, by the wall clock.
+    pub(crate) fn told(&self, at: Timestamp, record: &store::Record) -> Vec<NewEvent> {
+        let mut events = vec![event("record.written", at, Some(record.id), record)];
+        if let Some(recording) = &record.recording {
+            let data = json!({ "recording": recording, "fault": record.recording_fault });
+            events.push(event("recording.ready", at, Some(record.id), &data));
+        }
+        events
+    }
+}
+
+/// An event about anything.
+pub(crate) fn event(kind: &str, at: Timestamp, call: Option<Ulid>, data: &impl Serialize) -> NewEvent {
+    let data = Json::of(data).expect("what we make has a JSON form");
+    NewEvent { kind: kind.to_owned(), at, call, data }
+}
+
+fn attached(data: Option<&str>) -> Value {
+    data.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
+}
+
+fn leg(statistics: &Statistics) -> LegRecord {
+    LegRecord {
+        packets_received: statistics.packets_received,
+        bytes_received: statistics.bytes_received,
+        packets_sent: statistics.packets_sent,
+        bytes_sent: statistics.bytes_sent,
+        lost: i64::try_from(statistics.lost).unwrap_or(i64::MAX),
+        jitter_ms: f64::from(statistics.jitter_ms),
+        remote_loss: statistics.remote_loss.map(f64::from),
+        round_trip_ms: statistics.round_trip_ms.map(f64::from),
+        codec: statistics.codec.map(|codec| {
+            match codec {
+                Codec::Pcmu => "PCMU",
+                Codec::Pcma => "PCMA",
+            }
+            .to_owned()
+        }),
+        mos: mos(statistics),
+    }
+}
+
+/// Mean opinion score 1 to 4.5 of what came in, by the E-model (ITU-T G.107) as G.711 without concealment has it
+/// (G.113 Appendix I: Ie 0, Bpl 4.3), with the delay that the network is known to add. `None` where nothing came.
+fn mos(statistics: &Statistics) -> Option<f32> {
+    let expected = statistics.packets_received + statistics.lost;
+    if statistics.packets_received == 0 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more than single precision")]
+    let loss = 100.0 * statistics.lost as f32 / expected as f32;
+    // Half the round trip, a jitter buffer of twice the jitter, and 20 ms in a packet.
+    let delay = statistics.round_trip_ms.unwrap_or(0.0) / 2.0 + 2.0 * statistics.jitter_ms + 20.0;
+    let beyond = (delay - 177.3).max(0.0);
+    let impairment = 95.0 * loss / (loss + 4.3);
+    let rating = (93.2 - (0.024 * delay + 0.11 * beyond) - impairment).clamp(0.0, 100.0);
+    let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7.0e-6;
+    Some((score.clamp(1.0, 4.5) * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_is_good_without_loss_and_falls_with_it() {
+        let with = |lost| Statistics { packets_received: 1000 - lost, lost, ..Statistics::default() };
+        assert!(mos(&with(0)).unwrap() > 4.3);
+        assert!(mos(&with(50)).unwrap() < 3.0);
+        assert_eq!(mos(&Statistics::default()), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! Where trunks and operators are: names become addresses, again and again, and nobody waits for it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use b2bua::{Control, Input, TrunkId};
+use sip::{Flow, Transport};
+use tokio::net::lookup_host;
+use tokio::sync::{mpsc, watch};
+
+use crate::config::{Checked, Destination, Listener, Operator};
+use crate::signalling::Turn;
+
+/// How often names are looked up again.
+const EVERY: Duration = Duration::from_secs(30);
+/// The port of SIP (RFC 3261 §19.1.2).
+const PORT: u16 = 5060;
+
+/// What is to be resolved, and which of our listeners can reach it.
+#[derive(Debug, Clone)]
+pub(crate) struct Roads {
+    trunks: Vec<(String, Destination)>,
+    listeners: Vec<Listener>,
+}
+
+impl Roads {
+    pub(crate) fn of(checked: &Checked) -> Self {
+        Self {
+            trunks: checked
+                .trunks
+                .iter()
+                .map(|trunk| (trunk.name.clone(), trunk.destination.clone()))
+                .collect(),
+            listeners: checked.sip.listeners.clone(),
+        }
+    }
+}
+
+/// The flow to an address: by the first of our listeners of its transport and family.
+fn flow(listeners: &[Listener], destination: &Destination, peer: SocketAddr) -> Option<Flow> {
+    let transport = destination.transport.unwrap_or(Transport::Udp);
+    let fits =
+        |listener: &Listener| listener.transport == transport && listener.address.is_ipv4() == peer.is_ipv4();
+    let listener = u8::try_from(listeners.iter().position(fits)?).ok()?;
+    Some(Flow { listener, transport, peer, connection: None })
+}
+
+/// Where the operators that have SIP addresses are, for the lines of this configuration.
+pub(crate) async fn operators(checked: &Checked, lines: &mut [b2bua::Line]) {
+    for (line, configured) in lines.iter_mut().zip(&checked.lines) {
+        if let (Some(b2bua::Operator::Uri { flow: known, .. }), Some(Operator::Uri { destination, .. })) =
+            (&mut line.operator, &configured.operator)
+        {
+            *known = find(&checked.sip.listeners, destination).await.unwrap_or_else(|error| {
+                tracing::warn!(line = %line.number, %error, "the operator's name leads nowhere");
+                None
+            });
+        }
+    }
+}
+
+/// Where a destination is now; `None` where no listener of ours can reach it.
+async fn find(listeners: &[Listener], destination: &Destination) -> std::io::Result<Option<Flow>> {
+    let port = destination.port.unwrap_or(PORT);
+    if let Some(ip) = destination.address() {
+        return Ok(flow(listeners, destination, SocketAddr::new(ip, port)));
+    }
+    let mut peers = lookup_host((destination.host.as_str(), port)).await?;
+    Ok(peers.find_map(|peer| flow(listeners, destination, peer)))
+}
+
+/// Looks up every name now and tells the switchboard.
+pub(crate) async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
+    for ((name, destination), place) in roads.trunks.iter().zip(0..) {
+        let found = match find(&roads.listeners, destination).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(trunk = name, %error, "the trunk's name leads nowhere; its last address stays");
+                continue;
+            }
+        };
+        if found.is_none() {
+            tracing::warn!(trunk = name, "no listener of ours has the trunk's transport and address family");
+        }
+        let resolved = Control::Resolved { trunk: TrunkId(place), flow: found };
+        if turns.send(Turn::Board(Input::Control(resolved))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Looks up every name again and again.
+pub(crate) async fn run(roads: Roads, turns: mpsc::Sender<Turn>, mut stop: watch::Receiver<bool>) {
+    loop {
+        once(&roads, &turns).await;
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

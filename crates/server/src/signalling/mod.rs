@@ -1,0 +1,229 @@
+//! The one loop that owns the switchboard: what comes in becomes its input, what it says is performed.
+
+mod tcp;
+mod udp;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use b2bua::{CallId, Control, Input, Output, Switchboard};
+use bytes::Bytes;
+use sip::{Flow, Transport};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::perform::World;
+use crate::time::Clock;
+use tcp::{StreamEvent, Streams};
+
+/// Inputs waiting for the switchboard. Whoever brings more waits: that is how pressure reaches its source.
+const TURNS: usize = 16_384;
+/// Datagrams taken from one socket, and turns from the queue, before the others get their chance.
+const BURST: usize = 64;
+
+/// What the loop is told by the rest of the program.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// A message came over a connection.
+    Message(Flow, Bytes),
+    /// A connection opened or closed.
+    Stream(StreamEvent),
+    /// Anything else the switchboard hears.
+    Board(Input),
+    /// Prompts come from this library from now on.
+    Library(Arc<rtp::Library>),
+    /// End a call; says whether there was one.
+    HangUp(CallId, oneshot::Sender<bool>),
+    /// Leave once no call is left.
+    LeaveWhenEmpty(oneshot::Sender<()>),
+}
+
+/// A SIP address we listen on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bind {
+    pub(crate) transport: Transport,
+    pub(crate) address: SocketAddr,
+}
+
+/// The queue into the loop.
+pub(crate) fn queue() -> (mpsc::Sender<Turn>, mpsc::Receiver<Turn>) {
+    mpsc::channel(TURNS)
+}
+
+/// The sockets of all listeners, in the order the switchboard counts them.
+pub(crate) struct Flows {
+    udp: Vec<Option<udp::Listener>>,
+    streams: Streams,
+}
+
+impl Flows {
+    /// Binds every listener, within a Tokio runtime.
+    ///
+    /// # Errors
+    /// The address that could not be bound, and what the system says.
+    pub(crate) fn bind(binds: &[Bind], turns: mpsc::Sender<Turn>) -> Result<Self, (SocketAddr, io::Error)> {
+        let streams = Streams::new(turns);
+        let mut udp = Vec::new();
+        for (bind, place) in binds.iter().zip(0_u8..) {
+            let failed = |error| (bind.address, error);
+            udp.push(match bind.transport {
+                Transport::Udp => Some(udp::Listener::bind(bind.address, place).map_err(failed)?),
+                Transport::Tcp => {
+                    streams.listen(bind.address, place).map_err(failed)?;
+                    None
+                }
+            });
+        }
+        Ok(Self { udp, streams })
+    }
+
+    /// Sends one message; gives back a flow that turned out to be lost.
+    fn send(&mut self, flow: Flow, bytes: Bytes) -> Option<Flow> {
+        let sent = match flow.transport {
+            Transport::Udp => match self.udp.get(usize::from(flow.listener)) {
+                Some(Some(listener)) => listener.send(flow.peer, &bytes).is_ok(),
+                Some(None) | None => false,
+            },
+            Transport::Tcp => self.streams.send(flow, bytes),
+        };
+        (!sent).then_some(flow)
+    }
+
+    /// Until a datagram can be read.
+    async fn readable(&self) -> usize {
+        poll_fn(|context| {
+            for (place, listener) in self.udp.iter().enumerate() {
+                if let Some(listener) = listener
+                    && listener.poll_readable(context).is_ready()
+                {
+                    return Poll::Ready(place);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// The loop's belongings.
+pub(crate) struct Loop {
+    pub(crate) board: Switchboard,
+    pub(crate) world: World,
+    pub(crate) flows: Flows,
+    pub(crate) turns: mpsc::Receiver<Turn>,
+    pub(crate) clock: Clock,
+    /// Octets of the longest message that is taken.
+    pub(crate) longest: usize,
+}
+
+enum Next {
+    Datagrams(usize),
+    Turn(Option<Turn>),
+    Wake,
+}
+
+impl Loop {
+    /// Runs until told to leave and no call is left, or until nobody can tell it anything any more.
+    pub(crate) async fn run(mut self) {
+        let mut buffer = udp::Buffer::default();
+        let mut out = Vec::new();
+        let mut leaving: Option<oneshot::Sender<()>> = None;
+        loop {
+            let wake = self.board.next_wake().into_iter().chain(self.world.due()).min();
+            let sleep = wake.map(|at| self.clock.deadline(at));
+            let next = tokio::select! {
+                biased;
+                turn = self.turns.recv() => Next::Turn(turn),
+                place = self.flows.readable() => Next::Datagrams(place),
+                () = sleep_until(sleep) => Next::Wake,
+            };
+            match next {
+                Next::Datagrams(place) => self.datagrams(place, &mut buffer, &mut out),
+                Next::Turn(None) => return,
+                Next::Turn(Some(turn)) => {
+                    self.turn(turn, &mut leaving, &mut out);
+                    for _ in 1..BURST {
+                        let Ok(turn) = self.turns.try_recv() else { break };
+                        self.turn(turn, &mut leaving, &mut out);
+                    }
+                    // The queue goes first in `select!`; it must not starve the sockets.
+                    for place in 0..self.flows.udp.len() {
+                        self.datagrams(place, &mut buffer, &mut out);
+                    }
+                }
+                Next::Wake => self.handle(Input::Wake, &mut out),
+            }
+            self.world.flush(self.clock.now(), &self.board.gauges());
+            if self.board.gauges().calls == 0
+                && let Some(left) = leaving.take()
+            {
+                let _ = left.send(());
+                return;
+            }
+        }
+    }
+
+    fn datagrams(&mut self, place: usize, buffer: &mut udp::Buffer, out: &mut Vec<Output>) {
+        for _ in 0..BURST {
+            let taken = self.flows.udp[place].as_ref().and_then(|listener| listener.take(buffer));
+            let Some((flow, bytes)) = taken else { return };
+            self.message(flow, bytes, out);
+        }
+    }
+
+    fn message(&mut self, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) {
+        if bytes.len() > self.longest {
+            self.world.too_long();
+        } else {
+            self.handle(Input::Message { flow, bytes }, out);
+        }
+    }
+
+    fn turn(&mut self, turn: Turn, leaving: &mut Option<oneshot::Sender<()>>, out: &mut Vec<Output>) {
+        match turn {
+            Turn::Message(flow, bytes) => self.message(flow, bytes, out),
+            Turn::Stream(event) => {
+                if let Some(lost) = self.flows.streams.learn(event) {
+                    self.handle(Input::FlowLost(lost), out);
+                }
+            }
+            Turn::Board(input) => self.handle(input, out),
+            Turn::Library(library) => self.world.relay.change_library(&library),
+            Turn::HangUp(call, reply) => {
+                let there = self.board.has(call);
+                self.handle(Input::Control(Control::HangUp(call)), out);
+                let _ = reply.send(there);
+            }
+            Turn::LeaveWhenEmpty(left) => *leaving = Some(left),
+        }
+    }
+
+    /// The switchboard handles one input; what it says is performed, which may give it more to handle.
+    fn handle(&mut self, input: Input, out: &mut Vec<Output>) {
+        let mut next = Some(input);
+        let mut lost = Vec::new();
+        while let Some(input) = next.take() {
+            let now = self.clock.now();
+            self.world.heard(&input);
+            self.board.handle(now, input, out);
+            for output in out.drain(..) {
+                if let Output::Send { flow, bytes } = output {
+                    self.world.sent(flow, &bytes);
+                    lost.extend(self.flows.send(flow, bytes));
+                } else {
+                    self.world.perform(now, output);
+                }
+            }
+            next = lost.pop().map(Input::FlowLost);
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

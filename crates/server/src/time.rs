@@ -1,0 +1,38 @@
+//! The two clocks: one that only runs forward, for timers; the wall's, for people.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clock::Instant;
+
+/// The node's clock. `Instant::ZERO` is the moment it was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    began: std::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { began: std::time::Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant(self.began.elapsed())
+    }
+
+    /// As the runtime's timers want it.
+    pub(crate) fn deadline(&self, at: Instant) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.began + at.0)
+    }
+
+    /// What the wall clock showed at `at`, by what it shows now: a step of the wall clock moves all of them.
+    pub(crate) fn wall_ms(&self, at: Instant) -> u64 {
+        let ago = u64::try_from(self.now().since(at).as_millis()).unwrap_or(u64::MAX);
+        wall_ms().saturating_sub(ago)
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock.
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

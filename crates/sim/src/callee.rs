@@ -1,0 +1,257 @@
+//! A phone that is called through the trunk.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock::Instant;
+use sip::{Message, Method, Request};
+
+use crate::caller::port;
+use crate::dialog::{Act, Dialog};
+
+/// What a callee does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// Rings, then answers after this long.
+    Answer(Duration),
+    /// Answers without ringing, with early media before (183), so long after it.
+    Progress(Duration),
+    /// Rings, then refuses with this status after this long.
+    Refuse(Duration, u16),
+    /// Rings for ever.
+    Ring,
+    /// Says nothing at all.
+    Silent,
+    /// Rings; answers 200 to the INVITE when CANCEL comes.
+    AnswerOnCancel,
+    /// Two phones behind a fork: both answer, the second so long after the first.
+    Fork(Duration),
+}
+
+/// What a callee will do.
+#[derive(Debug, Clone)]
+pub struct CalleePlan {
+    /// What it does with the call.
+    pub reaction: Reaction,
+    /// Keys pressed, counted from the first thing it hears.
+    pub keys: Vec<(Duration, char)>,
+    /// What it does, counted from its answer.
+    pub acts: Vec<(Duration, Act)>,
+}
+
+impl CalleePlan {
+    /// Reacts, and leaves it to the caller to hang up.
+    #[must_use]
+    pub fn new(reaction: Reaction) -> Self {
+        Self { reaction, keys: Vec::new(), acts: Vec::new() }
+    }
+
+    /// Does this, so long after its answer.
+    #[must_use]
+    pub fn doing(mut self, after: Duration, act: Act) -> Self {
+        self.acts.push((after, act));
+        self
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Answer,
+    Refuse(u16),
+    Act(Act),
+}
+
+#[derive(Debug)]
+pub(crate) struct Callee {
+    pub(crate) plan: CalleePlan,
+    pub(crate) dialog: Dialog,
+    invite: Option<Request>,
+    answered: bool,
+    due: BTreeMap<(Instant, usize), Due>,
+    pub(crate) their_port: Option<u16>,
+    /// The second phone of a fork, once it answers.
+    fork: bool,
+}
+
+impl Callee {
+    pub(crate) fn new(plan: CalleePlan, here: SocketAddr, mark: &str, invite: &Request, media: u16) -> Self {
+        let headers = invite.headers();
+        let number = headers.to().uri().user().unwrap_or_default().to_owned();
+        let mut dialog = Dialog::new(here, mark, &number, headers.call_id().to_owned(), media);
+        headers.from().tag().unwrap_or_default().clone_into(&mut dialog.remote);
+        if let Some(contact) = headers.contact() {
+            contact.uri().as_str().clone_into(&mut dialog.target);
+        }
+        Self {
+            plan,
+            dialog,
+            invite: None,
+            answered: false,
+            due: BTreeMap::new(),
+            their_port: None,
+            fork: false,
+        }
+    }
+
+    /// As the second phone of a fork.
+    pub(crate) fn forked(mut self, after: Duration) -> Self {
+        self.fork = true;
+        self.dialog.local += "-fork";
+        self.plan = CalleePlan::new(Reaction::Answer(after));
+        self
+    }
+
+    /// Whether a message of this dialog is for this phone, not for the other one behind a fork.
+    pub(crate) fn owns(&self, message: &Message) -> bool {
+        let headers = message.headers();
+        let ours = match message {
+            Message::Request(_) => headers.to().tag(),
+            Message::Response(_) => headers.from().tag(),
+        };
+        ours.is_none_or(|tag| tag == self.dialog.local)
+    }
+
+    pub(crate) fn hear(&mut self, now: Instant, message: &Message, out: &mut Vec<Bytes>) {
+        match message {
+            Message::Request(request) => self.request(now, request, out),
+            Message::Response(response) => {
+                self.dialog.response(response, out);
+            }
+        }
+    }
+
+    fn request(&mut self, now: Instant, request: &Request, out: &mut Vec<Bytes>) {
+        if self.dialog.again(request, out) {
+            return;
+        }
+        match request.method() {
+            Method::Invite if self.invite.is_none() => self.invited(now, request, out),
+            // Said again while we say nothing.
+            Method::Invite if request.headers().to().tag().is_none() => {}
+            Method::Cancel => self.cancelled(now, request, out),
+            Method::Ack => {
+                self.dialog.acknowledged(request.headers().cseq().number);
+                if !self.answered {
+                    self.dialog.over = true;
+                }
+            }
+            Method::Invite
+            | Method::Bye
+            | Method::Options
+            | Method::Update
+            | Method::Info
+            | Method::Prack
+            | Method::Register
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => self.dialog.inside(now, request, out),
+        }
+    }
+
+    fn invited(&mut self, now: Instant, request: &Request, out: &mut Vec<Bytes>) {
+        self.their_port = port(request.body());
+        let ring =
+            |callee: &mut Self, out: &mut Vec<Bytes>| callee.dialog.answer(now, request, 180, None, out);
+        match self.plan.reaction {
+            Reaction::Answer(after) | Reaction::Fork(after) => {
+                ring(self, out);
+                let after = if matches!(self.plan.reaction, Reaction::Fork(_)) {
+                    Duration::from_secs(1)
+                } else {
+                    after
+                };
+                self.due.insert((now + after, 0), Due::Answer);
+            }
+            Reaction::Progress(after) => {
+                let sdp = self.dialog.sdp("sendrecv");
+                self.dialog.answer(now, request, 183, Some(&sdp), out);
+                self.due.insert((now + after, 0), Due::Answer);
+            }
+            Reaction::Refuse(after, status) => {
+                ring(self, out);
+                self.due.insert((now + after, 0), Due::Refuse(status));
+            }
+            Reaction::Ring | Reaction::AnswerOnCancel => ring(self, out),
+            Reaction::Silent => {}
+        }
+        self.invite = Some(request.clone());
+    }
+
+    fn cancelled(&mut self, now: Instant, cancel: &Request, out: &mut Vec<Bytes>) {
+        if self.plan.reaction == Reaction::Silent {
+            return;
+        }
+        self.dialog.answer(now, cancel, 200, None, out);
+        if self.answered || self.dialog.over {
+            return;
+        }
+        self.due.clear();
+        if self.plan.reaction == Reaction::AnswerOnCancel {
+            self.answer(now, out);
+        } else {
+            self.refuse(now, 487, out);
+        }
+    }
+
+    fn answer(&mut self, now: Instant, out: &mut Vec<Bytes>) {
+        let Some(invite) = self.invite.clone() else { return };
+        self.answered = true;
+        self.dialog.confirmed = true;
+        let sdp = self.dialog.sdp("sendrecv");
+        self.dialog.answer(now, &invite, 200, Some(&sdp), out);
+        for (place, (after, act)) in self.plan.acts.iter().enumerate() {
+            self.due.insert((now + *after, place + 1), Due::Act(*act));
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, status: u16, out: &mut Vec<Bytes>) {
+        if let Some(invite) = self.invite.clone() {
+            self.dialog.answer(now, &invite, status, None, out);
+        }
+        self.answered = false;
+        self.dialog.over = true;
+    }
+
+    pub(crate) fn act(&mut self, now: Instant, act: Act, out: &mut Vec<Bytes>) {
+        if self.dialog.over || self.dialog.ended {
+            return;
+        }
+        if self.answered {
+            self.dialog.act(now, act, out);
+        } else if act == Act::HangUp && self.plan.reaction != Reaction::Silent {
+            self.due.clear();
+            self.refuse(now, 603, out);
+        }
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let own = self.due.keys().next().map(|(at, _)| *at);
+        own.into_iter().chain(self.dialog.next_wake()).min()
+    }
+
+    pub(crate) fn tick(&mut self, now: Instant, out: &mut Vec<Bytes>) {
+        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            match entry.remove() {
+                Due::Answer => self.answer(now, out),
+                Due::Refuse(status) => self.refuse(now, status, out),
+                Due::Act(act) => self.act(now, act, out),
+            }
+        }
+        self.dialog.tick(now, out);
+    }
+
+    /// Whether nobody waits for this phone any more.
+    pub(crate) fn is_over(&self) -> bool {
+        let never_took_it = !self.answered
+            && matches!(
+                self.plan.reaction,
+                Reaction::Silent | Reaction::Ring | Reaction::Refuse(..) | Reaction::AnswerOnCancel
+            );
+        self.dialog.over || never_took_it || (self.fork && !self.answered)
+    }
+}

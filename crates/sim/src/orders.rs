@@ -1,0 +1,50 @@
+//! The store of this world.
+
+use std::collections::BTreeMap;
+
+use b2bua::{Code, Finding, Order, Query};
+use number::Number;
+
+/// Orders by code; what was called for redial.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    orders: BTreeMap<Code, Order>,
+    called: BTreeMap<(Number, Number), Code>,
+    /// Queries asked, in order.
+    pub asked: Vec<Query>,
+}
+
+impl Orders {
+    /// Adds or replaces an order.
+    pub fn put(&mut self, order: Order) {
+        self.orders.insert(order.code, order);
+    }
+
+    pub(crate) fn called(&mut self, line: Number, callee: Number, code: Code) {
+        self.called.insert((line, callee), code);
+    }
+
+    pub(crate) fn find(&mut self, query: Query) -> Finding {
+        self.asked.push(query);
+        let found = |order: Option<&Order>| {
+            order.map_or(Finding::Nothing, |order| Finding::Order(Box::new(order.clone())))
+        };
+        match query {
+            Query::Code { code, .. } => found(self.orders.get(&code)),
+            Query::Party { number, .. } => {
+                let mut of = self
+                    .orders
+                    .values()
+                    .filter(|order| order.courier.number == number || order.client.number == number);
+                match (of.next(), of.next()) {
+                    (Some(_), Some(_)) => Finding::Several,
+                    (one, _) => found(one),
+                }
+            }
+            Query::Redial { line, number, .. } => {
+                found(self.called.get(&(line, number)).and_then(|code| self.orders.get(code)))
+            }
+            Query::Nothing => Finding::Nothing,
+        }
+    }
+}

@@ -1,0 +1,529 @@
+//! The world: whose turn it is, and what time.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use b2bua::{
+    CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
+    Switchboard, Trunk, Trust,
+};
+use bytes::Bytes;
+use clock::Instant;
+use number::{Number, Plan};
+use rtp::{Codec, Report, SessionId};
+use sip::{Flow, Message, Method, Transport};
+
+use crate::audit::Audit;
+use crate::callee::{Callee, CalleePlan, Reaction};
+use crate::caller::{Caller, CallerPlan, port};
+use crate::dialog::Act;
+use crate::media::Relay;
+use crate::network::{Datagram, Mishap, Network, Weather};
+use crate::orders::Orders;
+
+/// The trunk's address for calls that come in, and for calls that go out.
+const CARRIER_IN: &str = "192.0.2.11:5060";
+const CARRIER_OUT: &str = "192.0.2.12:5060";
+/// How long the store takes.
+const STORE: Duration = Duration::from_millis(2);
+/// A world that is not quiet by then never will be.
+const HORIZON: Duration = Duration::from_secs(6 * 3600);
+
+/// A line `+78005553535` with an operator, on one trunk, on UDP: what a scenario starts from.
+#[must_use]
+pub fn config() -> Config {
+    let number = |text| Number::parse(text).expect("a number");
+    let carrier = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    let flow = Flow { listener: 0, transport: Transport::Udp, peer: carrier(CARRIER_OUT), connection: None };
+    Config {
+        epoch_ms: 1_800_000_000_000,
+        plan: Plan::of("RU").expect("a known country"),
+        trunks: vec![Trunk {
+            name: "carrier".into(),
+            allow: [CARRIER_IN, CARRIER_OUT]
+                .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
+                .to_vec(),
+            flow: Some(flow),
+            host: CARRIER_OUT.into(),
+            trust: Trust::From,
+            asserted: true,
+        }],
+        lines: vec![Line {
+            number: number("+78005553535"),
+            trunk: b2bua::TrunkId(0),
+            language: Language(0),
+            operator: Some(b2bua::Operator::Number(number("+78120000001"))),
+            record: true,
+            whisper: true,
+            confirm: false,
+            ring_timeout: Duration::from_secs(45),
+            max_call: Duration::from_secs(7200),
+            warning: Duration::from_secs(60),
+            script: ivr_settings(),
+            redial: None,
+            ask_when_needed: false,
+            lockout: Duration::from_secs(600),
+        }],
+        ua: b2bua::AgentConfig {
+            timing: b2bua::Timing::default(),
+            listeners: vec![b2bua::AgentListener {
+                transport: Transport::Udp,
+                public: "198.51.100.1:5060".to_owned(),
+            }],
+            product: String::new(),
+            transactions: 10_000,
+        },
+        media: vec![MediaAddress {
+            local: carrier("198.51.100.1:1").ip(),
+            public: carrier("198.51.100.1:1").ip(),
+            ports: vec![(0..100).map(|n| 20_000 + 2 * n).collect()],
+        }],
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        limits: Limits {
+            calls: 1000,
+            calls_per_second: 1000,
+            port_rest: Duration::from_secs(5),
+            lockouts: 100,
+        },
+    }
+}
+
+fn ivr_settings() -> b2bua::ScriptSettings {
+    b2bua::ScriptSettings::default()
+}
+
+/// A switchboard and everything around it.
+#[derive(Debug)]
+pub struct World {
+    /// The time.
+    pub now: Instant,
+    /// What is under test.
+    pub board: Switchboard,
+    /// The store.
+    pub orders: Orders,
+    /// What must hold.
+    pub audit: Audit,
+    /// Every message each peer was sent.
+    pub received: BTreeMap<SocketAddr, Vec<Bytes>>,
+    network: Network,
+    relay: Relay,
+    flow: Flow,
+    callers: Vec<Caller>,
+    callees: Vec<Callee>,
+    plans: BTreeMap<String, CalleePlan>,
+    starts: BTreeMap<(Instant, usize), usize>,
+    due: BTreeMap<(Instant, u64), Input>,
+    sequence: u64,
+    inputs: usize,
+    store_is_silent: bool,
+    trace: DefaultHasher,
+    last_call: Option<CallId>,
+    /// Sessions to which something was played and nobody is known to listen yet.
+    unheard: Vec<SessionId>,
+}
+
+impl World {
+    /// A world in which nothing has happened. Everything that will follows from `seed`.
+    #[must_use]
+    pub fn new(config: Config, weather: Weather, seed: u64) -> Self {
+        let reliable = config.ua.listeners[0].transport == Transport::Tcp;
+        let flow = Flow {
+            listener: 0,
+            transport: config.ua.listeners[0].transport,
+            peer: CARRIER_IN.parse().expect("an address"),
+            connection: reliable.then_some(1),
+        };
+        let mut seeds = [0; 32];
+        seeds[..8].copy_from_slice(&seed.to_le_bytes());
+        Self {
+            now: Instant::ZERO,
+            board: Switchboard::new(config, seeds),
+            orders: Orders::default(),
+            audit: Audit::default(),
+            received: BTreeMap::new(),
+            network: Network::new(weather, reliable, seed),
+            relay: Relay::default(),
+            flow,
+            callers: Vec::new(),
+            callees: Vec::new(),
+            plans: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            due: BTreeMap::new(),
+            sequence: 0,
+            inputs: 0,
+            store_is_silent: false,
+            trace: DefaultHasher::new(),
+            last_call: None,
+            unheard: Vec::new(),
+        }
+    }
+
+    /// Whoever has this number will do this when called; others ring for ever.
+    pub fn callee(&mut self, number: &str, plan: CalleePlan) {
+        self.plans.insert(number.to_owned(), plan);
+    }
+
+    /// Someone will call, so long from now.
+    pub fn caller(&mut self, after: Duration, plan: CallerPlan) {
+        let place = self.callers.len();
+        let here = self.flow.peer;
+        let media = 30_000 + u16::try_from(2 * place).unwrap_or(0);
+        let call_id = format!("in-{place}@canary-caller.example");
+        self.callers.push(Caller::new(plan, here, "canary-caller", call_id, media));
+        self.starts.insert((self.now + after, place), place);
+    }
+
+    /// How many inputs the switchboard has had.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// What has happened, as one number: the same seed gives the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    /// The final status each caller got to its INVITE.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Option<u16>> {
+        self.callers.iter().map(|caller| caller.status).collect()
+    }
+
+    /// Everything played, as places in the language's part of the library.
+    #[must_use]
+    pub fn played(&self) -> Vec<Vec<u16>> {
+        self.relay.played.iter().map(|(_, prompts)| prompts.iter().map(|prompt| prompt.0).collect()).collect()
+    }
+
+    /// How often two were joined.
+    #[must_use]
+    pub fn bridges(&self) -> usize {
+        self.relay.bridged
+    }
+
+    /// Runs until nothing is due any more.
+    ///
+    /// # Panics
+    /// If that never happens.
+    pub fn run_until_quiet(&mut self) {
+        while self.step() {}
+    }
+
+    /// Runs until the switchboard has had so many inputs, or nothing is due any more.
+    pub fn run_until(&mut self, inputs: usize) {
+        while self.inputs < inputs && self.step() {}
+    }
+
+    /// Does whatever comes first; `false` if nothing does.
+    fn step(&mut self) -> bool {
+        let phones = self.callers.iter().filter_map(Caller::next_wake);
+        let phones = phones.chain(self.callees.iter().filter_map(Callee::next_wake)).min();
+        let starts = self.starts.keys().next().map(|(at, _)| *at);
+        let due = self.due.keys().next().map(|(at, _)| *at);
+        let all = [
+            phones,
+            starts,
+            due,
+            self.network.next_arrival(),
+            self.relay.next_report(),
+            self.board.next_wake(),
+        ];
+        let Some(at) = all.into_iter().flatten().min() else { return false };
+        self.now = self.now.max(at);
+        assert!(self.now.0 < HORIZON, "never quiet: {:?}", self.board.gauges());
+        self.happen();
+        true
+    }
+
+    fn happen(&mut self) {
+        let now = self.now;
+        if let Some(datagram) = self.network.arrive(now) {
+            self.arrive(datagram);
+        } else if let Some(report) = self.relay.report(now) {
+            self.feed(Input::Report(report));
+        } else if let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            let input = entry.remove();
+            self.feed(input);
+        } else if let Some(entry) = self.starts.first_entry().filter(|entry| entry.key().0 <= now) {
+            let place = entry.remove();
+            let mut said = Vec::new();
+            self.callers[place].begin(now, &mut said);
+            self.say(self.flow.peer, said);
+        } else if self.board.next_wake().is_some_and(|at| at <= now) {
+            self.feed(Input::Wake);
+        } else {
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.now;
+        for place in 0..self.callers.len() {
+            let mut said = Vec::new();
+            self.callers[place].tick(now, &mut said);
+            self.say(self.callers[place].dialog.here, said);
+        }
+        for place in 0..self.callees.len() {
+            let mut said = Vec::new();
+            self.callees[place].tick(now, &mut said);
+            self.say(self.callees[place].dialog.here, said);
+        }
+    }
+
+    fn say(&mut self, peer: SocketAddr, said: Vec<Bytes>) {
+        for bytes in said {
+            self.network.send(self.now, Datagram { peer, inward: true, bytes });
+        }
+    }
+
+    fn arrive(&mut self, datagram: Datagram) {
+        let Datagram { peer, inward, bytes } = datagram;
+        if inward {
+            self.audit.inward(&bytes);
+            self.feed(Input::Message { flow: Flow { peer, ..self.flow }, bytes });
+            return;
+        }
+        self.received.entry(peer).or_default().push(bytes.clone());
+        let Ok(message) = sip::parse(bytes) else { return };
+        let mut said = Vec::new();
+        self.deliver(peer, &message, &mut said);
+        self.say(peer, said);
+    }
+
+    fn deliver(&mut self, peer: SocketAddr, message: &Message, said: &mut Vec<Bytes>) {
+        let now = self.now;
+        let call_id = message.headers().call_id();
+        if let Some(caller) = self.callers.iter_mut().find(|caller| caller.dialog.call_id == call_id) {
+            caller.hear(now, message, said);
+            return;
+        }
+        if !self.callees.iter().any(|callee| callee.dialog.call_id == call_id) {
+            self.meet(peer, message);
+        }
+        for callee in self.callees.iter_mut().filter(|callee| callee.dialog.call_id == call_id) {
+            if callee.owns(message) {
+                callee.hear(now, message, said);
+            }
+        }
+    }
+
+    fn meet(&mut self, peer: SocketAddr, message: &Message) {
+        let Message::Request(invite) = message else { return };
+        if *invite.method() != Method::Invite {
+            return;
+        }
+        let number = invite.uri().user().unwrap_or_default().to_owned();
+        let plan = self.plans.get(&number).cloned().unwrap_or_else(|| CalleePlan::new(Reaction::Ring));
+        let media = 40_000 + u16::try_from(2 * self.callees.len()).unwrap_or(0);
+        let callee = Callee::new(plan.clone(), peer, "canary-callee", invite, media);
+        self.callees.push(callee);
+        if let Reaction::Fork(after) = plan.reaction {
+            let second = Callee::new(plan, peer, "canary-callee", invite, media + 1000);
+            self.callees.push(second.forked(Duration::from_secs(1) + after));
+        }
+    }
+
+    /// The switchboard handles one input; what it says takes effect.
+    pub fn feed(&mut self, input: Input) {
+        self.inputs += 1;
+        let mut out = Vec::new();
+        self.note(&input);
+        self.board.handle(self.now, input, &mut out);
+        for output in out {
+            self.note(&output);
+            self.audit.output(&output);
+            self.perform(output);
+        }
+    }
+
+    fn note(&mut self, what: &impl Debug) {
+        format!("{what:?}").hash(&mut self.trace);
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Send { flow, bytes } => {
+                self.audit.outward(&bytes);
+                self.overhear(&bytes);
+                self.network.send(self.now, Datagram { peer: flow.peer, inward: false, bytes });
+            }
+            Output::Media { worker, command } => {
+                let hears = match &command {
+                    rtp::Command::Play { session, .. } => Some(*session),
+                    rtp::Command::Open { .. }
+                    | rtp::Command::Update { .. }
+                    | rtp::Command::Stop { .. }
+                    | rtp::Command::Bridge { .. }
+                    | rtp::Command::Record { .. }
+                    | rtp::Command::Close { .. } => None,
+                };
+                self.relay.command(self.now, worker, command);
+                self.unheard.extend(hears);
+                self.press();
+            }
+            Output::Find { call, query } => {
+                let finding = self.orders.find(query);
+                self.answer(Input::Found { call, finding });
+            }
+            Output::Checkpoint(record) => {
+                self.last_call = Some(record.call);
+                if record.answered.is_none() {
+                    self.answer(Input::Begun { call: record.call, kept: true });
+                }
+            }
+            Output::Called { line, callee, code } => self.orders.called(line, callee, code),
+            Output::Record(_) | Output::Notice(_) | Output::Counted(_) | Output::Fault(_) => {}
+        }
+    }
+
+    fn answer(&mut self, input: Input) {
+        if !self.store_is_silent {
+            self.later(STORE, input);
+        }
+    }
+
+    fn later(&mut self, after: Duration, input: Input) {
+        self.sequence += 1;
+        self.due.insert((self.now + after, self.sequence), input);
+    }
+
+    /// Whoever hears a prompt for the first time begins to press their keys. Who that is, our answer's port says, which may
+    /// come after the prompt.
+    fn press(&mut self) {
+        let mut keys = Vec::new();
+        self.unheard.retain(|session| {
+            let is_here =
+                |port: Option<u16>| port.and_then(|number| self.relay.session_at(number)) == Some(*session);
+            let callers = self.callers.iter_mut().map(|caller| (caller.their_port, &mut caller.plan.keys));
+            let callees = self.callees.iter_mut().map(|callee| (callee.their_port, &mut callee.plan.keys));
+            let Some((_, plan)) = callers.chain(callees).find(|(port, _)| is_here(*port)) else {
+                return true;
+            };
+            keys.extend(
+                plan.drain(..).map(|(after, digit)| (after, Report::Digit { session: *session, digit })),
+            );
+            false
+        });
+        for (after, report) in keys {
+            self.later(after, Input::Report(report));
+        }
+    }
+
+    /// A caller learns our port from the answer; the world knows it as soon as it is written.
+    fn overhear(&mut self, bytes: &Bytes) {
+        let Ok(Message::Response(response)) = sip::parse(bytes.clone()) else { return };
+        let call_id = response.headers().call_id();
+        if let Some(caller) = self.callers.iter_mut().find(|caller| caller.dialog.call_id == call_id) {
+            caller.their_port = caller.their_port.or_else(|| port(response.body()));
+        }
+        self.press();
+    }
+
+    /// The caller does something now.
+    pub fn caller_acts(&mut self, act: Act) {
+        let now = self.now;
+        for place in 0..self.callers.len() {
+            let mut said = Vec::new();
+            self.callers[place].act(now, act, &mut said);
+            self.say(self.callers[place].dialog.here, said);
+        }
+    }
+
+    /// The callee does something now.
+    pub fn callee_acts(&mut self, act: Act) {
+        let now = self.now;
+        for place in 0..self.callees.len() {
+            let mut said = Vec::new();
+            self.callees[place].act(now, act, &mut said);
+            self.say(self.callees[place].dialog.here, said);
+        }
+    }
+
+    pub(crate) fn mishap(&mut self, mishap: Mishap) {
+        self.network.next = Some(mishap);
+    }
+
+    pub(crate) fn lose_flow(&mut self, out: bool) {
+        let peer: SocketAddr = if out { CARRIER_OUT } else { CARRIER_IN }.parse().expect("an address");
+        self.feed(Input::FlowLost(Flow { peer, ..self.flow }));
+    }
+
+    /// The store says nothing any more.
+    pub fn silence_store(&mut self) {
+        self.store_is_silent = true;
+        self.due.retain(|_, input| !matches!(input, Input::Found { .. } | Input::Begun { .. }));
+    }
+
+    /// The store fails at whatever it was asked last.
+    pub fn fail_store(&mut self) {
+        for input in self.due.values_mut() {
+            match input {
+                Input::Found { finding, .. } => *finding = Finding::Failed,
+                Input::Begun { kept, .. } => *kept = false,
+                Input::Message { .. }
+                | Input::FlowLost(_)
+                | Input::Report(_)
+                | Input::Control(_)
+                | Input::Wake => {}
+            }
+        }
+    }
+
+    /// The relay says nothing any more.
+    pub fn silence_relay(&mut self) {
+        self.relay.silent = true;
+    }
+
+    /// No media comes to any session.
+    pub fn lose_media(&mut self) {
+        for session in self.relay.open_sessions() {
+            self.relay.stale(self.now, session);
+            self.feed(Input::Report(Report::Silent { session }));
+        }
+    }
+
+    /// The last call of which something is known.
+    #[must_use]
+    pub fn last_call(&self) -> Option<CallId> {
+        self.last_call
+    }
+
+    /// An operator ends the last call.
+    pub fn hang_up(&mut self) {
+        if let Some(call) = self.last_call {
+            self.feed(Input::Control(Control::HangUp(call)));
+        }
+    }
+
+    /// The same questions after every scenario.
+    ///
+    /// # Panics
+    /// With every answer that is wrong.
+    pub fn assert_clean(&self) {
+        let mut wrong = self.audit.verdict();
+        wrong.extend(self.relay.wrong.iter().cloned());
+        let gauges = self.board.gauges();
+        if gauges != (b2bua::Gauges { calls: 0, legs: 0, transactions: 0, ports: 0, timers: 0 }) {
+            wrong.push(format!("left behind: {gauges:?}"));
+        }
+        if !self.relay.silent && !self.relay.open_sessions().is_empty() {
+            wrong.push(format!("sessions left open: {:?}", self.relay.open_sessions()));
+        }
+        for caller in &self.callers {
+            if !caller.dialog.over && caller.status.is_some() {
+                wrong.push(format!("caller {} was never told that it is over", caller.dialog.call_id));
+            }
+        }
+        for callee in &self.callees {
+            if !callee.is_over() {
+                wrong.push(format!("callee {} was never told that it is over", callee.dialog.call_id));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

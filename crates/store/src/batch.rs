@@ -1,0 +1,174 @@
+//! Writes that happen together or not at all.
+
+use number::Number;
+use ulid::Ulid;
+
+use crate::event::{self, NewEvent};
+use crate::history::Trace;
+use crate::{Claim, Delivery, Order, Put, Record, Response, StoreError, Timestamp, disk, order, record};
+
+/// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
+/// is added and told when the batch is written.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) fault: Option<StoreError>,
+}
+
+/// What one write of a batch did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// An order was put.
+    Put(Put),
+    /// Whether there was a live order to remove.
+    Removed(bool),
+    /// A call was checkpointed or noted, an answer remembered, a delivery settled.
+    Kept,
+    /// Whether the record was written; `false` if it had been before.
+    Finished(bool),
+    /// An event was appended.
+    Event(Ulid),
+    /// How many dead letters were queued again.
+    Replayed(usize),
+    /// Orders that had expired.
+    Swept(Vec<Order>),
+}
+
+#[derive(Debug)]
+pub(crate) enum Write {
+    PutOrder { order: Box<Order>, now: Timestamp, announce: bool },
+    RemoveOrder { line: Option<Number>, code: Box<str>, now: Timestamp },
+    NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
+    Checkpoint { call: Ulid, json: Vec<u8> },
+    Finish { trace: Trace, json: Vec<u8>, events: Vec<NewEvent> },
+    Event(NewEvent),
+    Remember { claim: Claim, response: Response, now: Timestamp },
+    Delivered(Delivery),
+    Failed { delivery: Delivery, next_try_at: Timestamp, error: String },
+    Dead { delivery: Delivery, error: String, now: Timestamp },
+    Replay { webhook: String, events: Vec<Ulid>, now: Timestamp },
+    Sweep { now: Timestamp, limit: usize },
+}
+
+impl Batch {
+    /// Most writes of one batch: readers wait while it is applied.
+    pub const LONGEST: usize = 1_000;
+
+    /// Most events that go with one record.
+    pub const MOST_EVENTS: usize = 64;
+
+    /// With nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many writes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// [`crate::Store::put_order`]. With `announce`, the event `order.put` is appended.
+    #[must_use]
+    pub fn put_order(mut self, order: Order, now: Timestamp, announce: bool) -> Self {
+        self.check(order.check());
+        self.with(Write::PutOrder { order: Box::new(order), now, announce })
+    }
+
+    /// [`crate::Store::remove_order`].
+    #[must_use]
+    pub fn remove_order(mut self, line: Option<Number>, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::RemoveOrder { line, code: code.into(), now })
+    }
+
+    /// This number was called through this line on this order, now: [`crate::Store::find_redial`] finds it.
+    #[must_use]
+    pub fn note_called(mut self, line: Number, callee: Number, code: &str, at: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::NoteCalled { line, callee, code: code.into(), at })
+    }
+
+    /// [`crate::Store::checkpoint`].
+    #[must_use]
+    pub fn checkpoint(mut self, record: &Record) -> Self {
+        let json = self.json_of(record);
+        self.with(Write::Checkpoint { call: record.id, json })
+    }
+
+    /// [`crate::Store::finish`].
+    #[must_use]
+    pub fn finish(mut self, record: &Record, events: Vec<NewEvent>) -> Self {
+        let json = self.json_of(record);
+        if events.len() > Self::MOST_EVENTS {
+            self.check(Err(StoreError::Refused("too many events with one record")));
+        }
+        for event in &events {
+            self.check(event::check(event));
+        }
+        self.with(Write::Finish { trace: Trace::of(record), json, events })
+    }
+
+    /// [`crate::Store::append_events`], one.
+    #[must_use]
+    pub fn event(mut self, event: NewEvent) -> Self {
+        self.check(event::check(&event));
+        self.with(Write::Event(event))
+    }
+
+    /// [`crate::Store::remember`].
+    #[must_use]
+    pub fn remember(mut self, claim: Claim, response: Response, now: Timestamp) -> Self {
+        if response.body.len() > Response::LONGEST {
+            self.check(Err(StoreError::Refused("the answer is too long to be remembered")));
+        }
+        self.with(Write::Remember { claim, response, now })
+    }
+
+    /// [`crate::Store::delivered`].
+    #[must_use]
+    pub fn delivered(self, delivery: Delivery) -> Self {
+        self.with(Write::Delivered(delivery))
+    }
+
+    /// [`crate::Store::failed`].
+    #[must_use]
+    pub fn failed(self, delivery: Delivery, next_try_at: Timestamp, error: &str) -> Self {
+        self.with(Write::Failed { delivery, next_try_at, error: crate::outbox::short(error) })
+    }
+
+    /// [`crate::Store::dead`].
+    #[must_use]
+    pub fn dead(self, delivery: Delivery, error: &str, now: Timestamp) -> Self {
+        self.with(Write::Dead { delivery, error: crate::outbox::short(error), now })
+    }
+
+    pub(crate) fn with(mut self, write: Write) -> Self {
+        if self.writes.len() == Self::LONGEST {
+            self.check(Err(StoreError::Refused("too many writes in one batch")));
+        } else {
+            self.writes.push(write);
+        }
+        self
+    }
+
+    fn check(&mut self, verdict: Result<(), StoreError>) {
+        self.fault = self.fault.take().or(verdict.err());
+    }
+
+    fn json_of(&mut self, record: &Record) -> Vec<u8> {
+        self.check(record::check(record));
+        let json = serde_json::to_vec(record).expect("a record has a JSON form: its keys are text");
+        if json.len() > disk::LONGEST_VALUE {
+            self.check(Err(StoreError::Refused("the record is too long")));
+        }
+        json
+    }
+}

@@ -1,0 +1,177 @@
+//! Where everything lies: one tree, so that a batch over all of it is atomic. The first byte says what a key is for.
+//!
+//! | first byte | then | value |
+//! |---|---|---|
+//! | `v` | | format of the store, big-endian `u32` |
+//! | `o` | line (0 for none), code | [`crate::Order`] |
+//! | `l` | line, callee | when and on which code the callee was last called |
+//! | `p` | call | [`crate::Record`] of a call in progress, JSON |
+//! | `r` | call | [`crate::Record`], JSON |
+//! | `b` | number of the block | what 32 records can be found by, in the order they were written |
+//! | `e` | event | its place in the log, then [`crate::Event`], JSON |
+//! | `k` | event | an event that left the log while someone is still to be told of it |
+//! | `q` | webhook, zero, event | how often it was tried, and when next |
+//! | `d` | webhook, zero, event | why it was never told |
+//! | `n` | webhook | how many dead letters there are, and were dropped |
+//! | `i` | chosen key, zero, part | an answer remembered |
+//! | `x` | moment, key | when what lies at that key is to be forgotten |
+//!
+//! Numbers in keys are big-endian, so that keys sort as the numbers do.
+
+use number::Number;
+use ulid::Ulid;
+
+use crate::Timestamp;
+
+/// A key.
+pub(crate) type Key = Vec<u8>;
+
+/// Where the format is stamped.
+pub(crate) const FORMAT: &[u8] = b"v";
+/// All orders.
+pub(crate) const ORDERS: &[u8] = b"o";
+/// All checkpoints.
+pub(crate) const CHECKPOINTS: &[u8] = b"p";
+/// All blocks.
+pub(crate) const BLOCKS: &[u8] = b"b";
+/// The event log.
+pub(crate) const EVENTS: &[u8] = b"e";
+/// All queues.
+pub(crate) const QUEUES: &[u8] = b"q";
+/// All counts.
+pub(crate) const COUNTS: &[u8] = b"n";
+/// All answers.
+pub(crate) const ANSWERS: &[u8] = b"i";
+/// Everything that is to be forgotten at some moment.
+pub(crate) const EXPIRIES: &[u8] = b"x";
+
+fn key<const N: usize>(parts: [&[u8]; N]) -> Key {
+    parts.concat()
+}
+
+pub(crate) fn line(line: Option<Number>) -> u64 {
+    line.map_or(0, Number::as_u64)
+}
+
+pub(crate) fn order(line: u64, code: &str) -> Key {
+    key([ORDERS, &line.to_be_bytes(), code.as_bytes()])
+}
+
+pub(crate) fn orders_of(line: u64) -> Key {
+    key([ORDERS, &line.to_be_bytes()])
+}
+
+pub(crate) fn called(line: Number, callee: Number) -> Key {
+    key([b"l", &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
+}
+
+pub(crate) fn checkpoint(call: Ulid) -> Key {
+    key([CHECKPOINTS, &call.to_bytes()])
+}
+
+pub(crate) fn record(call: Ulid) -> Key {
+    key([b"r", &call.to_bytes()])
+}
+
+pub(crate) fn block(place: u64) -> Key {
+    key([BLOCKS, &place.to_be_bytes()])
+}
+
+pub(crate) fn event(id: Ulid) -> Key {
+    key([EVENTS, &id.to_bytes()])
+}
+
+pub(crate) fn kept_event(id: Ulid) -> Key {
+    key([b"k", &id.to_bytes()])
+}
+
+pub(crate) fn queued(webhook: &str, id: Ulid) -> Key {
+    key([QUEUES, webhook.as_bytes(), &[0], &id.to_bytes()])
+}
+
+pub(crate) fn dead(webhook: &str, id: Ulid) -> Key {
+    key([b"d", webhook.as_bytes(), &[0], &id.to_bytes()])
+}
+
+pub(crate) fn dead_of(webhook: &str) -> Key {
+    key([b"d", webhook.as_bytes(), &[0]])
+}
+
+pub(crate) fn counts(webhook: &str) -> Key {
+    key([COUNTS, webhook.as_bytes()])
+}
+
+pub(crate) fn answer(chosen: &str, part: u8) -> Key {
+    key([ANSWERS, chosen.as_bytes(), &[0, part]])
+}
+
+pub(crate) fn expiry(at: Timestamp, of: &[u8]) -> Key {
+    key([EXPIRIES, &at.0.to_be_bytes(), of])
+}
+
+/// The moment and the key of an expiry.
+pub(crate) fn read_expiry(expiry: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (at, of) = expiry.strip_prefix(EXPIRIES)?.split_at_checked(8)?;
+    Some((Timestamp(u64::from_be_bytes(at.try_into().ok()?)), of))
+}
+
+/// The webhook and the event of a queue's key.
+pub(crate) fn read_queued(queued: &[u8]) -> Option<(&str, Ulid)> {
+    let (webhook, id) = queued.strip_prefix(QUEUES)?.split_last_chunk::<16>()?;
+    let webhook = std::str::from_utf8(webhook.strip_suffix(&[0])?).ok()?;
+    Some((webhook, Ulid::from_bytes(*id)))
+}
+
+/// The event or call whose name ends a key.
+pub(crate) fn read_id(key: &[u8]) -> Option<Ulid> {
+    key.split_last_chunk::<16>().map(|(_, id)| Ulid::from_bytes(*id))
+}
+
+/// The block's number.
+pub(crate) fn read_block(block: &[u8]) -> Option<u64> {
+    block.strip_prefix(BLOCKS)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// The first key after all that begin with this prefix.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Key {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_read_back() {
+        let id = Ulid(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+        assert_eq!(read_queued(&queued("shop", id)), Some(("shop", id)));
+        assert_eq!(read_id(&dead("shop", id)), Some(id));
+        assert_eq!(read_block(&block(7)), Some(7));
+        let of = answer("k", 0);
+        assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));
+    }
+
+    #[test]
+    fn the_end_of_a_prefix_is_after_all_that_begin_with_it() {
+        assert_eq!(after_prefix(b"o"), b"p");
+        assert_eq!(after_prefix(&[1, 255, 255]), [2]);
+        assert_eq!(after_prefix(&[255]), Vec::<u8>::new());
+        let line = orders_of(0xff);
+        assert!(
+            order(0xff, "999999999999") < after_prefix(&line) && order(0x100, "0") >= after_prefix(&line)
+        );
+    }
+
+    #[test]
+    fn one_webhooks_keys_never_run_into_anothers() {
+        let id = Ulid(u128::MAX);
+        assert!(!dead("shop2", id).starts_with(&dead_of("shop")));
+    }
+}

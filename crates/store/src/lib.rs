@@ -1,0 +1,58 @@
+//! What a node keeps on its own disk: orders, the records of calls, events and what is still to be told to whom.
+//!
+//! Every write is one [`Batch`], applied as a whole or not at all, by one thread. A write is answered only when it
+//! survives a power cut; batches that wait at the same time share one synchronisation of the disk. Reads go
+//! straight to the store from any thread and never wait for a write to reach the disk.
+//!
+//! Nothing here reads a clock: whoever asks says what time it is.
+
+mod batch;
+mod changes;
+mod digits;
+mod disk;
+mod error;
+mod event;
+mod event_log;
+mod expiry;
+mod find;
+mod history;
+mod idempotency;
+mod index;
+mod json;
+mod keys;
+mod open;
+mod order;
+mod outbox;
+mod record;
+mod shared;
+mod timestamp;
+mod writer;
+
+pub use batch::{Batch, Outcome};
+pub use error::StoreError;
+pub use event::{Event, Events, NewEvent};
+pub use idempotency::{Claim, Idempotency, Response};
+pub use json::{Json, NotJson};
+pub use open::{Options, Store, StoreStatus};
+pub use order::{Lines, Order, OrderFilter, Party, PartyFinding, Put};
+pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
+pub use record::{LegRecord, Record, RecordFilter};
+pub use timestamp::{NotATimestamp, Timestamp};
+pub use ulid::Ulid;
+
+/// Most entries of one page.
+const LONGEST_PAGE: usize = 1_000;
+
+fn page_size(limit: usize) -> usize {
+    limit.clamp(1, LONGEST_PAGE)
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// In the order of the list.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` after the last. Opaque text, safe in a URL. A page may be short or even
+    /// empty and still have a next one: the work per page is bounded, not only its length.
+    pub next: Option<String>,
+}

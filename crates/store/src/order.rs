@@ -1,0 +1,242 @@
+//! Orders: a code bound to two parties until it expires.
+
+use std::collections::VecDeque;
+
+use number::Number;
+use serde::{Deserialize, Serialize};
+
+use crate::index::PackedCode;
+use crate::writer::Group;
+use crate::{Batch, Json, NewEvent, Outcome, Store, StoreError, Timestamp, keys};
+
+/// A code bound to two parties until it expires. Known by line (or none) and code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// 1 to 12 decimal digits.
+    pub code: Box<str>,
+    /// The line it belongs to; `None` for an order of every line.
+    #[serde(with = "crate::digits::optional")]
+    pub line: Option<Number>,
+    /// Who delivers.
+    pub courier: Party,
+    /// Who receives.
+    pub client: Party,
+    /// From this millisecond on it is no longer found.
+    pub expires_at: Timestamp,
+    /// When it was first put. Set by the store: what is given to `put_order` is not looked at.
+    pub created_at: Timestamp,
+    /// When it was last put. Set by the store.
+    pub updated_at: Timestamp,
+    /// Whatever the shop attached; at most [`Order::LONGEST_DATA`] bytes.
+    pub data: Option<Json>,
+}
+
+/// One party of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Their number.
+    #[serde(with = "crate::digits")]
+    pub number: Number,
+    /// The language they hear, as configured (`ru`, `en`); the line's if `None`. At most 16 bytes.
+    pub language: Option<Box<str>>,
+}
+
+/// What putting an order did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// There was no live order of this line and code.
+    Created,
+    /// There was one; it is gone.
+    Replaced,
+}
+
+/// What was found for a caller's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartyFinding {
+    /// Party to no live order.
+    None,
+    /// Party to this one alone.
+    One(Box<Order>),
+    /// Party to more.
+    Several,
+}
+
+/// Which lines' orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lines {
+    /// All.
+    #[default]
+    Any,
+    /// Those of one line, or those of none.
+    Only(Option<Number>),
+}
+
+/// Which orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OrderFilter {
+    /// Of which lines.
+    pub lines: Lines,
+    /// To which this number is party.
+    pub number: Option<Number>,
+}
+
+impl Order {
+    /// Most bytes of [`Order::data`].
+    pub const LONGEST_DATA: usize = 2048;
+
+    /// Most bytes of [`Party::language`].
+    pub const LONGEST_LANGUAGE: usize = 16;
+
+    /// Whether it can be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: the code is not 1 to 12 digits, or the data or a language is too long.
+    pub fn check(&self) -> Result<(), StoreError> {
+        check_code(&self.code)?;
+        if self.data.as_ref().is_some_and(|data| data.as_str().len() > Self::LONGEST_DATA) {
+            return Err(StoreError::Refused("the data of the order is longer than 2048 bytes"));
+        }
+        let languages = [&self.courier.language, &self.client.language];
+        if languages.into_iter().flatten().any(|language| language.len() > Self::LONGEST_LANGUAGE) {
+            return Err(StoreError::Refused("the language of a party is longer than 16 bytes"));
+        }
+        Ok(())
+    }
+
+    /// Whether it can still be found.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    /// Whether this number is one of its parties.
+    #[must_use]
+    pub fn has_party(&self, number: Number) -> bool {
+        self.courier.number == number || self.client.number == number
+    }
+
+    /// The data of `order.put` and `order.expired`: no party's number, so that it needs no hiding.
+    fn event(&self, kind: &str, at: Timestamp) -> NewEvent {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            code: &'a str,
+            #[serde(with = "crate::digits::optional")]
+            line: Option<Number>,
+            expires_at: Timestamp,
+            data: Option<&'a Json>,
+        }
+        let data =
+            Data { code: &self.code, line: self.line, expires_at: self.expires_at, data: self.data.as_ref() };
+        let data = Json::of(&data).expect("an order's event has a JSON form: its keys are text");
+        NewEvent { kind: kind.to_owned(), at, call: None, data }
+    }
+}
+
+pub(crate) fn check_code(code: &str) -> Result<(), StoreError> {
+    let packs = PackedCode::pack(code).is_some();
+    if packs { Ok(()) } else { Err(StoreError::Refused("the code is not 1 to 12 digits")) }
+}
+
+impl Group<'_> {
+    pub(crate) fn put_order(
+        &mut self,
+        order: &Order,
+        now: Timestamp,
+        announce: bool,
+    ) -> Result<Put, StoreError> {
+        let key = keys::order(keys::line(order.line), &order.code);
+        let before = self.take_order(&key, now)?;
+        let mut order = order.clone();
+        order.created_at = before.as_ref().map_or(now, |before| before.created_at);
+        order.updated_at = now;
+        self.changes.write(key, &order);
+        self.shared.orders.add(&order);
+        if announce {
+            self.append(&order.event("order.put", now))?;
+        }
+        Ok(if before.is_some() { Put::Replaced } else { Put::Created })
+    }
+
+    pub(crate) fn remove_order(
+        &mut self,
+        line: Option<Number>,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.take_order(&keys::order(keys::line(line), code), now).map(|order| order.is_some())
+    }
+
+    /// Takes the order at this key away, and gives it if it was live. That it had expired is told by whoever is first
+    /// to notice, so that it is told exactly once.
+    fn take_order(&mut self, key: &[u8], now: Timestamp) -> Result<Option<Order>, StoreError> {
+        let Some(order) = self.changes.read::<Order>(key)? else { return Ok(None) };
+        self.changes.remove(key.to_vec());
+        self.shared.orders.remove(&order);
+        if order.is_live(now) {
+            return Ok(Some(order));
+        }
+        self.append(&order.event("order.expired", now))?;
+        Ok(None)
+    }
+
+    /// Takes away what has expired; as [`Store::sweep`].
+    pub(crate) fn sweep_orders(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Order>, StoreError> {
+        let mut expired = Vec::new();
+        for entry in self.shared.orders.expired(now, limit) {
+            let key = entry.key();
+            if let Some(order) = self.changes.read::<Order>(&key)? {
+                self.take_order(&key, now)?;
+                expired.push(order);
+            }
+        }
+        Ok(expired)
+    }
+}
+
+impl Store {
+    /// Keeps an order, replacing the one of the same line and code, and appends the event `order.put`. Waits for the
+    /// disk.
+    ///
+    /// # Errors
+    /// The order cannot be kept (code, language or data too long), or the disk refused.
+    pub fn put_order(&self, order: Order, now: Timestamp) -> Result<Put, StoreError> {
+        let outcomes = self.apply(Batch::new().put_order(order, now, true))?;
+        Ok(puts(outcomes).next().expect("one write, one outcome"))
+    }
+
+    /// Keeps many orders, without an event each: for imports. Waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Store::put_order`]; then some of them may be kept.
+    pub fn put_orders(&self, orders: Vec<Order>, now: Timestamp) -> Result<Vec<Put>, StoreError> {
+        /// Orders per batch. Calls wait no longer than one such batch takes.
+        const BATCH: usize = 128;
+        let mut orders = orders.into_iter().peekable();
+        let mut waiting = VecDeque::new();
+        let mut done = Vec::with_capacity(orders.len());
+        while orders.peek().is_some() || !waiting.is_empty() {
+            while waiting.len() < 4 && orders.peek().is_some() {
+                let batch =
+                    orders.by_ref().take(BATCH).fold(Batch::new(), |batch, o| batch.put_order(o, now, false));
+                waiting.push_back(self.start(batch)?);
+            }
+            if let Some(first) = waiting.pop_front() {
+                done.extend(puts(first.wait()?));
+            }
+        }
+        Ok(done)
+    }
+
+    /// Forgets an order. Whether there was a live one. Waits for the disk.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn remove_order(&self, line: Option<Number>, code: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let outcomes = self.apply(Batch::new().remove_order(line, code, now))?;
+        Ok(matches!(outcomes[..], [Outcome::Removed(true)]))
+    }
+}
+
+fn puts(outcomes: Vec<Outcome>) -> impl Iterator<Item = Put> {
+    outcomes.into_iter().filter_map(|outcome| if let Outcome::Put(put) = outcome { Some(put) } else { None })
+}

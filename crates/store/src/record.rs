@@ -1,0 +1,182 @@
+//! What is kept of a call.
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::{Batch, Json, NewEvent, Outcome, Page, Store, StoreError, Timestamp};
+
+/// One call, as programs and people see it: this is the JSON of `GET /v1/records`, of the event `record.written` and
+/// of the columns of the export. Numbers are already as `privacy.numbers` allows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Record {
+    /// The call.
+    pub id: Ulid,
+    /// Name of the node.
+    pub node: String,
+    /// The line called, `+` E.164; none where what was dialled is no line of ours.
+    pub line: Option<String>,
+    /// What was dialled.
+    pub dialled: String,
+    /// Name of the trunk it came by.
+    pub trunk: String,
+    /// Who called: `+` E.164, last four or hash. At most [`Record::LONGEST_NUMBER`] bytes.
+    pub caller: Option<String>,
+    /// Whom we dialled last, likewise.
+    pub callee: Option<String>,
+    /// When the INVITE came.
+    pub started_at: Timestamp,
+    /// When we answered.
+    pub answered_at: Option<Timestamp>,
+    /// When the two were joined.
+    pub bridged_at: Option<Timestamp>,
+    /// When it was over; none in a checkpoint.
+    pub ended_at: Option<Timestamp>,
+    /// From our answer to the end, seconds, to the millisecond.
+    pub duration_seconds: f64,
+    /// From the bridge to the end, seconds, to the millisecond.
+    pub talk_seconds: f64,
+    /// Who ended it: `caller`, `callee` or `us`.
+    pub ended_by: Option<String>,
+    /// Why it ended, in one word (`hung-up`, `no-answer` …); none in a checkpoint.
+    pub cause: Option<String>,
+    /// SIP status, where one was involved.
+    pub sip_status: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// The code keyed last.
+    pub code: Option<String>,
+    /// Codes keyed and looked up.
+    pub attempts: u8,
+    /// Whether an order was found.
+    pub order_found: bool,
+    /// Whether the caller's number was found on it.
+    pub number_found: bool,
+    /// `courier` or `client`.
+    pub caller_role: Option<String>,
+    /// Whether the other party was joined.
+    pub callee_reached: bool,
+    /// Whether an operator was asked for.
+    pub operator_asked: bool,
+    /// Whether an operator was joined.
+    pub operator_reached: bool,
+    /// Whether the caller was locked out.
+    pub locked_out: bool,
+    /// File name of the recording.
+    pub recording: Option<String>,
+    /// Why the recording is not whole.
+    pub recording_fault: Option<String>,
+    /// What the shop attached to the order.
+    pub data: Option<Json>,
+    /// Media of the caller's leg.
+    pub caller_leg: Option<LegRecord>,
+    /// Media of the callee's leg.
+    pub callee_leg: Option<LegRecord>,
+}
+
+/// Media of one leg.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct LegRecord {
+    /// RTP packets received.
+    pub packets_received: u64,
+    /// Payload bytes received.
+    pub bytes_received: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// Payload bytes sent.
+    pub bytes_sent: u64,
+    /// Packets expected and not received (RFC 3550 §6.4.1, may be negative where some came twice).
+    pub lost: i64,
+    /// Interarrival jitter, milliseconds (RFC 3550 §6.4.1).
+    pub jitter_ms: f64,
+    /// Fraction lost as the peer reports it, 0 to 1.
+    pub remote_loss: Option<f64>,
+    /// Round trip by RTCP, milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Name of the codec.
+    pub codec: Option<String>,
+    /// Mean opinion score 1 to 5, estimated by whoever fills the record.
+    pub mos: Option<f32>,
+}
+
+/// Which records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordFilter {
+    /// Started at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Started before this moment.
+    pub to: Option<Timestamp>,
+    /// With this caller or callee, in the form records have it.
+    pub number: Option<String>,
+    /// With this code.
+    pub code: Option<String>,
+    /// With this cause.
+    pub cause: Option<String>,
+}
+
+impl Record {
+    /// Most bytes of [`Record::caller`] and [`Record::callee`].
+    pub const LONGEST_NUMBER: usize = 80;
+}
+
+pub(crate) fn check(record: &Record) -> Result<(), StoreError> {
+    let fits =
+        |number: &Option<String>| number.as_ref().is_none_or(|number| number.len() <= Record::LONGEST_NUMBER);
+    if fits(&record.caller) && fits(&record.callee) {
+        Ok(())
+    } else {
+        Err(StoreError::Refused("a number in the record is too long"))
+    }
+}
+
+impl Store {
+    /// Keeps a call in progress as it stands, so that a crash leaves a record. Later ones replace earlier ones; one
+    /// that comes after the call was finished changes nothing. Waits for the disk.
+    ///
+    /// # Errors
+    /// The record is too large (5 400 bytes of JSON), or the disk refused.
+    pub fn checkpoint(&self, record: &Record) -> Result<(), StoreError> {
+        self.apply(Batch::new().checkpoint(record)).map(|_| ())
+    }
+
+    /// Keeps the record of a finished call for good, removes its checkpoint and appends these events, all or nothing.
+    /// Waits for the disk. Whether this was the first time; if not, nothing is changed and no event is appended.
+    ///
+    /// # Errors
+    /// The record (5 400 bytes of JSON) or an event is too large, or the disk refused.
+    pub fn finish(&self, record: &Record, events: Vec<NewEvent>) -> Result<bool, StoreError> {
+        let outcomes = self.apply(Batch::new().finish(record, events))?;
+        Ok(matches!(outcomes[..], [Outcome::Finished(true)]))
+    }
+
+    /// Calls that were in progress when the node died, oldest first.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn unfinished(&self) -> Result<Vec<Record>, StoreError> {
+        self.shared().unfinished()
+    }
+
+    /// One record, once it is safe on the disk.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn record(&self, call: Ulid) -> Result<Option<Record>, StoreError> {
+        self.shared().record(call)
+    }
+
+    /// Records that are safe on the disk, the last written first; at most `limit`, 1 to 1000. With `from`, a record
+    /// written while the clock was set back by more than a day can be missed.
+    ///
+    /// # Errors
+    /// The cursor is not one of this list, or the disk cannot be read.
+    pub fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError> {
+        self.shared().records(filter, cursor, crate::page_size(limit))
+    }
+}

@@ -1,0 +1,167 @@
+//! The one thread that writes. Batches that wait at the same time become one write to the disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use ulid::Ulid;
+
+use crate::batch::Write;
+use crate::changes::Changes;
+use crate::event_log::EventLog;
+use crate::history::History;
+use crate::shared::Shared;
+use crate::{Batch, Event, Outcome, StoreError};
+
+/// Once a group has so many writes it takes no further batch. Readers wait while sled applies it (not while the disk
+/// works), so it is kept short: 128 orders take two or three milliseconds.
+const GROUP: usize = 128;
+
+pub(crate) type Done = Box<dyn FnOnce(Result<Vec<Outcome>, StoreError>) + Send>;
+
+pub(crate) struct Job {
+    pub(crate) batch: Batch,
+    pub(crate) done: Done,
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    log: EventLog,
+    history: History,
+}
+
+/// Writes that become one: what they change, and what is to be known once they are safe.
+pub(crate) struct Group<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) changes: Changes<'a>,
+    pub(crate) log: &'a mut EventLog,
+    pub(crate) history: &'a mut History,
+    /// Events appended.
+    pub(crate) events: Vec<Event>,
+    /// Calls whose record was written.
+    pub(crate) records: Vec<Ulid>,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, StoreError> {
+        let log = EventLog::read(&shared.disk)?;
+        let history = History::read(&shared.disk)?;
+        let mut safe = shared.safe();
+        safe.event = log.last();
+        safe.records = history.place();
+        drop(safe);
+        Ok(Self { shared, log, history })
+    }
+
+    /// Until every [`crate::Store`] is gone.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            let mut writes = group[0].batch.len();
+            while writes < GROUP {
+                let Ok(job) = jobs.try_recv() else { break };
+                writes += job.batch.len();
+                group.push(job);
+            }
+            self.write(group);
+        }
+    }
+
+    fn write(&mut self, mut jobs: Vec<Job>) {
+        let written = match self.shared.fault.get() {
+            Some(fault) => Err(fault.clone()),
+            None => catch_unwind(AssertUnwindSafe(|| self.try_write(&mut jobs)))
+                .unwrap_or_else(|_| Err(StoreError::Failed("a fault of ours, see the log".to_owned()))),
+        };
+        match written {
+            Ok((outcomes, events)) => {
+                self.tell(&events);
+                for (job, outcomes) in jobs.into_iter().zip(outcomes) {
+                    answer(job, Ok(outcomes));
+                }
+            }
+            Err(error) => {
+                let fault = self.shared.fault.get_or_init(|| stopped(error));
+                for job in jobs {
+                    answer(job, Err(fault.clone()));
+                }
+            }
+        }
+    }
+
+    fn try_write(&mut self, jobs: &mut [Job]) -> Result<(Vec<Vec<Outcome>>, Vec<Event>), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let writing = shared.orders.writing();
+        let mut group = Group {
+            shared: &shared,
+            changes: Changes::over(&shared.disk),
+            log: &mut self.log,
+            history: &mut self.history,
+            events: Vec::new(),
+            records: Vec::new(),
+        };
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let done: Result<Vec<Outcome>, StoreError> =
+                job.batch.writes.iter_mut().map(|write| group.perform(write)).collect();
+            outcomes.push(done?);
+        }
+        let Group { changes, events, records, .. } = group;
+        shared.safe().settling.extend(&records);
+        changes.apply()?;
+        drop(writing);
+        let mut safe = shared.safe();
+        safe.event = self.log.last();
+        safe.records = self.history.place();
+        safe.settling.clear();
+        drop(safe);
+        Ok((outcomes, events))
+    }
+
+    fn tell(&self, events: &[Event]) {
+        let Some(listener) = self.shared.listener().filter(|_| !events.is_empty()) else { return };
+        if catch_unwind(AssertUnwindSafe(|| listener(events))).is_err() {
+            tracing::error!("the listener for events panicked; the store goes on");
+        }
+    }
+}
+
+impl Group<'_> {
+    fn perform(&mut self, write: &mut Write) -> Result<Outcome, StoreError> {
+        match write {
+            Write::PutOrder { order, now, announce } => {
+                self.put_order(order, *now, *announce).map(Outcome::Put)
+            }
+            Write::RemoveOrder { line, code, now } => {
+                self.remove_order(*line, code, *now).map(Outcome::Removed)
+            }
+            Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
+            Write::Checkpoint { call, json } => self.checkpoint(*call, json),
+            Write::Finish { trace, json, events } => self.finish(trace, json, events).map(Outcome::Finished),
+            Write::Event(event) => self.append(event).map(Outcome::Event),
+            Write::Remember { claim, response, now } => self.remember(claim, response, *now),
+            Write::Delivered(delivery) => self.delivered(delivery),
+            Write::Failed { delivery, next_try_at, error } => self.failed(delivery, *next_try_at, error),
+            Write::Dead { delivery, error, now } => self.dead(delivery, error, *now),
+            Write::Replay { webhook, events, now } => {
+                self.replay(webhook, events, *now).map(Outcome::Replayed)
+            }
+            Write::Sweep { now, limit } => self.sweep(*now, *limit).map(Outcome::Swept),
+        }
+    }
+}
+
+fn stopped(error: StoreError) -> StoreError {
+    let error = if let StoreError::Read(why) = error { StoreError::Failed(why) } else { error };
+    tracing::error!(%error, "nothing more is written");
+    error
+}
+
+fn answer(job: Job, outcomes: Result<Vec<Outcome>, StoreError>) {
+    let Job { batch, done } = job;
+    // What the batch holds (a delivery, a claim) is settled before its owner hears of it.
+    drop(batch);
+    if catch_unwind(AssertUnwindSafe(|| done(outcomes))).is_err() {
+        tracing::error!("whoever waited for a write panicked on its answer; the store goes on");
+    }
+}

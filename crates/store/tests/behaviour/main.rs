@@ -1,0 +1,12 @@
+//! The store as its users see it.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is how a fault is told")]
+
+mod calls;
+mod events;
+mod idempotency;
+mod model;
+mod opening;
+mod orders;
+mod outbox;
+mod world;

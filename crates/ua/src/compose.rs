@@ -1,0 +1,154 @@
+//! What is written into messages: from a closed list of headers and values, never from the other leg.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, ViaHop};
+
+use crate::chance::Token;
+use crate::interface::{Invite, RetryAfter, Why};
+use crate::place::Place;
+
+/// The methods we take (RFC 3261 §20.5).
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+/// The type of session descriptions.
+pub(crate) const SDP: &str = "application/sdp";
+/// What we take in an INFO.
+pub(crate) const KEYS: &str = "application/dtmf-relay, application/dtmf";
+/// Max-Forwards of requests inside a dialog (RFC 3261 §8.1.1.6).
+const HOPS: u8 = 70;
+
+/// Our address, in Contact.
+pub(crate) struct Contact<'a>(pub(crate) &'a Place);
+
+impl Value for Contact<'_> {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put("<").put(&*self.0.contact).put(">");
+    }
+}
+
+/// Reason: the number alone (RFC 3326; its text can say anything).
+pub(crate) struct Q850(u8);
+
+impl Q850 {
+    /// The cause of `why`, if it is one of Q.850.
+    pub(crate) fn of(why: Why) -> Option<Self> {
+        (1..=127).contains(&why.q850).then_some(Self(why.q850))
+    }
+}
+
+impl Value for Q850 {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put("Q.850;cause=").put(self.0);
+    }
+}
+
+impl Value for RetryAfter {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put(self.0);
+    }
+}
+
+/// The lines of an INVITE that its ACK and its CANCEL repeat (RFC 3261 §17.1.1.3, §9.1).
+#[derive(Debug)]
+pub(crate) struct Heading {
+    pub(crate) uri: Uri,
+    pub(crate) place: Arc<Place>,
+    pub(crate) branch: Token,
+    pub(crate) from: Uri,
+    pub(crate) tag: Token,
+    pub(crate) to: Uri,
+    pub(crate) call_id: Token,
+    pub(crate) sequence: u32,
+}
+
+impl Heading {
+    fn begin(&self, method: &Method) -> Compose {
+        let via = via(&self.place, &self.branch);
+        Compose::request(method, &self.uri).header(Name::Via, via)
+    }
+
+    fn identify(&self, compose: Compose, method: &Method, to: impl Value) -> Compose {
+        compose
+            .header(
+                Name::From,
+                NameAddr { display: None, uri: self.from.parts(), tag: Some(self.tag.as_str()) },
+            )
+            .header(Name::To, to)
+            .header(Name::CallId, self.call_id.as_str())
+            .header(Name::CSeq, CSeq(self.sequence, method))
+    }
+
+    /// The INVITE.
+    pub(crate) fn invite(&self, invite: &Invite, product: Option<&str>) -> Bytes {
+        let method = Method::Invite;
+        let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
+        let compose = self.identify(compose, &method, bare(&self.to));
+        let asserted = invite.asserted.then(|| bare(&self.from));
+        compose
+            .header(Name::Contact, Contact(&self.place))
+            .maybe(Name::PAssertedIdentity, asserted)
+            .header(Name::Allow, ALLOW)
+            .header(Name::Accept, SDP)
+            .maybe(Name::UserAgent, product)
+            .body(SDP, &invite.offer)
+    }
+
+    /// The ACK to a refusal: it belongs to the transaction and goes the way the INVITE went.
+    pub(crate) fn ack(&self, refusal: &Response) -> Bytes {
+        let method = Method::Ack;
+        let compose = self.begin(&method).header(Name::MaxForwards, HOPS);
+        let to = refusal.headers().first(Name::To).unwrap_or_default();
+        self.identify(compose, &method, to).end()
+    }
+
+    /// The CANCEL.
+    pub(crate) fn cancel(&self, why: Why) -> Bytes {
+        let method = Method::Cancel;
+        let compose = self.begin(&method).header(Name::MaxForwards, HOPS);
+        let compose = self.identify(compose, &method, bare(&self.to));
+        compose.maybe(Name::Reason, Q850::of(why)).end()
+    }
+}
+
+fn bare(uri: &Uri) -> NameAddr<'_> {
+    NameAddr { display: None, uri: uri.parts(), tag: None }
+}
+
+struct CSeq<'a>(u32, &'a Method);
+
+impl Value for CSeq<'_> {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put(self.0).put(" ").put(self.1);
+    }
+}
+
+fn via<'a>(place: &'a Place, branch: &'a Token) -> ViaHop<'a> {
+    ViaHop { transport: place.transport, sent_by: &place.public, branch: branch.as_str() }
+}
+
+/// The lines every request inside a dialog has (RFC 3261 §12.2.1.1).
+pub(crate) struct InDialog<'a> {
+    pub(crate) uri: &'a Uri,
+    pub(crate) routes: &'a [&'a Uri],
+    pub(crate) place: &'a Place,
+    pub(crate) branch: Token,
+    pub(crate) local: NameAddr<'a>,
+    pub(crate) remote: NameAddr<'a>,
+    pub(crate) call_id: &'a str,
+    pub(crate) sequence: u32,
+}
+
+impl InDialog<'_> {
+    pub(crate) fn begin(&self, method: &Method) -> Compose {
+        let compose = Compose::request(method, self.uri).header(Name::Via, via(self.place, &self.branch));
+        let compose =
+            self.routes.iter().fold(compose, |compose, route| compose.header(Name::Route, bare(route)));
+        compose
+            .header(Name::MaxForwards, HOPS)
+            .header(Name::From, self.local)
+            .header(Name::To, self.remote)
+            .header(Name::CallId, self.call_id)
+            .header(Name::CSeq, CSeq(self.sequence, method))
+    }
+}

@@ -1,0 +1,213 @@
+//! A dialog: what two user agents agree on to speak of one call (RFC 3261 §12).
+
+use std::sync::Arc;
+
+use sip::{
+    Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Scheme, Transport, Uri, UriRef,
+};
+
+use crate::chance::{Chance, Token};
+use crate::compose::{Heading, InDialog};
+use crate::flow;
+use crate::place::Place;
+
+/// The state of one dialog (RFC 3261 §12.1), and where its other end was last heard.
+#[derive(Debug)]
+pub(crate) struct Dialog {
+    call_id: Box<str>,
+    local_tag: Token,
+    /// Empty where the other side knows no tags (RFC 2543; §12.1.1).
+    remote_tag: Box<str>,
+    local: Uri,
+    remote: Uri,
+    target: Uri,
+    routes: Box<[Uri]>,
+    /// Of our last request.
+    sequence: u32,
+    /// Of their last request.
+    remote_sequence: Option<u32>,
+    flow: Flow,
+    /// Where a connection can be opened when the one of `flow` is lost; `None`: where the next hop says.
+    home: Option<Flow>,
+    place: Arc<Place>,
+}
+
+/// A request of ours, ready to be ended with its body.
+pub(crate) struct Outgoing {
+    pub(crate) compose: Compose,
+    pub(crate) flow: Flow,
+    pub(crate) branch: Token,
+}
+
+impl Dialog {
+    /// Made by an INVITE we answer (RFC 3261 §12.1.1).
+    pub(crate) fn answering(
+        invite: &Request,
+        tag: Token,
+        flow: Flow,
+        place: Arc<Place>,
+        chance: &mut Chance,
+    ) -> Self {
+        let headers = invite.headers();
+        Self {
+            call_id: headers.call_id().into(),
+            local_tag: tag,
+            remote_tag: headers.from().tag().unwrap_or_default().into(),
+            local: headers.to().uri().to_uri(),
+            remote: headers.from().uri().to_uri(),
+            // Without a Contact, which must be there, From is the best that is known.
+            target: target(headers).unwrap_or_else(|| headers.from().uri().to_uri()),
+            routes: routes(headers).collect(),
+            sequence: chance.first_sequence(),
+            remote_sequence: Some(headers.cseq().number),
+            flow,
+            home: None,
+            place,
+        }
+    }
+
+    /// Made by a response to our INVITE that was sent to `home` (RFC 3261 §12.1.2).
+    pub(crate) fn asking(heading: &Heading, response: &Response, home: Flow, heard: Flow) -> Self {
+        let headers = response.headers();
+        let mut routes: Vec<Uri> = routes(headers).collect();
+        routes.reverse();
+        Self {
+            call_id: heading.call_id.as_str().into(),
+            local_tag: heading.tag,
+            remote_tag: headers.to().tag().unwrap_or_default().into(),
+            local: heading.from.clone(),
+            remote: headers.to().uri().to_uri(),
+            target: target(headers).unwrap_or_else(|| heading.uri.clone()),
+            routes: routes.into(),
+            sequence: heading.sequence,
+            remote_sequence: None,
+            // A response proves a connection; a datagram can come from anywhere.
+            flow: if home.transport.is_reliable() { heard } else { home },
+            home: Some(home),
+            place: Arc::clone(&heading.place),
+        }
+    }
+
+    pub(crate) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    pub(crate) fn remote_tag(&self) -> &str {
+        &self.remote_tag
+    }
+
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    /// Whether a message with this Call-ID and their tag is of this dialog (§12.2.2); ours was looked up.
+    pub(crate) fn is_of(&self, call_id: &str, remote_tag: &str) -> bool {
+        *self.call_id == *call_id && *self.remote_tag == *remote_tag
+    }
+
+    /// Takes their next request; `false` if it is not later than the last (§12.2.2). It may come by a new flow.
+    pub(crate) fn follow(&mut self, request: &Request, flow: Flow, place: Option<&Arc<Place>>) -> bool {
+        let number = request.headers().cseq().number;
+        if self.remote_sequence.is_some_and(|last| number <= last) {
+            return false;
+        }
+        self.remote_sequence = Some(number);
+        self.hear(flow, place);
+        true
+    }
+
+    /// Notes where the other side speaks from.
+    pub(crate) fn hear(&mut self, flow: Flow, place: Option<&Arc<Place>>) {
+        if let Some(place) = place {
+            self.flow = flow;
+            self.place = Arc::clone(place);
+        }
+    }
+
+    /// A target refresh: re-INVITE, UPDATE, or the 2xx to ours (§12.2.1.2, §12.2.2; RFC 3311 §5.2).
+    pub(crate) fn retarget(&mut self, headers: &Headers) {
+        if let Some(target) = target(headers) {
+            self.target = target;
+        }
+    }
+
+    /// The connection of `flow` is gone: the next request opens another.
+    pub(crate) fn lose_connection(&mut self) {
+        self.flow = self.home.unwrap_or_else(|| {
+            let mut flow = Flow { connection: None, ..self.flow };
+            // The port a connection came from is not one that listens.
+            if flow.transport == Transport::Tcp {
+                flow.peer.set_port(self.next_hop().port().unwrap_or(crate::place::SIP_PORT));
+            }
+            flow
+        });
+    }
+
+    /// Begins our next request.
+    pub(crate) fn request(&mut self, method: &Method, chance: &mut Chance) -> Outgoing {
+        self.sequence += 1;
+        self.outgoing(method, self.sequence, chance)
+    }
+
+    /// The ACK to a 2xx: a request of its own with the number of the INVITE (§13.2.2.4).
+    pub(crate) fn ack(&self, chance: &mut Chance) -> Outgoing {
+        self.outgoing(&Method::Ack, self.sequence, chance)
+    }
+
+    fn outgoing(&self, method: &Method, sequence: u32, chance: &mut Chance) -> Outgoing {
+        let branch = chance.token();
+        let (uri, routes) = self.route();
+        let lines = InDialog {
+            uri,
+            routes: &routes,
+            place: &self.place,
+            branch,
+            local: NameAddr { display: None, uri: self.local.parts(), tag: Some(self.local_tag.as_str()) },
+            remote: NameAddr {
+                display: None,
+                uri: self.remote.parts(),
+                tag: (!self.remote_tag.is_empty()).then_some(&self.remote_tag),
+            },
+            call_id: &self.call_id,
+            sequence,
+        };
+        Outgoing { compose: lines.begin(method), flow: flow::asking(&self.next_hop(), self.flow), branch }
+    }
+
+    fn next_hop(&self) -> UriRef<'_> {
+        self.routes.first().unwrap_or(&self.target).parts()
+    }
+
+    /// Request-URI and Route (§12.2.1.1). Where the first hop is a strict router (RFC 2543) it finds itself in the
+    /// Request-URI and the target last in Route.
+    fn route(&self) -> (&Uri, Vec<&Uri>) {
+        match self.routes.first() {
+            Some(first) if !first.parts().params().has("lr") => {
+                (first, self.routes[1..].iter().chain([&self.target]).collect())
+            }
+            Some(_) | None => (&self.target, self.routes.iter().collect()),
+        }
+    }
+}
+
+/// Their Contact, where it is an address that requests can be sent to.
+fn target(headers: &Headers) -> Option<Uri> {
+    let contact = headers.contact().map(|contact| contact.uri())?;
+    match contact.scheme() {
+        Scheme::Sip | Scheme::Sips => plain(contact),
+        Scheme::Tel | Scheme::Other => None,
+    }
+}
+
+fn routes(headers: &Headers) -> impl Iterator<Item = Uri> {
+    headers.addresses(Name::RecordRoute).filter_map(|route| plain(route.uri()))
+}
+
+/// Without the headers of the URI, which no Request-URI may have (RFC 3261 §19.1.1, Table 1).
+fn plain(uri: UriRef<'_>) -> Option<Uri> {
+    Uri::parse(uri.as_str().split('?').next()?).ok()
+}

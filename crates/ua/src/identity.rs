@@ -1,0 +1,118 @@
+//! Who calls whom, as the headers of an INVITE have it (RFC 3261, RFC 3323, RFC 3325).
+
+use bytes::Bytes;
+use sip::{Flow, Name, Request, UriRef};
+
+use crate::interface::{Identity, Incoming, TrunkId};
+
+/// Hops left where nothing is said (RFC 3261 §8.1.1.6).
+const HOPS: u8 = 70;
+
+/// An INVITE, reduced to values.
+pub(crate) fn incoming(invite: &Request, offer: Option<Bytes>, flow: Flow, trunk: TrunkId) -> Incoming {
+    let headers = invite.headers();
+    Incoming {
+        trunk,
+        flow,
+        called: user(&invite.uri()).unwrap_or_default(),
+        to: user(&headers.to().uri()).unwrap_or_default(),
+        identity: identity(invite),
+        offer,
+        hops: headers.max_forwards().unwrap_or(HOPS),
+    }
+}
+
+fn identity(invite: &Request) -> Identity {
+    let headers = invite.headers();
+    let calling = headers.addresses(Name::RemotePartyId).find(|party| match party.params().get("party") {
+        Some(party) => party.eq_ignore_ascii_case(b"calling"),
+        None => true,
+    });
+    let full = calling
+        .and_then(|party| party.params().get("privacy"))
+        .is_some_and(|privacy| privacy.eq_ignore_ascii_case(b"full"));
+    let withheld = ["id", "user", "header"];
+    let asked = headers.privacy().any(|value| withheld.iter().any(|word| value.eq_ignore_ascii_case(word)));
+    Identity {
+        from: user(&headers.from().uri()),
+        asserted: headers
+            .addresses(Name::PAssertedIdentity)
+            .filter_map(|address| user(&address.uri()))
+            .collect(),
+        remote_party: calling.and_then(|party| user(&party.uri())),
+        withheld: asked || full,
+    }
+}
+
+/// The user part, or the number of a tel URI, if it is text that can be shown.
+fn user(uri: &UriRef<'_>) -> Option<String> {
+    let octets = uri.number()?.into_owned();
+    String::from_utf8(octets).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::TrunkId;
+    use sip::{Message, Transport};
+
+    fn read(uri: &str, lines: &str) -> Incoming {
+        let text = format!(
+            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nTo: <sip:8%34952@d>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n{lines}\r\n"
+        );
+        let flow = Flow {
+            listener: 0,
+            transport: Transport::Udp,
+            peer: "192.0.2.9:5060".parse().unwrap(),
+            connection: None,
+        };
+        match sip::parse(text.into()).unwrap() {
+            Message::Request(request) => incoming(&request, None, flow, TrunkId(3)),
+            Message::Response(_) => unreachable!("a request was written"),
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_from_every_header_that_names_one() {
+        let incoming = read(
+            "sip:+74951234567;npdi@192.0.2.1;user=phone",
+            "From: \"X\" <sip:+79991112233@t>;tag=1\r\nP-Asserted-Identity: <sip:+79990000001@t>, <tel:+79990000002;phone-context=x>\r\nRemote-Party-ID: <sip:99@t>;party=called, \"Y\" <sip:+79990000003@t>;party=calling;privacy=off\r\nMax-Forwards: 12\r\n",
+        );
+        assert_eq!((incoming.called.as_str(), incoming.to.as_str()), ("+74951234567", "84952"));
+        assert_eq!(incoming.identity.from.as_deref(), Some("+79991112233"));
+        assert_eq!(incoming.identity.asserted, ["+79990000001", "+79990000002"]);
+        assert_eq!(incoming.identity.remote_party.as_deref(), Some("+79990000003"));
+        assert!(!incoming.identity.withheld);
+        assert_eq!((incoming.hops, incoming.trunk), (12, TrunkId(3)));
+    }
+
+    #[test]
+    fn an_absent_header_says_nothing() {
+        let incoming = read("tel:+7495", "From: <sip:t>;tag=1\r\n");
+        assert_eq!((incoming.called.as_str(), incoming.hops), ("+7495", 70));
+        assert_eq!(incoming.identity, Identity::default());
+        assert_eq!(read("sip:h", "From: <sip:t>;tag=1\r\n").called, "");
+    }
+
+    #[test]
+    fn text_that_cannot_be_shown_is_no_user() {
+        assert_eq!(read("sip:a%00b@h", "From: <sip:a%0d%0ab@t>;tag=1\r\n").identity.from, None);
+        assert_eq!(read("sip:%ff@h", "From: <sip:a@t>;tag=1\r\n").called, "");
+    }
+
+    #[test]
+    fn an_identity_is_withheld_when_privacy_asks_for_it() {
+        let from = "From: <sip:a@t>;tag=1\r\n";
+        for (lines, withheld) in [
+            ("Privacy: id\r\n", true),
+            ("Privacy: none\r\n", false),
+            ("Privacy: critical; User\r\n", true),
+            ("Privacy: header\r\n", true),
+            ("Privacy: session\r\n", false),
+            ("Remote-Party-ID: <sip:a@t>;privacy=full\r\n", true),
+            ("Remote-Party-ID: <sip:a@t>;party=called;privacy=full\r\n", false),
+        ] {
+            assert_eq!(read("sip:b@h", &format!("{from}{lines}")).identity.withheld, withheld, "{lines}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! What a user agent is told and what it says. Above this file nobody sees a SIP header.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{Flow, Transport};
+
+/// One leg: our half of one dialog, from the first INVITE to the last BYE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+/// A trunk, by its place in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrunkId(pub u16);
+
+/// What a user agent must know about where it runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Timers of RFC 3261 Table 4.
+    pub timing: Timing,
+    /// Our listeners, in the order `Flow::listener` counts them.
+    pub listeners: Vec<Listener>,
+    /// Value of `Server` and `User-Agent`; absent when empty.
+    pub product: String,
+    /// Most transactions alive at once; beyond it new requests are answered 503.
+    pub transactions: usize,
+}
+
+/// T1, T2 and T4 (RFC 3261 Table 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Round-trip estimate, 500 ms.
+    pub t1: Duration,
+    /// Longest pause between retransmissions, 4 s.
+    pub t2: Duration,
+    /// How long a message stays in the network, 5 s.
+    pub t4: Duration,
+}
+
+impl Timing {
+    /// 64*T1: how long a transaction waits for an answer, and how long a leg that is over answers for itself.
+    #[must_use]
+    pub fn patience(self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}
+
+/// One of our listeners as peers should see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its transport.
+    pub transport: Transport,
+    /// Host and port for Via and Contact: `192.0.2.1:5060`, `[2001:db8::1]:5060`.
+    pub public: String,
+}
+
+/// Everything that can happen to a user agent.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// One SIP message. `trunk` is whose address it came from; `None` for a stranger, who may answer our
+    /// requests and speak inside a dialog, and is otherwise dropped without a word.
+    Message {
+        /// Where it came from.
+        flow: Flow,
+        /// Whose address that is.
+        trunk: Option<TrunkId>,
+        /// The whole message.
+        bytes: Bytes,
+    },
+    /// A connection is gone, or nothing could be sent to the peer.
+    FlowLost(Flow),
+    /// A timer of ours is due.
+    Fired(Timer),
+    /// A leg is told something.
+    Command(LegId, LegCommand),
+    /// From now on every new request outside a dialog is answered 503 with Retry-After (draining, overload);
+    /// `None` ends that.
+    Refusing(Option<RetryAfter>),
+    /// New addresses or timers; running legs keep theirs where they are in use.
+    Configure(Box<Config>),
+}
+
+/// Seconds for a Retry-After header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAfter(pub u16);
+
+/// Everything a user agent can do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send these octets on this flow.
+    Send {
+        /// Where to.
+        flow: Flow,
+        /// A whole message.
+        bytes: Bytes,
+    },
+    /// Set or move a timer.
+    Arm(Timer, Duration),
+    /// Forget a timer.
+    Disarm(Timer),
+    /// A leg says something.
+    Event(LegId, LegEvent),
+    /// Something was dropped or answered by the user agent itself.
+    Counted(Counted),
+}
+
+/// Which timer: opaque to everyone but the user agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timer {
+    pub(crate) owner: Owner,
+    pub(crate) letter: Letter,
+}
+
+/// Whose timer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Owner {
+    Transaction(u64),
+    Leg(LegId),
+}
+
+/// The timers of RFC 3261 Table 4 and RFC 6026 by their letters, and those of a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Letter {
+    A,
+    B,
+    D,
+    E,
+    F,
+    G,
+    H,
+    I,
+    J,
+    K,
+    L,
+    M,
+    /// Resend our 2xx (§13.3.1.4).
+    Retransmit2xx,
+    /// Give up waiting for the ACK to our 2xx (§13.3.1.4).
+    Ack,
+    /// Refresh 1xx once a minute (§13.3.1.1).
+    Refresh1xx,
+    /// Give up waiting for the answer to an INVITE that was cancelled (§9.1).
+    Cancelled,
+    /// How long a leg that is over still answers for itself.
+    Tombstone,
+}
+
+/// What a leg reports, in words that are not SIP's. After `LegCommand::End` it says only `Ended`, and after `Ended`
+/// nothing more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegEvent {
+    /// A new caller leg: an INVITE from a trunk. Answer with `Ring`, `Progress`, `Accept`, `Refuse` or `End`.
+    Offered(Box<Incoming>),
+    /// The callee rings (180 and other provisional responses above 100 without a session description, but for 199).
+    /// Said once.
+    Ringing,
+    /// The callee's side sent early media (a provisional response with a session description). Said again when the
+    /// description or the fork it comes from is another one.
+    Progressed {
+        /// Their answer.
+        sdp: Bytes,
+    },
+    /// The callee answered; the ACK is sent. `None` if neither the 2xx nor an earlier response carried one.
+    Answered {
+        /// Their answer.
+        sdp: Option<Bytes>,
+    },
+    /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE. `sdp` is their answer, where our 2xx
+    /// made the offer; a re-INVITE before the ACK stands for it.
+    Confirmed {
+        /// Their answer to our offer.
+        sdp: Option<Bytes>,
+    },
+    /// A re-INVITE, or an UPDATE with a description. Answer with `Accept` (an answer, or a full offer when
+    /// `offer` is absent) or `Refuse`; there is never more than one to decide. If it is taken back before the
+    /// decision, that decision does nothing.
+    Reoffered {
+        /// Their offer; absent in an offerless re-INVITE (RFC 3261 §14.2).
+        offer: Option<Bytes>,
+    },
+    /// A key pressed, by SIP INFO.
+    Digit(InfoDigit),
+    /// The leg is over.
+    Ended(Ending),
+}
+
+/// One key by SIP INFO (`application/dtmf-relay`, `application/dtmf`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InfoDigit {
+    /// `0`-`9`, `*`, `#`, `A`-`D`.
+    pub digit: char,
+    /// As signalled; 250 ms where nothing was said.
+    pub duration: Duration,
+}
+
+/// How a leg came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The other side sent BYE.
+    HungUp {
+        /// Q.850 cause of a Reason header (RFC 3326), if any.
+        q850: Option<u8>,
+    },
+    /// The caller cancelled before we answered.
+    Cancelled,
+    /// The callee's side refused (3xx to 6xx).
+    Refused {
+        /// Status code, 300 to 699.
+        status: u16,
+        /// Q.850 cause of a Reason header (RFC 3326), if any.
+        q850: Option<u8>,
+    },
+    /// Nothing came back (Timer B or F, a 408 to an INVITE, a lost flow), or there is nothing to send to.
+    Unreachable,
+    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4); the leg was ended with BYE.
+    NeverAcknowledged,
+    /// The dialog is unknown to the other side (481 or 408 to a request of ours, §12.2.1.2).
+    Gone,
+    /// We said `End` or `Refuse`, and it is done. After an `End` it may also be `Gone` or `Unreachable`: what came of
+    /// our BYE.
+    Ordered,
+}
+
+/// What a leg can be told. What means nothing to it, as it stands or because it is over, it passes over in silence.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegCommand {
+    /// Make this new leg a callee's: send an INVITE. Only with a `LegId` from `UserAgent::next_leg`.
+    Invite(Box<Invite>),
+    /// Send 180.
+    Ring,
+    /// Send 183 with our session description.
+    Progress(Bytes),
+    /// Accept what was offered last (INVITE, re-INVITE or UPDATE) with this session description.
+    Accept(Bytes),
+    /// Refuse what was offered last. Refusing the first INVITE ends the leg; refusing a re-INVITE or UPDATE leaves it
+    /// as it was.
+    Refuse(Refusal),
+    /// End the leg, in whatever state: CANCEL, BYE or a final response; the leg knows which, and when. A 200 that crosses our CANCEL is
+    /// acknowledged and ended inside the leg.
+    End(Why),
+}
+
+/// A final response that refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// 400 to 699; anything that does not refuse becomes 480.
+    pub status: u16,
+    /// With 503, when to try again.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// Why we end a leg: a Q.850 cause in the Reason header (RFC 3326), a number only, and the status where a final
+/// response does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Why {
+    /// Q.850 cause, 1 to 127.
+    pub q850: u8,
+    /// Status for a caller leg that was not yet answered.
+    pub status: u16,
+}
+
+/// An INVITE that came in, reduced to values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incoming {
+    /// Whose address it came from.
+    pub trunk: TrunkId,
+    /// Where it came from: tells which of our addresses the caller's side can reach.
+    pub flow: Flow,
+    /// User part of the Request-URI, unescaped; or the number of a tel URI.
+    pub called: String,
+    /// User part of To, unescaped: the number dialled, where the Request-URI names an account.
+    pub to: String,
+    /// What the headers say about who calls.
+    pub identity: Identity,
+    /// The session offered; absent in a late offer.
+    pub offer: Option<Bytes>,
+    /// Hops left (RFC 3261 §8.1.1.6); 70 where the header was absent.
+    pub hops: u8,
+}
+
+/// Who calls, as each header has it: user parts of sip URIs or numbers of tel URIs, unescaped. Which of them
+/// to believe is the trunk's setting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// From.
+    pub from: Option<String>,
+    /// P-Asserted-Identity (RFC 3325), each value.
+    pub asserted: Vec<String>,
+    /// Remote-Party-ID with party=calling or none said, the first.
+    pub remote_party: Option<String>,
+    /// Privacy asks to withhold the identity (`id`, `user`, `header`; RFC 3323), or Remote-Party-ID says
+    /// privacy=full.
+    pub withheld: bool,
+}
+
+/// An INVITE to be composed, from a closed list of values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invite {
+    /// Where to send it.
+    pub flow: Flow,
+    /// Request-URI, whole: `sip:+79992222222@192.0.2.7:5060;user=phone`.
+    pub uri: String,
+    /// To, without tag.
+    pub to: String,
+    /// From, without tag: our number at our host.
+    pub from: String,
+    /// Also say it in P-Asserted-Identity.
+    pub asserted: bool,
+    /// The session we offer.
+    pub offer: Bytes,
+    /// Max-Forwards.
+    pub hops: u8,
+}
+
+/// What was dropped or answered without a leg; for metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Not a SIP message.
+    Garbage,
+    /// A request from an address no trunk allows.
+    Stranger,
+    /// A request answered by the user agent itself with this status (OPTIONS 200, 400, 405, 481, 483, 501, 505).
+    Answered(u16),
+    /// A response or an ACK that matched nothing.
+    Stray,
+    /// A retransmission, absorbed.
+    Retransmission,
+}

@@ -1,0 +1,210 @@
+//! Our INVITE waits for a final response (RFC 3261 §13.2.2). Meanwhile any number of early dialogs may come and go.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sip::{Flow, Response, Status, Uri};
+
+use super::forks::{FORKS, Forks};
+use super::pending::Pending;
+use super::{Cancelling, Established, Input, State, ordinary};
+use crate::body::Body;
+use crate::chance::Token;
+use crate::compose::Heading;
+use crate::dialog::Dialog;
+use crate::interface::{Ending, Invite, LegCommand, LegEvent};
+use crate::screen::Kind;
+use crate::transaction::{Part, TransactionId};
+use crate::wires::Wires;
+
+#[derive(Debug)]
+pub(crate) struct Inviting {
+    call: OwnInvite,
+    early: Vec<Early>,
+    /// A CANCEL may be sent (§9.1).
+    is_proceeding: bool,
+    rings: bool,
+}
+
+/// Our INVITE, as long as it has no final response.
+#[derive(Debug)]
+pub(crate) struct OwnInvite {
+    pub(crate) heading: Arc<Heading>,
+    pub(crate) transaction: TransactionId,
+    /// Where it was sent.
+    pub(crate) home: Flow,
+}
+
+impl OwnInvite {
+    /// The dialog a 2xx makes, acknowledged.
+    pub(crate) fn answered(self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> (Dialog, Forks) {
+        let dialog = Dialog::asking(&self.heading, response, self.home, flow);
+        let forks = Forks::begin(self.heading, self.home, &dialog, wires);
+        (dialog, forks)
+    }
+}
+
+/// One early dialog: a tag of theirs, the place of their last request in it, and their session description.
+#[derive(Debug)]
+struct Early {
+    tag: Box<str>,
+    sequence: Option<u32>,
+    sdp: Option<Bytes>,
+}
+
+impl Inviting {
+    /// Sends the INVITE, with `tag` in From. `Gone` if there is no such listener or no such address.
+    pub(crate) fn begin(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> State {
+        let Some(heading) = heading(invite, tag, wires).map(Arc::new) else {
+            wires.ended(Ending::Unreachable);
+            return State::Gone;
+        };
+        let bytes = heading.invite(invite, wires.settings.product.as_deref());
+        let timing = wires.settings.timing;
+        let transaction =
+            wires.transactions.invite(wires.leg, invite.flow, &heading, bytes, timing, wires.out);
+        let call = OwnInvite { heading, transaction, home: invite.flow };
+        let state = Self { call, early: Vec::new(), is_proceeding: false, rings: false };
+        State::Inviting(Box::new(state))
+    }
+
+    /// Whatever their tag is: a request can overtake the response that makes its early dialog.
+    pub(crate) fn knows(&self, call_id: &str) -> bool {
+        self.call.heading.call_id.as_str() == call_id
+    }
+
+    pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
+        match input {
+            Input::Command(LegCommand::End(why)) => {
+                Cancelling::begin(self.call, self.is_proceeding, why, wires)
+            }
+            Input::Response(Part::Invite, response, flow) => self.response(&response, flow, wires),
+            Input::Unanswered(Part::Invite) => {
+                wires.ended(Ending::Unreachable);
+                State::Gone
+            }
+            Input::Request(kind, request) => {
+                self.request(kind, &request, wires);
+                State::Inviting(self)
+            }
+            Input::Command(_)
+            | Input::Ack(..)
+            | Input::Cancel(_)
+            | Input::Response(..)
+            | Input::Unanswered(_)
+            | Input::Settled
+            | Input::Unanswerable(_)
+            | Input::Fired(_)
+            | Input::ConnectionLost => State::Inviting(self),
+        }
+    }
+
+    fn response(mut self: Box<Self>, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> State {
+        let status = response.status();
+        if status.is_provisional() {
+            self.is_proceeding = true;
+            self.provisional(response, wires);
+            return State::Inviting(self);
+        }
+        if status.is_success() {
+            let sdp = self.description(response);
+            let (dialog, forks) = self.call.answered(response, flow, wires);
+            wires.say(LegEvent::Answered { sdp });
+            return Established::reached(dialog, forks);
+        }
+        wires.ended(match status {
+            Status::REQUEST_TIMEOUT => Ending::Unreachable,
+            _ => Ending::Refused { status: status.code(), q850: response.headers().q850() },
+        });
+        State::Gone
+    }
+
+    fn provisional(&mut self, response: &Response, wires: &mut Wires<'_>) {
+        let status = response.status();
+        if status == Status::TRYING {
+            return;
+        }
+        let sdp = Body::read(response.headers(), response.body()).description();
+        let is_new = self.learn(response.headers().to().tag().unwrap_or_default(), sdp.as_ref());
+        match sdp {
+            Some(sdp) if is_new => wires.say(LegEvent::Progressed { sdp }),
+            Some(_) => {}
+            // A fork that has ended rings no more (RFC 6228).
+            None if status == Status::EARLY_DIALOG_TERMINATED => {}
+            None => {
+                if !std::mem::replace(&mut self.rings, true) {
+                    wires.say(LegEvent::Ringing);
+                }
+            }
+        }
+    }
+
+    /// Notes an early dialog. `true` if its session description is not the one it had.
+    fn learn(&mut self, tag: &str, sdp: Option<&Bytes>) -> bool {
+        if let Some(early) = self.early.iter_mut().find(|early| *early.tag == *tag) {
+            let is_new = sdp.is_some() && early.sdp.as_ref() != sdp;
+            if is_new {
+                early.sdp = sdp.cloned();
+            }
+            return is_new;
+        }
+        if self.early.len() < FORKS {
+            self.early.push(Early { tag: tag.into(), sequence: None, sdp: sdp.cloned() });
+        }
+        true
+    }
+
+    /// Their session description: in the 2xx, or, from those who do not repeat it, the last one of their early
+    /// dialog. Some change their tag on the way.
+    fn description(&self, response: &Response) -> Option<Bytes> {
+        let tag = response.headers().to().tag().unwrap_or_default();
+        let early = || {
+            let own = self.early.iter().find(|early| *early.tag == *tag).and_then(|early| early.sdp.clone());
+            own.or_else(|| self.early.iter().rev().find_map(|early| early.sdp.clone()))
+        };
+        Body::read(response.headers(), response.body()).description().or_else(early)
+    }
+
+    /// A request inside an early dialog.
+    fn request(&mut self, kind: Kind, request: &Pending, wires: &mut Wires<'_>) {
+        let tag = request.request.headers().from().tag().unwrap_or_default();
+        let Some(early) = self.early.iter_mut().find(|early| *early.tag == *tag) else {
+            return wires.reply(request, Status::CALL_DOES_NOT_EXIST);
+        };
+        let number = request.sequence();
+        if early.sequence.is_some_and(|last| number <= last) {
+            return wires.reply(request, Status::SERVER_INTERNAL_ERROR);
+        }
+        early.sequence = Some(number);
+        let place = &self.call.heading.place;
+        match kind {
+            // Whoever is called does not end an early dialog by BYE (§15).
+            Kind::Bye => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
+            // Our own offer is open: a true crossing (§14.2, RFC 3311 §5.2).
+            Kind::Invite => wires.reply(request, Status::REQUEST_PENDING),
+            Kind::Update if request.description().is_some() => wires.reply(request, Status::REQUEST_PENDING),
+            Kind::Update => ordinary::refresh(request, place, wires),
+            Kind::Options => ordinary::options(request, place, wires),
+            Kind::Info => ordinary::info(request, wires),
+        }
+    }
+}
+
+fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading> {
+    Some(Heading {
+        uri: address(&invite.uri)?,
+        place: Arc::clone(wires.place(invite.flow)?),
+        branch: wires.chance.token(),
+        from: address(&invite.from)?,
+        tag,
+        to: address(&invite.to)?,
+        call_id: wires.chance.token(),
+        sequence: wires.chance.first_sequence(),
+    })
+}
+
+/// A URI, or the one inside the brackets of a name-addr.
+fn address(text: &str) -> Option<Uri> {
+    let inside = || text.split_once('<')?.1.split_once('>').map(|(uri, _)| uri);
+    Uri::parse(text).ok().or_else(|| Uri::parse(inside()?).ok())
+}

@@ -1,0 +1,34 @@
+//! The configuration as it is used: with the texts that are written into every message made once.
+
+use std::sync::Arc;
+
+use crate::interface::{Config, Timing};
+use crate::place::Place;
+
+/// What everybody in here may look at.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) timing: Timing,
+    /// Our listeners. A dialog holds on to its own, so that it keeps the address it has told its peer.
+    places: Vec<Arc<Place>>,
+    /// Value of Server and User-Agent, if any.
+    pub(crate) product: Option<Box<str>>,
+    /// Most transactions at once.
+    pub(crate) transactions: usize,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            timing: config.timing,
+            places: config.listeners.iter().map(|listener| Arc::new(Place::new(listener))).collect(),
+            product: (!config.product.is_empty()).then(|| config.product.as_str().into()),
+            transactions: config.transactions,
+        }
+    }
+
+    /// The listener a flow came in by; `None` if the configuration has no such listener.
+    pub(crate) fn place(&self, listener: u8) -> Option<&Arc<Place>> {
+        self.places.get(usize::from(listener))
+    }
+}

@@ -1,0 +1,336 @@
+//! One owner of all legs and transactions. Whatever comes in is given to the one it is for; what is for nobody is
+//! answered or dropped here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sip::{Compose, Fault, Flow, Malformed, Message, Method, Name, Request, Response, Status};
+
+use crate::chance::{Chance, Token};
+use crate::compose::{ALLOW, Contact, SDP};
+use crate::interface::{
+    Config, Counted, Input, Invite, LegCommand, LegId, Output, Owner, RetryAfter, Timer, TrunkId,
+};
+use crate::leg::{self, Inviting, Offered, Pending, State};
+use crate::legs::Legs;
+use crate::place::Place;
+use crate::screen::{Kind, screen};
+use crate::settings::Settings;
+use crate::transaction::{Key, Received, Report, TransactionId, Transactions};
+use crate::wires::Wires;
+
+/// All legs and transactions of one switchboard, as a value: it reads no clock, opens no socket, waits for nothing.
+#[derive(Debug)]
+pub struct UserAgent {
+    settings: Settings,
+    chance: Chance,
+    legs: Legs,
+    transactions: Transactions,
+    refusing: Option<RetryAfter>,
+    last_leg: u64,
+}
+
+/// Where a request from a trunk came from, and the listener of ours it came to.
+struct Source {
+    flow: Flow,
+    trunk: TrunkId,
+    place: Arc<Place>,
+}
+
+/// When to try again where the table of transactions is full.
+const FULL: RetryAfter = RetryAfter(5);
+
+impl UserAgent {
+    /// A user agent without legs. Tags, branches and Call-IDs follow from `seed` and the inputs alone, so that a
+    /// run replays; in production the seed comes from the system's randomness.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            settings: Settings::new(&config),
+            chance: Chance::new(seed),
+            legs: Legs::default(),
+            transactions: Transactions::default(),
+            refusing: None,
+            last_leg: 0,
+        }
+    }
+
+    /// A name for a leg that is about to be told `LegCommand::Invite`.
+    pub fn next_leg(&mut self) -> LegId {
+        self.last_leg += 1;
+        LegId(self.last_leg)
+    }
+
+    /// Takes one input and appends what must be done, in that order. It cannot fail and cannot wait.
+    pub fn handle(&mut self, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Message { flow, trunk, bytes } => self.message(flow, trunk, bytes, out),
+            Input::FlowLost(flow) => self.flow_lost(flow, out),
+            Input::Fired(timer) => self.fired(timer, out),
+            Input::Command(leg, LegCommand::Invite(invite)) => self.invite(leg, &invite, out),
+            Input::Command(leg, command) => self.tell(leg, leg::Input::Command(command), out),
+            Input::Refusing(refusing) => self.refusing = refusing,
+            Input::Configure(config) => self.settings = Settings::new(&config),
+        }
+    }
+
+    /// How many legs there are, those included that are over and still answer for themselves (64*T1 after the end).
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// How many transactions there are.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.transactions.len()
+    }
+
+    fn message(&mut self, flow: Flow, trunk: Option<TrunkId>, bytes: Bytes, out: &mut Vec<Output>) {
+        match sip::parse(bytes) {
+            Ok(Message::Request(request)) => self.request(flow, trunk, request, out),
+            Ok(Message::Response(response)) => self.response(flow, response, out),
+            Err(malformed) => refuse_malformed(&malformed, flow, trunk, out),
+        }
+    }
+
+    fn response(&mut self, flow: Flow, response: Response, out: &mut Vec<Output>) {
+        match self.transactions.responded(&response, out) {
+            Received::New(user) => {
+                self.tell(user.leg, leg::Input::Response(user.part, Box::new(response), flow), out);
+            }
+            Received::Absorbed => {}
+            Received::Stray => out.push(Output::Counted(Counted::Stray)),
+        }
+    }
+
+    fn request(&mut self, flow: Flow, trunk: Option<TrunkId>, request: Request, out: &mut Vec<Output>) {
+        // Nothing can be said where there is no listener to say it.
+        let Some(place) = self.settings.place(flow.listener).cloned() else { return };
+        let leg = self.legs.of(&request);
+        // Nobody but a trunk learns that there is anybody here, unless it is in a dialog with us.
+        if trunk.is_none() && leg.is_none() {
+            return out.push(Output::Counted(Counted::Stranger));
+        }
+        let known = self.transactions.find(&request);
+        match (request.method(), known) {
+            (Method::Ack, _) => self.ack(flow, leg.map(|(leg, _)| leg), known, request, out),
+            (_, Some(transaction)) => self.transactions.repeated(transaction, out),
+            (Method::Cancel, None) => self.cancel(flow, request, out),
+            (_, None) => match (leg, trunk) {
+                (Some((leg, tag)), _) => self.inside(leg, tag, flow, request, out),
+                (None, Some(trunk)) => self.outside(Source { flow, trunk, place }, request, out),
+                (None, None) => {}
+            },
+        }
+    }
+
+    /// An ACK is never answered, whatever it is (RFC 3261 §17).
+    fn ack(
+        &mut self,
+        flow: Flow,
+        leg: Option<LegId>,
+        known: Option<TransactionId>,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) {
+        let (leg, is_passed) = match known {
+            // The ACK to a 2xx has a branch of its own; one that has not comes from those who know only RFC 2543.
+            Some(transaction) => {
+                let asked = self.transactions.asked(transaction).map(|asked| asked.leg);
+                (asked, self.transactions.acknowledged(transaction, out))
+            }
+            None => (leg, true),
+        };
+        match leg {
+            Some(leg) if is_passed => self.tell(leg, leg::Input::Ack(Box::new(request), flow), out),
+            Some(_) => {}
+            None => out.push(Output::Counted(Counted::Stray)),
+        }
+    }
+
+    /// A CANCEL is answered by itself, and ends the INVITE it names if that has no final response (§9.2).
+    fn cancel(&mut self, flow: Flow, request: Request, out: &mut Vec<Output>) {
+        let invite = self.transactions.cancelled(&request);
+        let Some((invite, asked)) =
+            invite.and_then(|invite| Some((invite, self.transactions.asked(invite)?)))
+        else {
+            return self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
+        };
+        let Some(pending) = self.open(request, flow, asked.leg, asked.tag, true, out) else { return };
+        self.wires(asked.leg, out).reply(&pending, Status::OK);
+        if asked.unanswered {
+            self.tell(asked.leg, leg::Input::Cancel(invite), out);
+        }
+    }
+
+    /// A new request that belongs to a leg.
+    fn inside(&mut self, leg: LegId, tag: Token, flow: Flow, request: Request, out: &mut Vec<Output>) {
+        let Some(pending) = self.open(request, flow, leg, tag, true, out) else { return };
+        match screen(&pending.request, true) {
+            Ok(kind) => self.tell(leg, leg::Input::Request(kind, Box::new(pending)), out),
+            Err(refused) => {
+                leg::refuse(&pending, &refused, &mut self.wires(leg, out));
+                out.push(Output::Counted(Counted::Answered(refused.status.code())));
+            }
+        }
+    }
+
+    /// A request from a trunk that belongs to no leg.
+    fn outside(&mut self, from: Source, request: Request, out: &mut Vec<Output>) {
+        let flow = from.flow;
+        let kind = match screen(&request, false) {
+            Ok(kind) => kind,
+            Err(refused) => {
+                let explain = |compose| refused.explain(compose).end();
+                return self.answer(flow, &request, refused.status, explain, out);
+            }
+        };
+        if request.headers().to().tag().is_some() {
+            return self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
+        }
+        match (kind, self.refusing) {
+            (Kind::Bye | Kind::Info | Kind::Update, _) => {
+                self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
+            }
+            (Kind::Invite | Kind::Options, Some(pause)) => self.unavailable(flow, &request, pause, out),
+            (Kind::Options, None) => self.options(&from, &request, out),
+            (Kind::Invite, None) => self.offered(from, request, out),
+        }
+    }
+
+    fn options(&mut self, from: &Source, request: &Request, out: &mut Vec<Output>) {
+        let can = |compose: Compose| {
+            let compose = compose.header(Name::Contact, Contact(&from.place)).header(Name::Allow, ALLOW);
+            compose.header(Name::Accept, SDP).header(Name::Supported, "").end()
+        };
+        self.answer(from.flow, request, Status::OK, can, out);
+    }
+
+    fn offered(&mut self, from: Source, request: Request, out: &mut Vec<Output>) {
+        let Source { flow, trunk, place } = from;
+        if self.transactions.is_merged(&request) {
+            return self.answer(flow, &request, Status::LOOP_DETECTED, Compose::end, out);
+        }
+        let (leg, tag) = (self.next_leg(), self.chance.token());
+        let Some(invite) = self.open(request, flow, leg, tag, false, out) else { return };
+        let state = Offered::begin(invite, trunk, place, &mut self.wires(leg, out));
+        self.legs.insert(leg, tag, state);
+    }
+
+    /// Makes a transaction for a request, while there is room. Those of calls that there are may take as much again
+    /// as those of new ones, so that calls can end.
+    fn open(
+        &mut self,
+        request: Request,
+        flow: Flow,
+        leg: LegId,
+        tag: Token,
+        is_known: bool,
+        out: &mut Vec<Output>,
+    ) -> Option<Pending> {
+        let shares = if is_known { 2 } else { 1 };
+        if self.transactions.len() >= self.settings.transactions.saturating_mul(shares) {
+            self.unavailable(flow, &request, FULL, out);
+            return None;
+        }
+        let transaction = self.transactions.open(&request, flow, leg, tag, self.settings.timing);
+        Some(Pending { transaction, request, flow, tag })
+    }
+
+    fn unavailable(&mut self, flow: Flow, request: &Request, pause: RetryAfter, out: &mut Vec<Output>) {
+        let explain = |compose: Compose| compose.header(Name::RetryAfter, pause).end();
+        self.answer(flow, request, Status::SERVICE_UNAVAILABLE, explain, out);
+    }
+
+    /// Answers without keeping state (RFC 3261 §8.2.7): the same request again gets the same response again.
+    fn answer(
+        &mut self,
+        flow: Flow,
+        request: &Request,
+        status: Status,
+        end: impl FnOnce(Compose) -> Bytes,
+        out: &mut Vec<Output>,
+    ) {
+        let mut key = Key::default();
+        key.of_transaction(request);
+        let tag = self.chance.tag_for(key.octets());
+        let compose = Compose::answer(request, status, Some(&tag), flow.peer);
+        let bytes = end(compose.maybe(Name::Server, self.settings.product.as_deref()));
+        let flow = crate::flow::answering(flow, &request.headers().via());
+        out.push(Output::Send { flow, bytes });
+        out.push(Output::Counted(Counted::Answered(status.code())));
+    }
+
+    fn invite(&mut self, leg: LegId, invite: &Invite, out: &mut Vec<Output>) {
+        if self.legs.has(leg) {
+            return;
+        }
+        let tag = self.chance.token();
+        let state = Inviting::begin(invite, tag, &mut self.wires(leg, out));
+        self.legs.insert(leg, tag, state);
+    }
+
+    fn fired(&mut self, timer: Timer, out: &mut Vec<Output>) {
+        match timer.owner {
+            Owner::Leg(leg) => self.tell(leg, leg::Input::Fired(timer.letter), out),
+            Owner::Transaction(id) => {
+                if let Some(report) = self.transactions.fired(TransactionId(id), timer.letter, out) {
+                    self.report(report, out);
+                }
+            }
+        }
+    }
+
+    fn flow_lost(&mut self, flow: Flow, out: &mut Vec<Output>) {
+        if flow.connection.is_some() {
+            for leg in self.legs.on(flow) {
+                self.tell(leg, leg::Input::ConnectionLost, out);
+            }
+        }
+        for report in self.transactions.flow_lost(flow, out) {
+            self.report(report, out);
+        }
+    }
+
+    fn report(&mut self, report: Report, out: &mut Vec<Output>) {
+        match report {
+            Report::Unanswered(user) => self.tell(user.leg, leg::Input::Unanswered(user.part), out),
+            Report::Settled(leg) => self.tell(leg, leg::Input::Settled, out),
+            Report::Unanswerable(leg, transaction) => {
+                self.tell(leg, leg::Input::Unanswerable(transaction), out);
+            }
+        }
+    }
+
+    /// Gives an input to a leg, if it is still there.
+    fn tell(&mut self, leg: LegId, input: leg::Input, out: &mut Vec<Output>) {
+        let Some(state) = self.legs.take(leg) else { return };
+        let state: State = state.handle(input, &mut self.wires(leg, out));
+        self.legs.put(leg, state);
+    }
+
+    fn wires<'a>(&'a mut self, leg: LegId, out: &'a mut Vec<Output>) -> Wires<'a> {
+        Wires {
+            leg,
+            transactions: &mut self.transactions,
+            chance: &mut self.chance,
+            settings: &self.settings,
+            out,
+        }
+    }
+}
+
+/// What cannot be read is answered where that makes sense, and only to trunks.
+fn refuse_malformed(malformed: &Malformed, flow: Flow, trunk: Option<TrunkId>, out: &mut Vec<Output>) {
+    if malformed.fault() == Fault::KeepAlive {
+        return;
+    }
+    match malformed.refusal(flow.peer).filter(|_| trunk.is_some()) {
+        Some(bytes) => {
+            out.push(Output::Send { flow, bytes });
+            out.push(Output::Counted(Counted::Answered(malformed.status().code())));
+        }
+        None => out.push(Output::Counted(Counted::Garbage)),
+    }
+}

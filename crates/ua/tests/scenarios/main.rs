@@ -1,0 +1,18 @@
+//! Whole dialogs with peers that write SIP as text, in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod callee;
+mod caller;
+mod cancel;
+mod ending;
+mod forks;
+mod outside;
+mod peer;
+mod random;
+mod reoffer;
+mod routing;
+mod strangers;
+mod torture;
+mod transport;
+mod world;

@@ -1,0 +1,115 @@
+//! Linphone as a phone (Debian package linphone-cli), told what to do at its prompt.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::process::Stdio;
+
+use crate::tool::{self, Running};
+use crate::wav::Wav;
+use crate::{tone, wait, wav};
+
+/// A phone.
+#[derive(Debug)]
+pub struct Linphone {
+    running: Running,
+    dir: tempfile::TempDir,
+}
+
+/// What a phone does when it is called.
+pub use crate::baresip::Answering;
+
+impl Linphone {
+    /// A phone with this number at port 5060 of `address`, whose voice is a tone.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
+        let dir = tempfile::tempdir().expect("a directory can be made");
+        let path = |name: &str| dir.path().join(name);
+        wav::write(&path("voice.wav"), &tone::sine(hertz, 120.0));
+        std::fs::create_dir_all(path(".local/share/linphone")).expect("the disk has room");
+        let template = std::fs::read_to_string(tool::interop("linphone/rc")).expect("a template");
+        let rc = template.replace("@ADDRESS@", &address.to_string()).replace("@NUMBER@", number);
+        std::fs::write(path("rc"), rc).expect("the disk has room");
+        let output = std::fs::File::create(path("output")).expect("the disk has room");
+        let mut command = tool::command("linphonec", "linphone-cli");
+        command.args(["-d", "5", "-l"]).arg(path("log")).arg("-c").arg(path("rc"));
+        if answering == Answering::Auto {
+            command.arg("-a");
+        }
+        command
+            .env("HOME", dir.path())
+            .current_dir(dir.path())
+            .stdin(Stdio::piped())
+            .stderr(output.try_clone().expect("a file can be shared"))
+            .stdout(output);
+        let mut phone = Self { running: Running::start(command), dir };
+        wait::until_true("linphone's prompt", wait::SOON, || phone.output().contains("linphonec>"));
+        phone.command("soundcard use files");
+        let (voice, heard) = (phone.dir.path().join("voice.wav"), phone.dir.path().join("heard.wav"));
+        phone.command(&format!("play {}", voice.display()));
+        phone.command(&format!("record {}", heard.display()));
+        phone
+    }
+
+    /// What the phone has printed.
+    #[must_use]
+    pub fn output(&self) -> String {
+        let output = std::fs::read(self.dir.path().join("output")).unwrap_or_default();
+        String::from_utf8_lossy(&output).into_owned()
+    }
+
+    /// Types a line at its prompt.
+    ///
+    /// # Panics
+    /// If the phone is gone.
+    pub fn command(&mut self, line: &str) {
+        let stdin = self.running.stdin().expect("its input is ours");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the phone listens");
+    }
+
+    /// Calls.
+    pub fn dial(&mut self, uri: &str) {
+        self.command(&format!("call {uri}"));
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, keys: &str) {
+        self.command(keys);
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self) {
+        self.command("terminate");
+    }
+
+    /// Waits until it has printed this.
+    pub fn await_output(&self, text: &str) {
+        wait::until_true(text, wait::LATER, || self.output().contains(text));
+    }
+
+    /// What it has heard. Ends the phone.
+    ///
+    /// # Panics
+    /// If it heard nothing.
+    #[must_use]
+    pub fn heard(mut self) -> Wav {
+        self.command("quit");
+        self.running.wait(wait::SOON);
+        let file = std::fs::read(self.dir.path().join("heard.wav")).expect("it was told to record");
+        // The header promises more than was written, so the samples are taken as they are.
+        let (header, samples) = file.split_at(44);
+        let rate = u32::from_le_bytes([header[24], header[25], header[26], header[27]]);
+        let samples = samples.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+        Wav { rate, channels: vec![samples] }
+    }
+}
+
+impl Drop for Linphone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what linphone said:\n{}", self.output());
+        }
+    }
+}

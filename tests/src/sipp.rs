@@ -1,0 +1,140 @@
+//! sipp as a carrier (Debian package sip-tester). It writes SIP as its scenario says and checks what comes back.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::g711::Law;
+use crate::loopback::SIP_PORT;
+use crate::tool::{self, Running};
+
+/// A running sipp.
+#[derive(Debug)]
+pub struct Sipp {
+    running: Running,
+    dir: tempfile::TempDir,
+}
+
+/// How sipp is to send keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// By `play_dtmf`: payload type 96, twenty packets of payload type 97 first, timestamps of events overlapping.
+    Played,
+    /// From its recorded packets: another SSRC, one sequence number for all three ends, sequence and timestamp
+    /// jumping back from one key to the next, durations counted at 16 kHz. Payload type 101.
+    Recorded,
+}
+
+impl Sipp {
+    /// Calls `service` at `server` from this address: waits, keys a code, talks a tone, hangs up. One call a process,
+    /// because `play_dtmf` sends the keys of all calls from the port of the first.
+    #[must_use]
+    pub fn call(at: SocketAddr, server: SocketAddr, service: &str, call: &Caller) -> Self {
+        let keys = match call.keys {
+            Keys::Played => format!(
+                "<nop><action><exec play_dtmf=\"{}\"/></action></nop><pause milliseconds=\"{}\"/>",
+                call.code,
+                400 * call.code.len() + 500
+            ),
+            Keys::Recorded => call.code.chars().map(recorded).collect(),
+        };
+        let patience = call.patience.as_millis().to_string();
+        let talk = call.talk.as_millis().to_string();
+        let replace = [
+            ("@FROM@", call.from),
+            ("@KEYS@", &keys),
+            ("@PATIENCE@", &patience),
+            ("@TALK@", &talk),
+            ("@EVENTS@", if call.keys == Keys::Recorded { "101" } else { "96" }),
+        ];
+        let options = ["-s".to_owned(), service.to_owned(), server.to_string()];
+        Self::start("carrier_calls.xml", at, call.hertz, 1, &replace, &options)
+    }
+
+    /// Waits for `count` calls at port 5060 of `at`, rings, answers each and talks a tone.
+    #[must_use]
+    pub fn be_called(at: IpAddr, hertz: f64, ring: Duration, count: u32) -> Self {
+        let ring = ring.as_millis().to_string();
+        Self::start(
+            "carrier_is_called.xml",
+            SocketAddr::new(at, SIP_PORT),
+            hertz,
+            count,
+            &[("@RING@", &ring)],
+            &[],
+        )
+    }
+
+    fn start(
+        scenario: &str,
+        at: SocketAddr,
+        hertz: f64,
+        count: u32,
+        replace: &[(&str, &str)],
+        options: &[String],
+    ) -> Self {
+        let dir = tempfile::tempdir().expect("a directory can be made");
+        let voice = dir.path().join("voice.alaw");
+        std::fs::write(&voice, Law::A.encode_all(&crate::tone::sine(hertz, 10.0)))
+            .expect("the disk has room");
+        let mut text = std::fs::read_to_string(tool::interop("sipp").join(scenario)).expect("a scenario");
+        text = text.replace("@VOICE@", &voice.to_string_lossy());
+        for (place, value) in replace {
+            text = text.replace(place, value);
+        }
+        std::fs::write(dir.path().join("scenario.xml"), text).expect("the disk has room");
+        let mut command = tool::command("sipp", "sip-tester");
+        command
+            .args(["-sf", "scenario.xml", "-nostdin", "-timeout", "90s", "-timeout_error"])
+            .args(["-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages"])
+            .args(["-i", &at.ip().to_string(), "-mi", &at.ip().to_string(), "-p", &at.port().to_string()])
+            // Far enough apart for as many calls as a test makes.
+            .args(["-mp", &(16_000 + (at.port() - SIP_PORT) * 100).to_string()])
+            .args(["-m", &count.to_string(), "-l", &count.to_string(), "-r", &count.to_string()])
+            .args(options)
+            .current_dir(dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self { running: Running::start(command), dir }
+    }
+
+    /// Waits until all its calls are over.
+    ///
+    /// # Panics
+    /// If one of them did not go as the scenario says.
+    pub fn succeed(mut self) {
+        let status = self.running.wait(Duration::from_secs(100));
+        let read = |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+        assert!(status.success(), "sipp: {status}\n{}\n{}", read("errors"), read("messages"));
+    }
+}
+
+/// A caller of sipp's.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Number, in digits.
+    pub from: &'a str,
+    /// What is keyed.
+    pub code: &'a str,
+    /// How.
+    pub keys: Keys,
+    /// From the answer to the first key.
+    pub patience: Duration,
+    /// From the last key to the hang-up.
+    pub talk: Duration,
+    /// The voice.
+    pub hertz: f64,
+}
+
+/// The action that sends a recorded key, and the pause it takes.
+fn recorded(key: char) -> String {
+    let name = match key {
+        '*' => "star".to_owned(),
+        '#' => "pound".to_owned(),
+        digit => digit.to_string(),
+    };
+    format!(
+        "<nop><action><exec play_pcap_audio=\"/usr/share/sip-tester/dtmf_2833_{name}.pcap\"/></action></nop>\
+         <pause milliseconds=\"700\"/>"
+    )
+}

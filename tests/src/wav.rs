@@ -1,0 +1,53 @@
+//! WAV files, as samples.
+
+use std::path::Path;
+
+/// Samples by channel.
+#[derive(Debug, Clone)]
+pub struct Wav {
+    /// Samples a second.
+    pub rate: u32,
+    /// One list a channel.
+    pub channels: Vec<Vec<i16>>,
+}
+
+/// Reads 16-bit PCM.
+///
+/// # Panics
+/// If there is no such file or it is something else.
+#[must_use]
+pub fn read(path: &Path) -> Wav {
+    let mut reader =
+        hound::WavReader::open(path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    let spec = reader.spec();
+    assert_eq!(
+        (spec.bits_per_sample, spec.sample_format),
+        (16, hound::SampleFormat::Int),
+        "{} holds 16-bit PCM",
+        path.display()
+    );
+    let count = usize::from(spec.channels);
+    let mut channels = vec![Vec::new(); count];
+    for (at, sample) in reader.samples::<i16>().enumerate() {
+        channels[at % count].push(sample.unwrap_or_else(|fault| panic!("{}: {fault}", path.display())));
+    }
+    Wav { rate: spec.sample_rate, channels }
+}
+
+/// Writes 8 kHz mono.
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn write(path: &Path, samples: &[i16]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("the file can be created");
+    for sample in samples {
+        writer.write_sample(*sample).expect("the disk has room");
+    }
+    writer.finalize().expect("the disk has room");
+}

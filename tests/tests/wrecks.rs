@@ -1,0 +1,164 @@
+//! The program is killed, drained or cut off: no record is lost, none is doubled, no call hangs.
+
+use serde_json::{Value, json};
+use tests::config::{ADMIN, LINE};
+use tests::peer::Call;
+use tests::peer::call::Dial;
+use tests::receiver::Receiver;
+use tests::scene::{CODE, COURIER, Scene};
+use tests::wait;
+
+/// Kills the program, starts it again, and asserts that the only call has its only record and the peers are told
+/// that their dialog is gone.
+fn killed(scene: &mut Scene, legs: &mut [&mut Call]) -> Value {
+    scene.bauta.kill_and_restart();
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["ended_by"]), (&json!("node-lost"), &json!("us")), "{record:#}");
+    for leg in legs {
+        let response = leg.request("BYE", &[], "");
+        assert_eq!(response.status(), Some(481), "{}", response.start);
+    }
+    assert_eq!(scene.bauta.records().len(), 1);
+    let mut next = scene.arrive(COURIER);
+    next.hang_up();
+    let _ = scene.bauta.await_records(2);
+    record
+}
+
+#[test]
+fn killed_while_asking() {
+    let mut scene = Scene::brief(|config| config);
+    let mut out = scene.arrive(COURIER);
+    scene.await_prompt(&out, "start");
+    let record = killed(&mut scene, &mut [&mut out]);
+    assert_eq!((&record["caller"], &record["code"]), (&json!(format!("+{COURIER}")), &json!(null)));
+}
+
+#[test]
+fn killed_while_dialling() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.dialling(COURIER);
+    back.provisional("180 Ringing");
+    scene.await_prompt(&out, "music");
+    let record = killed(&mut scene, &mut [&mut out]);
+    assert_eq!(record["code"], json!(CODE));
+}
+
+#[test]
+fn killed_while_telling_the_callee_who_calls() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.dialling(COURIER);
+    back.answer();
+    scene.await_prompt(&back, "courier-calling");
+    killed(&mut scene, &mut [&mut out, &mut back]);
+}
+
+#[test]
+fn killed_while_talking() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.talking(COURIER);
+    let record = killed(&mut scene, &mut [&mut out, &mut back]);
+    assert_eq!(record["callee_reached"], json!(true));
+    assert!(record["bridged_at"].is_string(), "{record:#}");
+}
+
+#[test]
+fn killed_after_the_call() {
+    let mut scene = Scene::brief(|config| config);
+    let mut out = scene.arrive(COURIER);
+    out.hang_up();
+    let before = scene.bauta.await_record();
+    scene.bauta.kill_and_restart();
+    assert_eq!(scene.bauta.await_record(), before);
+}
+
+#[test]
+fn orders_outlive_a_kill() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    scene.bauta.kill_and_restart();
+    let (mut out, mut back) = scene.talking(COURIER);
+    out.hang_up();
+    back.expect_bye();
+    assert_eq!(scene.bauta.await_record()["order_found"], json!(true));
+}
+
+#[test]
+fn a_drain_lets_calls_end_and_takes_no_new_ones() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.talking(COURIER);
+    scene.bauta.signal(libc::SIGTERM);
+    wait::until_true("not ready", wait::SOON, || scene.bauta.http_as(ADMIN, "GET", "/readyz", None).0 == 503);
+    let mut refused = scene.caller.dial(scene.loopback.sip(), &Dial::new(COURIER, LINE));
+    let response = refused.response(300);
+    assert_eq!(response.status(), Some(503));
+    assert!(response.header("retry-after").is_some(), "{response:?}");
+    Scene::talk(&mut out, &mut back);
+    back.hang_up();
+    out.expect_bye();
+    let status = scene.bauta.wait(wait::LATER);
+    assert!(status.success(), "{status}");
+    scene.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_second_signal_ends_all_calls_at_once() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.talking(COURIER);
+    scene.bauta.signal(libc::SIGTERM);
+    wait::until_true("not ready", wait::SOON, || scene.bauta.http_as(ADMIN, "GET", "/readyz", None).0 == 503);
+    scene.bauta.signal(libc::SIGTERM);
+    out.expect_bye();
+    back.expect_bye();
+    let status = scene.bauta.wait(wait::LATER);
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_drain_ends_when_its_time_is_over() {
+    let mut scene = Scene::brief(|config| config.set("node.drain_seconds", 1));
+    let mut out = scene.arrive(COURIER);
+    scene.bauta.signal(libc::SIGTERM);
+    out.expect_bye();
+    assert!(scene.bauta.wait(wait::LATER).success());
+}
+
+#[test]
+fn what_no_receiver_took_is_delivered_after_a_kill() {
+    let port = 9099;
+    let secret = "a-secret-of-the-tests-0123456789";
+    let mut scene = Scene::brief(|config| {
+        let url = format!("http://{}:{port}/hook", config.vacant());
+        let webhook = format!(
+            "name = \"shop\"\nurl = \"{url}\"\nsecret = \"{secret}\"\nevents = [\"record.written\"]\nretry = [\"1s\"]\n"
+        );
+        config.add("webhook", &webhook)
+    });
+    let mut out = scene.arrive(COURIER);
+    out.hang_up();
+    let record = scene.bauta.await_record();
+    scene.bauta.kill_and_restart();
+    let receiver = Receiver::start(scene.loopback.attacker(), port);
+    let posted = wait::until("the event", wait::LATER, || receiver.posted().pop());
+    let event = posted.event();
+    assert_eq!((&event["type"], &event["call"]), (&json!("record.written"), &record["id"]));
+    assert_eq!(posted.header("bauta-event-id"), event["id"].as_str());
+    assert!(signed(&posted, secret), "{posted:?}");
+}
+
+/// Whether the signature is that of the body.
+fn signed(posted: &tests::receiver::Posted, secret: &str) -> bool {
+    use hmac::Mac;
+    let signature = posted.header("bauta-signature").unwrap_or_default();
+    let field =
+        |name: &str| signature.split(',').find_map(|field| field.strip_prefix(name)).unwrap_or_default();
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+    mac.update(format!("{}.{}", field("t="), posted.body).as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex == field("v1=")
+}
