@@ -221,7 +221,7 @@ pub fn binary() -> PathBuf {
     let path = profile.join("bauta");
     let built = modified(&path);
     assert!(built.is_some(), "{} is missing: cargo build -p server (tests/run does it)", path.display());
-    for source in sources(&path) {
+    for source in sources() {
         assert!(
             modified(&source) <= built,
             "{} is older than {}: cargo build -p server",
@@ -232,12 +232,25 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// What the program was built from, as cargo has it beside the program.
-fn sources(program: &Path) -> Vec<PathBuf> {
-    let list = std::fs::read_to_string(program.with_extension("d")).expect("cargo lists what it built from");
-    let (_, files) = list.split_once(": ").expect("a list begins with its target");
-    let files = files.trim().replace("\\ ", "\0");
-    files.split(' ').map(|file| PathBuf::from(file.replace('\0', " "))).collect()
+/// Every file the program is made from. Cargo's own list lies beside the program only once `cargo build` was asked for it by name.
+fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut rest = vec![tool::repository().join("crates")];
+    while let Some(directory) = rest.pop() {
+        for entry in std::fs::read_dir(&directory).expect("the sources can be listed") {
+            let path = entry.expect("the sources can be listed").path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // The simulated world, tests and benchmarks are no part of it.
+            if path.is_dir() {
+                if !matches!(name, "sim" | "tests" | "benches") {
+                    rest.push(path);
+                }
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
