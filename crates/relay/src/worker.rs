@@ -91,6 +91,8 @@ pub(crate) struct Worker<M, F> {
     began: std::time::Instant,
     /// The pair of each open session.
     open: BTreeMap<SessionId, u32>,
+    /// The open session of each pair.
+    held: BTreeMap<u32, SessionId>,
 }
 
 impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
@@ -115,6 +117,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
             bell,
             began: std::time::Instant::now(),
             open: BTreeMap::new(),
+            held: BTreeMap::new(),
         })
     }
 
@@ -210,7 +213,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
         };
         // Opening anew closes what is still open on the port or under the name.
         self.close(session);
-        if let Some(other) = self.open.iter().find(|(_, held)| **held == pair).map(|(other, _)| *other) {
+        if let Some(other) = self.held.get(&pair).copied() {
             self.close(other);
         }
         self.outbox.empty(pair);
@@ -221,11 +224,13 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
             }
         }
         self.open.insert(session, pair);
+        self.held.insert(pair, session);
     }
 
     /// Listens no more: until the pair is opened again, what comes fills the socket's queue and costs nothing.
     fn close(&mut self, session: SessionId) {
         let Some(pair) = self.open.remove(&session) else { return };
+        self.held.remove(&pair);
         for place in Place::both(pair) {
             let Some(socket) = self.outbox.socket(place) else { return };
             if let Err(error) = self.epoll.remove(socket) {

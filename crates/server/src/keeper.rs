@@ -1,5 +1,6 @@
 //! Between the switchboard, which never waits, and the store, which may.
 
+use std::collections::VecDeque;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -21,12 +22,20 @@ pub(crate) struct Keeper {
     questions: mpsc::SyncSender<(CallId, Query)>,
     store: Store,
     turns: tokio::sync::mpsc::Sender<Turn>,
-    batch: Batch,
-    /// Calls whose first checkpoint is in the batch.
-    begun: Vec<CallId>,
+    gathered: Gathered,
+    /// Whole, and not yet with the store: it was full, or there was no time.
+    waiting: VecDeque<Gathered>,
     haste: Haste,
     /// When the last batch was handed over.
     last: Instant,
+}
+
+/// What becomes one commit.
+#[derive(Debug, Default)]
+struct Gathered {
+    batch: Batch,
+    /// Calls whose first checkpoint is in the batch.
+    begun: Vec<CallId>,
 }
 
 /// How soon the batch must be handed over. Each costs the disk a synchronisation, so under load several calls share one.
@@ -79,8 +88,8 @@ impl Keeper {
             questions,
             store,
             turns,
-            batch: Batch::new(),
-            begun: Vec::new(),
+            gathered: Gathered::default(),
+            waiting: VecDeque::new(),
             haste: Haste::None,
             last: Instant::ZERO,
         })
@@ -93,7 +102,10 @@ impl Keeper {
 
     /// Adds something to be kept that nobody waits for.
     pub(crate) fn keep(&mut self, add: impl FnOnce(Batch) -> Batch) {
-        self.batch = add(std::mem::take(&mut self.batch));
+        if self.gathered.batch.len() == Batch::LONGEST {
+            self.waiting.push_back(std::mem::take(&mut self.gathered));
+        }
+        self.gathered.batch = add(std::mem::take(&mut self.gathered.batch));
         self.haste = self.haste.max(Haste::Some);
     }
 
@@ -103,9 +115,10 @@ impl Keeper {
         self.haste = Haste::Great;
     }
 
-    /// This call may be answered once what is to be kept now is.
-    pub(crate) fn begin(&mut self, call: CallId) {
-        self.begun.push(call);
+    /// Adds the first checkpoint of a call, which may be answered once it is kept.
+    pub(crate) fn begin(&mut self, call: CallId, add: impl FnOnce(Batch) -> Batch) {
+        self.keep_soon(add);
+        self.gathered.begun.push(call);
     }
 
     /// When `flush` will have something to do.
@@ -113,13 +126,23 @@ impl Keeper {
         Some(self.last + self.haste.pause()?)
     }
 
-    /// Hands everything gathered to the store, if it is time. Where the store takes no more, it stays for the next time.
+    /// Hands everything gathered to the store, if it is time. What the store has no room for stays for the next time.
     pub(crate) fn flush(&mut self, now: Instant) {
         if self.due().is_none_or(|due| now < due) {
             return;
         }
         self.last = now;
-        let (batch, begun) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.begun));
+        self.waiting.push_back(std::mem::take(&mut self.gathered));
+        while let Some(gathered) = self.waiting.pop_front() {
+            if let Err(gathered) = self.commit(gathered) {
+                self.waiting.push_front(gathered);
+                return;
+            }
+        }
+        self.haste = Haste::None;
+    }
+
+    fn commit(&self, Gathered { batch, begun }: Gathered) -> Result<(), Gathered> {
         let (turns, told) = (self.turns.clone(), begun.clone());
         let committed = self.store.commit(batch, move |outcome| {
             let kept = outcome.is_ok();
@@ -131,13 +154,7 @@ impl Keeper {
                 let _ = turns.try_send(Turn::Board(Input::Begun { call, kept }));
             }
         });
-        match committed {
-            Ok(()) => self.haste = Haste::None,
-            Err(batch) => {
-                self.batch = batch;
-                self.begun = begun;
-            }
-        }
+        committed.map_err(|batch| Gathered { batch, begun })
     }
 }
 
@@ -173,4 +190,42 @@ fn translate(order: store::Order, languages: &[String]) -> Option<Box<Order>> {
         client: party(&order.client),
         data: order.data.as_ref().map(|data| data.as_str().into()),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::{Json, NewEvent, Options};
+
+    #[test]
+    fn more_than_one_commit_takes_is_kept_whole() {
+        let many = 2 * Batch::LONGEST + 500;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (turns, mut told) = crate::signalling::queue();
+        let mut keeper = Keeper::start(store.clone(), Vec::new(), turns).unwrap();
+        let event = |at: usize| NewEvent {
+            kind: "call.asked".to_owned(),
+            at: Timestamp(1_000 + at as u64),
+            call: None,
+            data: Json::parse("{}").unwrap(),
+        };
+        for at in 1..many {
+            keeper.keep(|batch| batch.event(event(at)));
+        }
+        keeper.begin(CallId(7), |batch| batch.event(event(many)));
+        keeper.flush(Instant(Duration::from_secs(1)));
+        let said = told.blocking_recv();
+        assert!(matches!(said, Some(Turn::Board(Input::Begun { call: CallId(7), kept: true }))), "{said:?}");
+        let mut kept = store.events_after(None, many).unwrap().events;
+        while let Some(last) = kept.last() {
+            let more = store.events_after(Some(last.id), many).unwrap().events;
+            if more.is_empty() {
+                break;
+            }
+            kept.extend(more);
+        }
+        assert_eq!(kept.len(), many);
+        assert_eq!(keeper.due(), None);
+    }
 }

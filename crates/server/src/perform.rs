@@ -66,8 +66,7 @@ impl World {
                 let kept = self.scribe.record(&record);
                 if record.answered.is_none() {
                     tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
-                    self.keeper.begin(record.call);
-                    self.keeper.keep_soon(|batch| batch.checkpoint(&kept));
+                    self.keeper.begin(record.call, |batch| batch.checkpoint(&kept));
                 } else {
                     self.keeper.keep(|batch| batch.checkpoint(&kept));
                 }

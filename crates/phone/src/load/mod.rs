@@ -63,7 +63,7 @@ pub struct Outcome {
     /// Calls joined and ended as they should.
     pub completed: usize,
     /// Calls that failed, by the step they failed at.
-    pub failed: BTreeMap<&'static str, usize>,
+    pub failed: BTreeMap<String, usize>,
     /// Requests said again because nothing came back in time.
     pub retransmissions: usize,
     /// Most calls joined at once.
@@ -238,7 +238,7 @@ impl Generator<'_> {
         }
     }
 
-    fn fail(&mut self, place: usize, why: &'static str) {
+    fn fail(&mut self, place: usize, why: &str) {
         let call = &mut self.calls[place];
         if call.stage == Stage::Joined {
             self.joined -= 1;
@@ -246,7 +246,7 @@ impl Generator<'_> {
         call.stage = Stage::Over;
         call.waiting = None;
         self.open -= 1;
-        *self.outcome.failed.entry(why).or_default() += 1;
+        *self.outcome.failed.entry(why.to_owned()).or_default() += 1;
     }
 
     fn key(&mut self, now: Instant, place: usize) {
@@ -314,7 +314,7 @@ impl Generator<'_> {
         match sip::parse(bytes) {
             Ok(Message::Response(response)) => self.response(now, &response),
             Ok(Message::Request(request)) => self.request(now, which, from, &request),
-            Err(_) => *self.outcome.failed.entry("unreadable").or_default() += 1,
+            Err(_) => *self.outcome.failed.entry("unreadable".to_owned()).or_default() += 1,
         }
     }
 
@@ -341,7 +341,7 @@ impl Generator<'_> {
             self.sockets.send(Which::CallerSip, self.load.server, &ack);
         } else if invite {
             if call.stage == Stage::Calling {
-                self.fail(place, "refused");
+                self.fail(place, &format!("refused with {status}"));
             }
         } else if call.stage == Stage::Ending {
             call.waiting = None;

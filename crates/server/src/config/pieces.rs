@@ -59,8 +59,17 @@ impl Checked {
                 })
                 .collect(),
             product: "Bauta".to_owned(),
-            transactions: self.sip.max_calls.saturating_mul(TRANSACTIONS_PER_CALL).max(1000),
+            transactions: self.transactions(),
         }
+    }
+
+    /// Those of the calls there may be at once, and of those that may have ended a moment ago: over UDP a transaction
+    /// outlives its call by 64*T1 (RFC 3261 §17.2.2 timer J, RFC 6026 §7 timers L and M).
+    fn transactions(&self) -> usize {
+        let afterwards = self.sip.timing.patience().as_millis().div_ceil(1000);
+        let afterwards = usize::try_from(afterwards).unwrap_or(usize::MAX);
+        let ended = (self.sip.calls_per_second as usize).saturating_mul(afterwards);
+        self.sip.max_calls.saturating_add(ended).saturating_mul(TRANSACTIONS_PER_CALL).max(1000)
     }
 
     /// What every worker of the relay must know.
@@ -149,5 +158,22 @@ impl Webhook {
             schedule: self.retry.clone(),
             at_once: POSTS_AT_ONCE,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::parse;
+
+    #[test]
+    fn transactions_of_calls_just_ended_keep_no_new_call_out() {
+        let text = "[sip]\npublic_address = \"192.0.2.1\"\nmax_calls = 10\ncalls_per_second = 50\n\
+                    [[trunk]]\nname = \"main\"\nuri = \"sip:192.0.2.7\"\nnumbers = [\"+78005550101\"]\n\
+                    [[line]]\nnumber = \"+78005550101\"\n";
+        let checked = parse(text, Path::new("bauta.toml"), &|_| None).checked.unwrap();
+        // Four of each call that ended in the last 32 s: an INVITE and a BYE on two legs.
+        assert!(checked.agent().transactions >= 10 * 4 + 50 * 32 * 4);
     }
 }

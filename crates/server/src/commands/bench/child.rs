@@ -18,10 +18,11 @@ use crate::cli::{CallsArgs, ServerArgs};
 pub(super) const LINE: &str = "+78005550101";
 /// For the server to take calls.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// A call lasts so much longer than its two stay joined, at most, and its ports rest.
-const AROUND: f64 = 8.0;
-/// Calls at once: what loopback has ports for.
-const MOST: u32 = 9_000;
+/// A call holds ports for so many seconds longer than its two stay joined: its keys and its dialling, and the rest of
+/// its ports, with room to be late.
+const AROUND: f64 = 2.5;
+/// Calls at once: each has two pairs of ports, and systems commonly let a process open 20 000 files.
+const MOST: u32 = 4_800;
 /// The first UDP port for voice.
 const FIRST_PORT: u32 = 20_000;
 /// Memory pages in kilobytes, and clock ticks in a second, where the system does not say.
