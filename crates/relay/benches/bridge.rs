@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use relay::{Relay, Settings};
+use relay::{Io, Relay, Settings};
 use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId};
 
 const SECONDS: u32 = 5;
@@ -23,15 +23,17 @@ fn main() {
         calls = vec![100, 500, 1_000, 2_000];
     }
     for calls in calls {
-        let line = measure(calls);
-        writeln!(std::io::stdout(), "{line}").expect("somebody reads this");
+        for io in [Io::Epoll, Io::IoUring] {
+            let line = measure(calls, io);
+            writeln!(std::io::stdout(), "{io:?}, {line}").expect("somebody reads this");
+        }
     }
 }
 
-fn measure(calls: u16) -> String {
+fn measure(calls: u16, io: Io) -> String {
     let peer = Arc::new(UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port"));
     let legs = calls * 2;
-    let (mut relay, ports, said) = start(legs);
+    let (mut relay, ports, said) = start(legs, io);
     open(&mut relay, &ports, peer.local_addr().expect("it is bound"));
 
     let over = Arc::new(AtomicBool::new(false));
@@ -79,11 +81,12 @@ fn close(relay: &mut Relay, legs: u16, said: &Receiver<Report>) -> (u64, u64) {
     closed.take(usize::from(legs)).fold((0, 0), add)
 }
 
-fn start(legs: u16) -> (Relay, Vec<u16>, Receiver<Report>) {
+fn start(legs: u16, io: Io) -> (Relay, Vec<u16>, Receiver<Report>) {
     let settings = Settings {
         workers: 1,
         // Some ports may be somebody else's.
         ports: 10_000..=10_000 + 2 * legs + 198,
+        io,
         recordings: "/nowhere".into(),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().expect("an address")],

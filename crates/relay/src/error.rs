@@ -50,6 +50,12 @@ pub enum StartError {
         /// How many workers.
         workers: usize,
     },
+    /// Completion rings were asked for and cannot be had.
+    #[error(
+        "media.backend = \"io_uring\" cannot be had: {0}; it needs Linux 6.1 and kernel.io_uring_disabled = 0; \"auto\" \
+         takes epoll where there is none"
+    )]
+    IoUring(#[source] io::Error),
     /// A queue, a bell or a thread cannot be made.
     #[error("cannot start a relay thread: {0}")]
     Thread(#[source] io::Error),

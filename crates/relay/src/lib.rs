@@ -4,19 +4,22 @@
 //! [`Relay::send`], reports come out of the closure given at the start. Nothing of this waits for a worker, and no
 //! worker waits for anything but packets, commands and time.
 
+mod backend;
+mod bell;
 mod descriptors;
-mod epoll;
 mod error;
+mod lost;
 mod outbox;
 mod ports;
 mod prompt;
 mod recording;
 mod relay;
-mod sendmmsg;
+mod sockets;
 mod worker;
 
+pub use backend::Io;
 pub use error::StartError;
-pub use outbox::Lost;
+pub use lost::Lost;
 pub use ports::Usable;
 pub use prompt::{PromptError, read_prompt, write_wav};
 pub use recording::repair;

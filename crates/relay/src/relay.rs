@@ -1,7 +1,6 @@
 //! The relay as the rest of the node sees it.
 
 use std::collections::VecDeque;
-use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,11 +10,14 @@ use std::thread::{Builder, JoinHandle};
 use rand_chacha::rand_core::{OsRng, TryRngCore};
 use rtp::{Command, Library, Report};
 
-use crate::epoll::Bell;
-use crate::outbox::{Counters, Lost, Outbox};
-use crate::ports::{self, Pair};
+use crate::backend::{Backend, Epoll, Io, Uring};
+use crate::bell::Bell;
+use crate::lost::{Counters, Lost};
+use crate::outbox::Outbox;
+use crate::ports;
 use crate::recording::{Recorder, Say};
-use crate::worker::{Order, Worker};
+use crate::sockets::Sockets;
+use crate::worker::{Equipment, Order, Worker};
 use crate::{StartError, Usable};
 
 /// Orders on their way to one worker.
@@ -30,6 +32,8 @@ pub struct Settings {
     pub workers: u16,
     /// RTP and RTCP ports, on each media address. All of them are bound at the start.
     pub ports: RangeInclusive<u16>,
+    /// How packets are moved.
+    pub io: Io,
     /// Where recordings are put. Made, for its owner alone, when it is first needed.
     pub recordings: PathBuf,
     /// What every session shares.
@@ -39,6 +43,7 @@ pub struct Settings {
 /// Threads that move packets. Dropping it ends them, and finishes what is being recorded.
 pub struct Relay {
     hands: Vec<Hand>,
+    io: Io,
     /// Outlives the workers, which feed it.
     recorder: Recorder,
 }
@@ -56,19 +61,34 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, ports, recordings, sessions } = settings;
+        let Settings { workers, ports, io, recordings, sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
         let (pairs, usable) = ports::bind(&sessions.addresses, &ports, workers)?;
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
-        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), recorder };
+        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {
-            let hand = Hand::start(number, pairs, &sessions, library, &relay.recorder, &say);
-            relay.hands.push(hand.map_err(StartError::Thread)?);
+            let make = Make {
+                number,
+                sockets: Arc::new(Sockets::new(pairs)),
+                sessions: sessions.clone(),
+                library: Arc::clone(library),
+                recorder: &relay.recorder,
+                say: &say,
+            };
+            let (hand, io) = Hand::start(&make, relay.io)?;
+            relay.hands.push(hand);
+            relay.io = io;
         }
         Ok((relay, usable))
+    }
+
+    /// How packets are moved: never `Auto`.
+    #[must_use]
+    pub fn io(&self) -> Io {
+        self.io
     }
 
     /// Queues a command for a worker; `flush` sends it on. Commands for a worker that does not exist are dropped.
@@ -112,24 +132,44 @@ struct Hand {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a worker is made of.
+struct Make<'a> {
+    number: usize,
+    sockets: Arc<Sockets>,
+    sessions: rtp::Settings,
+    library: Arc<Library>,
+    recorder: &'a Recorder,
+    say: &'a Say,
+}
+
 impl Hand {
-    fn start(
-        number: usize,
-        pairs: Vec<Pair>,
-        sessions: &rtp::Settings,
-        library: &Arc<Library>,
-        recorder: &Recorder,
-        say: &Say,
-    ) -> io::Result<Self> {
-        let (orders, inbox) = sync_channel(ON_THE_WAY);
-        let bell = Arc::new(Bell::new()?);
+    /// Starts a worker that moves its packets as `io` says; says what came of `Auto`.
+    fn start(make: &Make<'_>, io: Io) -> Result<(Self, Io), StartError> {
+        let bell = Arc::new(Bell::new().map_err(StartError::Thread)?);
         let counters = Arc::new(Counters::default());
-        let outbox = Outbox::new(pairs, recorder.feed(), Arc::clone(&counters), Arc::clone(say));
-        let sessions = sessions.clone();
-        let make = move |library| rtp::Worker::new(sessions.clone(), library, seed());
-        let worker = Worker::new(make, Arc::clone(library), outbox, inbox, Arc::clone(&bell))?;
-        let thread = Builder::new().name(format!("relay-{number}")).spawn(move || worker.run())?;
-        Ok(Self { orders: Some(orders), waiting: VecDeque::new(), bell, counters, thread: Some(thread) })
+        let uring = || Uring::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
+        let epoll = || {
+            let epoll = Epoll::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
+            epoll.map_err(StartError::Thread)
+        };
+        let hand = |spawned: Spawned| Self {
+            orders: Some(spawned.orders),
+            waiting: VecDeque::new(),
+            bell: Arc::clone(&bell),
+            counters: Arc::clone(&counters),
+            thread: Some(spawned.thread),
+        };
+        match io {
+            Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell)?), Io::Epoll)),
+            Io::IoUring => Ok((hand(make.spawn(uring().map_err(StartError::IoUring)?, &bell)?), Io::IoUring)),
+            Io::Auto => match uring() {
+                Ok(uring) => Ok((hand(make.spawn(uring, &bell)?), Io::IoUring)),
+                Err(error) => {
+                    tracing::info!(%error, "no io_uring here: media goes by epoll");
+                    Ok((hand(make.spawn(epoll()?, &bell)?), Io::Epoll))
+                }
+            },
+        }
     }
 
     fn queue(&mut self, order: Order) {
@@ -152,6 +192,30 @@ impl Hand {
             }
         }
         self.bell.ring();
+    }
+}
+
+/// A worker's thread, and the way to it.
+struct Spawned {
+    orders: SyncSender<Order>,
+    thread: JoinHandle<()>,
+}
+
+impl Make<'_> {
+    fn spawn(&self, backend: impl Backend + Send + 'static, bell: &Arc<Bell>) -> Result<Spawned, StartError> {
+        let (orders, inbox) = sync_channel(ON_THE_WAY);
+        let sessions = self.sessions.clone();
+        let make = move |library| rtp::Worker::new(sessions.clone(), library, seed());
+        let equipment = Equipment {
+            backend,
+            sockets: Arc::clone(&self.sockets),
+            outbox: Outbox::new(Arc::clone(&self.sockets), self.recorder.feed(), Arc::clone(self.say)),
+            inbox,
+            bell: Arc::clone(bell),
+        };
+        let worker = Worker::new(make, Arc::clone(&self.library), equipment);
+        let thread = Builder::new().name(format!("relay-{}", self.number)).spawn(move || worker.run());
+        Ok(Spawned { orders, thread: thread.map_err(StartError::Thread)? })
     }
 }
 

@@ -1,7 +1,6 @@
 //! One relay thread: its sockets, its queue of events, its machine.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,13 +10,10 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use clock::Instant;
 use rtp::{Command, Library, Port, Report, SessionId, Sink};
 
-use crate::epoll::{Bell, Epoll};
-use crate::outbox::{Outbox, Place};
-
-/// Bytes of the largest packet taken: a little more than an Ethernet frame carries.
-const LARGEST: usize = 2_048;
-/// The bell's key; sockets have smaller ones.
-const BELL: u64 = u64::MAX;
+use crate::backend::{Arrived, Backend};
+use crate::bell::Bell;
+use crate::outbox::Outbox;
+use crate::sockets::{Place, Sockets};
 
 /// What a worker is told.
 pub(crate) enum Order {
@@ -78,14 +74,13 @@ impl Machine for rtp::Worker {
 }
 
 /// One relay thread.
-pub(crate) struct Worker<M, F> {
+pub(crate) struct Worker<B, M, F> {
     make: F,
     library: Arc<Library>,
     machine: M,
     outbox: Outbox,
-    epoll: Epoll,
-    ready: Vec<u64>,
-    buffer: Box<[u8; LARGEST]>,
+    sockets: Arc<Sockets>,
+    backend: B,
     inbox: Receiver<Order>,
     bell: Arc<Bell>,
     began: std::time::Instant,
@@ -95,30 +90,31 @@ pub(crate) struct Worker<M, F> {
     held: BTreeMap<u32, SessionId>,
 }
 
-impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
-    pub(crate) fn new(
-        make: F,
-        library: Arc<Library>,
-        outbox: Outbox,
-        inbox: Receiver<Order>,
-        bell: Arc<Bell>,
-    ) -> io::Result<Self> {
-        let epoll = Epoll::new()?;
-        epoll.add(&*bell, BELL)?;
-        Ok(Self {
+/// What a worker is given, its machine aside.
+pub(crate) struct Equipment<B> {
+    pub(crate) backend: B,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Receiver<Order>,
+    pub(crate) bell: Arc<Bell>,
+}
+
+impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
+    pub(crate) fn new(make: F, library: Arc<Library>, equipment: Equipment<B>) -> Self {
+        let Equipment { backend, sockets, outbox, inbox, bell } = equipment;
+        Self {
             machine: make(Arc::clone(&library)),
             make,
             library,
             outbox,
-            epoll,
-            ready: Vec::new(),
-            buffer: Box::new([0; LARGEST]),
+            sockets,
+            backend,
             inbox,
             bell,
             began: std::time::Instant::now(),
             open: BTreeMap::new(),
             held: BTreeMap::new(),
-        })
+        }
     }
 
     /// Runs until whoever gives the orders is gone.
@@ -136,26 +132,21 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
         loop {
             let now = self.now();
             let patience = self.machine.next_wake().map(|at| at.since(now));
-            if let Err(error) = self.epoll.wait(patience, &mut self.ready) {
+            if let Err(error) = self.backend.wait(patience) {
                 tracing::error!(%error, "a relay worker cannot wait for packets");
                 return;
             }
             let now = self.now();
-            let mut rung = false;
-            for index in 0..self.ready.len() {
-                match self.ready[index] {
-                    BELL => rung = true,
-                    key => self.packet(now, key),
-                }
-            }
+            let rung = self.packets(now);
             if rung && self.orders(now).is_break() {
-                self.outbox.flush();
+                self.backend.send(&self.outbox.packets);
                 return;
             }
             if self.machine.next_wake().is_some_and(|at| at <= now) {
                 self.machine.tick(now, &mut self.outbox);
             }
-            self.outbox.flush();
+            self.backend.send(&self.outbox.packets);
+            self.outbox.packets.clear();
             self.outbox.settle();
         }
     }
@@ -164,21 +155,27 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
         Instant(self.began.elapsed())
     }
 
-    fn packet(&mut self, now: Instant, key: u64) {
-        let Some(place) = Place::of_key(key) else { return };
-        // One at a time: what is left is reported again, and in life a socket has one packet every 20 ms.
-        let Some((from, bytes)) = self.outbox.receive(place, &mut self.buffer[..]) else { return };
-        let Some(port) = self.outbox.port(place.pair) else { return };
-        if place.control {
-            self.machine.control_packet(now, port, from, bytes, &mut self.outbox);
-        } else {
-            self.machine.packet(now, port, from, bytes, &mut self.outbox);
+    /// Takes the packets that came; says whether there are orders too.
+    fn packets(&mut self, now: Instant) -> bool {
+        let mut rung = false;
+        while let Some(arrived) = self.backend.next() {
+            match arrived {
+                Arrived::Bell => rung = true,
+                Arrived::Packet { place, from, bytes } => {
+                    let Some(port) = self.sockets.port(place.pair) else { continue };
+                    if place.control {
+                        self.machine.control_packet(now, port, from, bytes, &mut self.outbox);
+                    } else {
+                        self.machine.packet(now, port, from, bytes, &mut self.outbox);
+                    }
+                }
+            }
         }
+        rung
     }
 
     /// Carries out what waits; breaks when there will be no more.
     fn orders(&mut self, now: Instant) -> ControlFlow<()> {
-        self.bell.answer();
         loop {
             match self.inbox.try_recv() {
                 Ok(Order::Command(command)) => self.command(now, command),
@@ -207,7 +204,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
 
     /// Listens to a pair, from an empty queue on.
     fn open(&mut self, session: SessionId, port: Port) {
-        let Some(pair) = self.outbox.place(port) else {
+        let Some(pair) = self.sockets.place(port) else {
             tracing::error!(session = session.0, ?port, "a session is opened on a port that is not held");
             return;
         };
@@ -216,10 +213,9 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
         if let Some(other) = self.held.get(&pair).copied() {
             self.close(other);
         }
-        self.outbox.empty(pair);
+        self.sockets.empty(pair);
         for place in Place::both(pair) {
-            let Some(socket) = self.outbox.socket(place) else { return };
-            if let Err(error) = self.epoll.add(socket, place.key()) {
+            if let Err(error) = self.backend.listen(place) {
                 tracing::error!(session = session.0, ?port, %error, "a session's socket cannot be listened to");
             }
         }
@@ -232,8 +228,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
         let Some(pair) = self.open.remove(&session) else { return };
         self.held.remove(&pair);
         for place in Place::both(pair) {
-            let Some(socket) = self.outbox.socket(place) else { return };
-            if let Err(error) = self.epoll.remove(socket) {
+            if let Err(error) = self.backend.ignore(place) {
                 tracing::error!(session = session.0, %error, "a session's socket cannot be let go");
             }
         }
@@ -257,6 +252,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{Epoll, Uring};
     use crate::ports;
     use crate::recording::{Recorder, Say};
     use rtp::{Codec, Direction, Format, Media, Statistics};
@@ -357,18 +353,33 @@ mod tests {
 
     #[test]
     fn a_panic_ends_the_sessions_it_met_and_nothing_else() {
+        a_panic_ends_the_sessions_it_met(21_500, |sockets, bell| {
+            Epoll::new(sockets, bell, Arc::default()).unwrap()
+        });
+        a_panic_ends_the_sessions_it_met(21_520, |sockets, bell| {
+            Uring::new(sockets, bell, Arc::default()).unwrap()
+        });
+    }
+
+    fn a_panic_ends_the_sessions_it_met<B: Backend + Send + 'static>(
+        first: u16,
+        make: impl FnOnce(Arc<Sockets>, Arc<Bell>) -> B,
+    ) {
         let folder = tempfile::tempdir().unwrap();
         let (reports, said) = channel();
         let say: Say = Arc::new(move |report| reports.send(report).unwrap());
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let (mut pairs, usable) = ports::bind(&[loopback], &(21_500..=21_519), 1).unwrap();
+        let (mut pairs, usable) = ports::bind(&[loopback], &(first..=first + 19), 1).unwrap();
         let number = usable[0][0][0];
         let port = Port { worker: 0, address: 0, number };
         let recorder = Recorder::start(folder.path().to_owned(), Arc::clone(&say)).unwrap();
-        let outbox = Outbox::new(pairs.remove(0), recorder.feed(), Arc::default(), say);
+        let sockets = Arc::new(Sockets::new(pairs.remove(0)));
+        let outbox = Outbox::new(Arc::clone(&sockets), recorder.feed(), say);
         let (orders, inbox) = sync_channel(16);
         let bell = Arc::new(Bell::new().unwrap());
-        let worker = Worker::new(|_| Echo, Arc::default(), outbox, inbox, Arc::clone(&bell)).unwrap();
+        let backend = make(Arc::clone(&sockets), Arc::clone(&bell));
+        let equipment = Equipment { backend, sockets, outbox, inbox, bell: Arc::clone(&bell) };
+        let worker = Worker::new(|_| Echo, Arc::default(), equipment);
         let thread = std::thread::spawn(move || worker.run());
         let orders = Orders { sender: Some(orders), bell };
         let format = Format {

@@ -319,6 +319,7 @@ fn start_relay(
     let settings = relay::Settings {
         workers: workers(checked.media.workers),
         ports: checked.media.ports.range(),
+        io: checked.media.backend,
         recordings: checked.recording.dir.clone(),
         sessions: checked.relay(),
     };
@@ -326,7 +327,9 @@ fn start_relay(
     let say = move |report| {
         let _ = turns.blocking_send(Turn::Board(Input::Report(report)));
     };
-    Ok(Relay::start(settings, &Arc::new(prompts.library()), say)?)
+    let (relay, usable) = Relay::start(settings, &Arc::new(prompts.library()), say)?;
+    tracing::info!(backend = relay.io().word(), "media");
+    Ok((relay, usable))
 }
 
 /// As many as configured; one for each core where nothing is.

@@ -2,7 +2,7 @@
 
 use rtp::{Codec, Command, Library, SessionId};
 
-use crate::on_loopback;
+use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
 use crate::stage::Stage;
 

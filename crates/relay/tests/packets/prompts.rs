@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rtp::{Codec, Command, Library, PlayId, Prompt, PromptId, Report, SessionId};
 
-use crate::on_loopback;
+use crate::loopback::on_loopback;
 use crate::phone::{LOUD, PACKET, Phone};
 
 fn tone(hertz: f64, samples: u32) -> Library {

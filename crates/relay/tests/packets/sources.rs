@@ -3,7 +3,7 @@
 use relay::Lost;
 use rtp::{Codec, Command, Library, SessionId};
 
-use crate::on_loopback;
+use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use relay::{Relay, Settings, Usable};
+use relay::{Io, Relay, Settings, Usable};
 use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
 
 use crate::phone::Phone;
@@ -33,6 +33,15 @@ fn ports() -> RangeInclusive<u16> {
     first..=first + 2 * PAIRS - 1
 }
 
+/// These tests are built once for each way to move packets.
+fn io() -> Io {
+    match env!("CARGO_CRATE_NAME") {
+        "packets_io_uring" => Io::IoUring,
+        "packets" => Io::Epoll,
+        _ => Io::Auto,
+    }
+}
+
 impl Stage {
     pub(crate) fn new(addresses: &[&str], library: Library, recordings: PathBuf) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
@@ -40,6 +49,7 @@ impl Stage {
         let settings = Settings {
             workers: 1,
             ports: ports(),
+            io: io(),
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use relay::Io;
 use rtp::Codec;
 use toml::de::DeValue;
 
@@ -27,7 +28,7 @@ pub(crate) struct Media {
     /// Threads that move packets; 0 is one for each core.
     pub(crate) workers: usize,
     /// How they wait for packets.
-    pub(crate) backend: Backend,
+    pub(crate) backend: Io,
     /// In order of liking.
     pub(crate) codecs: Vec<Codec>,
     /// How long a side may be silent before its call is ended.
@@ -42,15 +43,6 @@ pub(crate) struct Address {
     pub(crate) local: IpAddr,
     /// What session descriptions say.
     pub(crate) public: IpAddr,
-}
-
-/// How workers wait for packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Backend {
-    /// The best this kernel allows.
-    Auto,
-    /// epoll with batched system calls.
-    Epoll,
 }
 
 /// Ports from `first` (even) to `last` (odd): pairs of RTP and RTCP (RFC 3550 §11).
@@ -77,7 +69,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     let seconds = |least, most| Duration::from_secs(least)..=Duration::from_secs(most);
     let ports = walk.get(&section, "ports", ports).or(Ports { first: 20_000, last: 23_999 });
     let workers = walk.get(&section, "workers", |value| value::integer(value, 0..=256)).or(0);
-    let backend = walk.get(&section, "backend", |value| value::word(value, BACKENDS)).or(Backend::Auto);
+    let backend = walk.get(&section, "backend", |value| value::word(value, BACKENDS)).or(Io::Auto);
     let media = Media {
         addresses: addresses(walk, &section, sip),
         ports,
@@ -98,10 +90,10 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     (section, media)
 }
 
-const BACKENDS: &[(&str, Result<Backend, &str>)] = &[
-    ("auto", Ok(Backend::Auto)),
-    ("epoll", Ok(Backend::Epoll)),
-    ("io_uring", Err("is not available yet")),
+const BACKENDS: &[(&str, Result<Io, &str>)] = &[
+    ("auto", Ok(Io::Auto)),
+    ("epoll", Ok(Io::Epoll)),
+    ("io_uring", Ok(Io::IoUring)),
     ("xdp", Err("is not available yet")),
 ];
 

@@ -219,7 +219,6 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         assert!(told.contains("not available yet"), "{told}");
     }
     for section in [
-        "[media]\nbackend = \"io_uring\"",
         "[media]\nbackend = \"xdp\"",
         "[store]\nengine = \"postgres\"",
         "[http]\ntls = true",

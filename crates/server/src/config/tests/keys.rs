@@ -9,7 +9,7 @@ use rtp::Codec;
 
 use super::super::http::Token;
 use super::super::line::Manner;
-use super::super::media::{Address, Backend};
+use super::super::media::Address;
 use super::super::reload::Reload;
 use super::super::*;
 use super::{LEAST, good};
@@ -115,7 +115,7 @@ fn every_key_of_media_changes_what_it_names() {
         media.addresses.iter().map(|a| format!("{} as {}", a.local, a.public)).collect();
     assert_eq!(addresses, ["192.0.2.2 as 198.51.100.2", "2001:db8::2 as 2001:db8::5"]);
     assert_eq!((media.ports.range(), media.ports.pairs()), (30_000..=30_099, 50));
-    assert_eq!((media.workers, media.backend), (2, Backend::Epoll));
+    assert_eq!((media.workers, media.backend), (2, relay::Io::Epoll));
     assert_eq!(media.codecs, [Codec::Pcmu]);
     assert_eq!([media.rtp_timeout, media.port_rest].map(|time| time.as_secs()), [20, 10]);
 }

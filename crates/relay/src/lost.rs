@@ -1,0 +1,61 @@
+//! What was lost on its way, and why.
+
+use std::io;
+use std::ops::Add;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Packets that did not get through, by why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// The socket's buffer was full (`EAGAIN`): the network card or the loop is too slow.
+    pub full: u64,
+    /// The system refused them: no route, an address that cannot be reached.
+    pub refused: u64,
+    /// Came in larger than any packet of voice is.
+    pub oversized: u64,
+}
+
+impl Add for Lost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            full: self.full + other.full,
+            refused: self.refused + other.refused,
+            oversized: self.oversized + other.oversized,
+        }
+    }
+}
+
+/// `Lost`, written by one thread and read by others.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    full: AtomicU64,
+    refused: AtomicU64,
+    oversized: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> Lost {
+        Lost {
+            full: self.full.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            oversized: self.oversized.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts what became of a packet that was to be sent.
+    pub(crate) fn sent(&self, result: io::Result<()>) {
+        if let Err(error) = result {
+            let counter = if error.kind() == io::ErrorKind::WouldBlock { &self.full } else { &self.refused };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a packet that was too long to be taken.
+    pub(crate) fn oversized(&self) {
+        self.oversized.fetch_add(1, Ordering::Relaxed);
+    }
+}
