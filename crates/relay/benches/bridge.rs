@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -158,13 +159,15 @@ fn receive(peer: &UdpSocket, over: &AtomicBool) {
 
 /// CPU time of the relay's thread so far.
 fn cpu_time() -> Duration {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("there is a /proc");
-    let relay = tasks
-        .filter_map(Result::ok)
-        .map(|task| task.path())
-        .find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "relay-0"));
-    let times =
-        std::fs::read_to_string(relay.expect("the thread runs").join("schedstat")).expect("it has times");
+    let is_relay =
+        |task: &PathBuf| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "relay-0");
+    let find = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("there is a /proc");
+        tasks.filter_map(Result::ok).map(|task| task.path()).find(is_relay)
+    };
+    // A thread has its name only once it runs.
+    let relay = std::iter::repeat_with(find).flatten().next().expect("an endless search");
+    let times = std::fs::read_to_string(relay.join("schedstat")).expect("it has times");
     Duration::from_nanos(
         times.split(' ').next().and_then(|time| time.parse().ok()).expect("the first is CPU time"),
     )

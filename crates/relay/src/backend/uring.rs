@@ -9,6 +9,7 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,11 @@ use slots::Slots;
 const REQUESTS: u16 = 1_024;
 /// Answers there is room for. More of them wait in the kernel.
 const ANSWERS: u32 = 8_192;
+/// While packets come fast, the worker is woken for all that came in so many microseconds: less than a tenth of what a
+/// network adds, and half the system calls.
+const TOGETHER_US: u32 = 150;
+/// As many end the wait early.
+const MANY: u32 = 64;
 /// What an answer is about, in the upper bits of its name.
 const KIND: u32 = 60;
 /// The only group of buffers.
@@ -100,6 +106,17 @@ pub(crate) struct Uring {
     /// Receives that ended by themselves and are to be armed again.
     deaf: Vec<Place>,
     enabled: bool,
+    /// `TOGETHER_US`, or 0 where the kernel knows no such wait (before Linux 6.12).
+    together_us: u32,
+}
+
+/// What a wait is told (`struct io_uring_getevents_arg`); the binding has no word for the third.
+#[repr(C)]
+struct WaitArguments {
+    signals: u64,
+    signals_size: u32,
+    min_wait_us: u32,
+    limit: *const Timespec,
 }
 
 // SAFETY: the pointers inside (buffers, slots, envelope) are to heap memory that only this value reaches.
@@ -134,6 +151,7 @@ impl Uring {
             deaf: Vec::with_capacity(2 * sockets.pairs()),
             sockets,
             enabled: false,
+            together_us: TOGETHER_US,
         })
     }
 
@@ -179,6 +197,32 @@ impl Uring {
         passed(self.ring.submit())?;
         self.clear_slots();
         Ok(())
+    }
+
+    /// Hands the requests to the kernel and waits for answers.
+    fn submit_and_wait(&mut self, limit: Option<&Timespec>) -> io::Result<usize> {
+        const GET_EVENTS: u32 = 1;
+        const EXTENDED: u32 = 1 << 3;
+        let requests = u32::try_from(self.ring.submission().len()).map_err(io::Error::other)?;
+        loop {
+            let arguments = WaitArguments {
+                signals: 0,
+                signals_size: 0,
+                min_wait_us: self.together_us,
+                limit: limit.map_or(ptr::null(), ptr::from_ref),
+            };
+            let want = if self.together_us == 0 { 1 } else { MANY };
+            // SAFETY: the arguments have the kernel's layout and outlive the call, as does the limit.
+            let waited = unsafe {
+                self.ring.submitter().enter(requests, want, GET_EVENTS | EXTENDED, Some(&arguments))
+            };
+            match waited {
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && self.together_us > 0 => {
+                    self.together_us = 0;
+                }
+                Ok(_) | Err(_) => return waited,
+            }
+        }
     }
 
     /// A send that may not wait is carried out, or fails, within the system call that takes it: then its slot is free.
@@ -294,11 +338,7 @@ impl Backend for Uring {
             }
         }
         let limit = timeout.map(Timespec::from);
-        let arguments = match &limit {
-            Some(limit) => SubmitArgs::new().timespec(limit),
-            None => SubmitArgs::new(),
-        };
-        passed(self.ring.submitter().submit_with_args(1, &arguments))?;
+        passed(self.submit_and_wait(limit.as_ref()))?;
         self.clear_slots();
         Ok(())
     }
