@@ -97,6 +97,8 @@ fn a_drain_lets_calls_end_and_takes_no_new_ones() {
     let response = refused.response(300);
     assert_eq!(response.status(), Some(503));
     assert!(response.header("retry-after").is_some(), "{response:?}");
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["sip_status"]), (&json!("overloaded"), &json!(503)));
     Scene::talk(&mut out, &mut back);
     back.hang_up();
     out.expect_bye();
