@@ -7,6 +7,7 @@
 mod descriptors;
 mod epoll;
 mod error;
+mod here;
 mod outbox;
 mod ports;
 mod prompt;

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -12,6 +11,7 @@ use rand_chacha::rand_core::{OsRng, TryRngCore};
 use rtp::{Command, Library, Report};
 
 use crate::epoll::Bell;
+use crate::here::Here;
 use crate::outbox::{Counters, Lost, Outbox};
 use crate::ports::{self, Pair};
 use crate::recording::{Recorder, Say};
@@ -28,17 +28,16 @@ const WAITING: usize = 65_536;
 pub struct Settings {
     /// Threads, each with its own part of the ports. At least one; as many as there are cores is right.
     pub workers: u16,
-    /// RTP and RTCP ports, on each media address. All of them are bound at the start.
-    pub ports: RangeInclusive<u16>,
     /// Where recordings are put. Made, for its owner alone, when it is first needed.
     pub recordings: PathBuf,
-    /// What every session shares.
+    /// What every session shares. All ports on all its addresses are bound at the start.
     pub sessions: rtp::Settings,
 }
 
 /// Threads that move packets. Dropping it ends them, and finishes what is being recorded.
 pub struct Relay {
     hands: Vec<Hand>,
+    here: Here,
     /// Outlives the workers, which feed it.
     recorder: Recorder,
 }
@@ -56,14 +55,14 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, ports, recordings, sessions } = settings;
+        let Settings { workers, recordings, sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
-        let (pairs, usable) = ports::bind(&sessions.addresses, &ports, workers)?;
+        let (pairs, usable) = ports::bind(&sessions.addresses, &sessions.ports, workers)?;
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
-        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), recorder };
+        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), here: Here::new(&sessions), recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {
             let hand = Hand::start(number, pairs, &sessions, library, &relay.recorder, &say);
             relay.hands.push(hand.map_err(StartError::Thread)?);
@@ -72,7 +71,8 @@ impl Relay {
     }
 
     /// Queues a command for a worker; `flush` sends it on. Commands for a worker that does not exist are dropped.
-    pub fn send(&mut self, worker: u16, command: Command) {
+    pub fn send(&mut self, worker: u16, mut command: Command) {
+        self.here.screen(&mut command);
         match self.hands.get_mut(usize::from(worker)) {
             Some(hand) => hand.queue(Order::Command(command)),
             None => tracing::error!(worker, "there is no such relay worker"),
