@@ -18,9 +18,10 @@ use store::Record;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::ladder::{Ladder, Who};
-use self::stage::{CLIENT, CODE, COURIER, LINE, Stage};
+use self::stage::{CLIENT, CODE, COURIER, Stage};
 use self::tale::{Tale, Told};
 use super::client::Client;
+use super::loopback::LINE;
 use crate::cli::{DemoArgs, Exit};
 
 /// What the courier's phone says, in hertz.
