@@ -108,6 +108,21 @@ fn a_drain_lets_calls_end_and_takes_no_new_ones() {
 }
 
 #[test]
+fn what_ended_last_in_a_drain_is_recorded_as_it_was() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.talking(COURIER);
+    scene.bauta.signal(libc::SIGTERM);
+    wait::until_true("not ready", wait::SOON, || scene.bauta.http_as(ADMIN, "GET", "/readyz", None).0 == 503);
+    back.hang_up();
+    out.expect_bye();
+    assert!(scene.bauta.wait(wait::LATER).success());
+    scene.bauta.restart();
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["ended_by"]), (&json!("hung-up"), &json!("callee")));
+}
+
+#[test]
 fn a_second_signal_ends_all_calls_at_once() {
     let mut scene = Scene::brief(|config| config);
     scene.put_order();
