@@ -81,6 +81,11 @@ impl Bauta {
     pub fn kill_and_restart(&mut self) {
         self.running.signal(libc::SIGKILL);
         self.running.wait(wait::SOON);
+        self.restart();
+    }
+
+    /// Starts it again, once it has ended, on what it left.
+    pub fn restart(&mut self) {
         self.running = spawn(self.dir.path());
         self.await_ready();
     }

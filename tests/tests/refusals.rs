@@ -164,10 +164,14 @@ fn more_calls_than_allowed_are_refused_with_a_time_to_come_back() {
     let response = second.response(300);
     assert_eq!(response.status(), Some(503));
     assert!(response.header("retry-after").is_some(), "{response:?}");
-    first.hang_up();
-    // What is refused for want of room is only counted: a flood must not fill the disk.
     let record = scene.bauta.await_record();
-    assert_eq!(record["cause"], json!("hung-up"));
+    let told = (&record["cause"], &record["sip_status"], &record["ended_by"], &record["line"]);
+    assert_eq!(told, (&json!("overloaded"), &json!(503), &json!("us"), &json!(format!("+{LINE}"))));
+    assert_eq!(record["caller"], json!(format!("+{COURIER}")));
+    first.hang_up();
+    let records = scene.bauta.await_records(2);
+    assert_eq!(records.iter().filter(|record| record["cause"] == "hung-up").count(), 1, "{records:#?}");
+    assert_idle(&scene);
 }
 
 #[test]

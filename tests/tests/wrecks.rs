@@ -97,12 +97,29 @@ fn a_drain_lets_calls_end_and_takes_no_new_ones() {
     let response = refused.response(300);
     assert_eq!(response.status(), Some(503));
     assert!(response.header("retry-after").is_some(), "{response:?}");
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["sip_status"]), (&json!("overloaded"), &json!(503)));
     Scene::talk(&mut out, &mut back);
     back.hang_up();
     out.expect_bye();
     let status = scene.bauta.wait(wait::LATER);
     assert!(status.success(), "{status}");
     scene.bauta.assert_no_fault();
+}
+
+#[test]
+fn what_ended_last_in_a_drain_is_recorded_as_it_was() {
+    let mut scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.talking(COURIER);
+    scene.bauta.signal(libc::SIGTERM);
+    wait::until_true("not ready", wait::SOON, || scene.bauta.http_as(ADMIN, "GET", "/readyz", None).0 == 503);
+    back.hang_up();
+    out.expect_bye();
+    assert!(scene.bauta.wait(wait::LATER).success());
+    scene.bauta.restart();
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["ended_by"]), (&json!("hung-up"), &json!("callee")));
 }
 
 #[test]

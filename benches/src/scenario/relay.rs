@@ -93,6 +93,8 @@ impl Relay {
     fn new(laws: [Codec; 2]) -> Self {
         let settings = Settings {
             addresses: vec![[198, 51, 100, 4].into()],
+            public: Vec::new(),
+            ports: port(0).number..=port(SESSIONS).number - 1,
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
         };

@@ -58,10 +58,7 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Takes a call or says why not.
     pub(crate) fn admit(&mut self, leg: LegId, incoming: &Incoming) -> Result<Stuff, Rejected> {
-        let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
-        let line = self.line(incoming);
-        let mut record = self.record(incoming, trunk);
-        record.line = line.as_ref().map(|line| line.number);
+        let (line, record) = self.meet(incoming);
         let Some(line) = line else { return Err(self.reject(record, Cause::UnknownLine)) };
         // A call that shows one of our own numbers has come round to us (RFC 5393 §1: loops across B2BUAs).
         if record.caller.is_some_and(|caller| self.lines.contains_key(&caller)) {
@@ -88,6 +85,20 @@ impl Gate<'_> {
         Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops })
     }
 
+    /// Takes no call, whatever it is: a limit is reached, or we drain.
+    pub(crate) fn shed(&mut self, incoming: &Incoming) -> Rejected {
+        let (_, record) = self.meet(incoming);
+        self.reject(record, Cause::Overloaded)
+    }
+
+    /// What is known of any call: the line, if it is for one, and how its record begins.
+    fn meet(&mut self, incoming: &Incoming) -> (Option<Arc<Line>>, Box<Record>) {
+        let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
+        let line = self.line(incoming);
+        let record = self.record(incoming, trunk, line.as_ref().map(|line| line.number));
+        (line, record)
+    }
+
     /// The line called: by the Request-URI, or by To where the Request-URI names an account.
     fn line(&self, incoming: &Incoming) -> Option<Arc<Line>> {
         [&incoming.called, &incoming.to]
@@ -101,7 +112,7 @@ impl Gate<'_> {
         Some((self.ports.take(self.now, address)?, address))
     }
 
-    fn record(&mut self, incoming: &Incoming, trunk: &Trunk) -> Box<Record> {
+    fn record(&mut self, incoming: &Incoming, trunk: &Trunk, line: Option<Number>) -> Box<Record> {
         let dialled: String = incoming
             .called
             .chars()
@@ -110,7 +121,7 @@ impl Gate<'_> {
             .collect();
         Box::new(Record {
             call: self.ids.call(self.now),
-            line: None,
+            line,
             dialled: dialled.into(),
             trunk: trunk.name.clone(),
             caller: caller::number(&incoming.identity, trunk.trust, &self.config.plan),

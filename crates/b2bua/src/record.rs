@@ -112,7 +112,7 @@ pub enum Cause {
     UnknownLine,
     /// Nothing both sides can speak, or a description that cannot be read.
     NotAcceptable,
-    /// A limit was reached, or ports are used up, or we drain.
+    /// A limit was reached, ports are used up, the store is too far behind, or we drain.
     Overloaded,
     /// The call came back to us.
     Loop,

@@ -11,7 +11,7 @@ use number::Number;
 use rtp::{Report, SessionId};
 use sip::Flow;
 use slab::Slab;
-use ua::{Counted, Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
+use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
 
 use crate::admission::{Gate, Rate};
 use crate::call::{self, Call, Core, State, Timer, Whose};
@@ -153,7 +153,7 @@ impl Switchboard {
             Control::HangUp(call) => self.tell_named(now, call, call::Input::HangUp(Cause::Ended), out),
             Control::Drain => {
                 self.draining = true;
-                self.tell_agent(ua::Input::Refusing(Some(RETRY_AFTER)));
+                self.tell_agent(ua::Input::Unavailable(Some(RETRY_AFTER)));
             }
             Control::EndAll => {
                 let places: Vec<Place> = self.by_id.values().copied().collect();
@@ -296,17 +296,13 @@ impl Switchboard {
 
     fn offered(&mut self, now: Instant, leg: LegId, incoming: &Incoming, out: &mut Vec<Output>) {
         let limits = self.config.limits;
-        let full = self.draining || self.calls.len() >= limits.calls;
-        if full || !self.rate.admits(now, limits.calls_per_second) {
-            let refusal = Refusal { status: 503, retry_after: Some(RETRY_AFTER) };
-            self.tell_agent(ua::Input::Command(leg, LegCommand::Refuse(refusal)));
-            out.push(Output::Counted(Counted::Answered(503)));
-            return;
-        }
+        let is_open = !self.draining
+            && self.calls.len() < limits.calls
+            && self.rate.admits(now, limits.calls_per_second);
         let config = Arc::clone(&self.config);
         let (ids, ports) = (&mut self.ids, &mut self.ports);
-        let admitted = Gate { now, config: &config, lines: &self.lines, ids, ports }.admit(leg, incoming);
-        match admitted {
+        let mut gate = Gate { now, config: &config, lines: &self.lines, ids, ports };
+        match if is_open { gate.admit(leg, incoming) } else { Err(gate.shed(incoming)) } {
             Ok(stuff) => {
                 arrived(now, &stuff.record, incoming.trunk, out);
                 let place = self.calls.insert(Call { core: Core::new(stuff), state: State::Arriving });
@@ -316,6 +312,8 @@ impl Switchboard {
                 self.by_session.insert(core.caller.session, (place, Whose::Caller));
                 self.timers.arm(now, Alarm::Call(place, Timer::Store), call::STORE_WITHIN);
             }
+            // Nothing stays of it but the transaction, which absorbs what is sent again: however many are refused,
+            // no more is held than there may be transactions, and each has its one record.
             Err(rejected) => {
                 let retry_after = (rejected.status == 503).then_some(RETRY_AFTER);
                 let refusal = Refusal { status: rejected.status, retry_after };

@@ -85,12 +85,13 @@ fn close(relay: &mut Relay, legs: u16, said: &Receiver<Report>) -> (u64, u64) {
 fn start(legs: u16, io: Io) -> (Relay, Vec<u16>, Receiver<Report>) {
     let settings = Settings {
         workers: 1,
-        // Some ports may be somebody else's.
-        ports: 10_000..=10_000 + 2 * legs + 198,
         io,
         recordings: "/nowhere".into(),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().expect("an address")],
+            public: Vec::new(),
+            // Some ports may be somebody else's.
+            ports: 10_000..=10_000 + 2 * legs + 198,
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
         },

@@ -1,7 +1,6 @@
 //! The relay as the rest of the node sees it.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -12,6 +11,7 @@ use rtp::{Command, Library, Report};
 
 use crate::backend::{Backend, Epoll, Io, Uring};
 use crate::bell::Bell;
+use crate::here::Here;
 use crate::lost::{Counters, Lost};
 use crate::outbox::Outbox;
 use crate::ports;
@@ -30,13 +30,11 @@ const WAITING: usize = 65_536;
 pub struct Settings {
     /// Threads, each with its own part of the ports. At least one; as many as there are cores is right.
     pub workers: u16,
-    /// RTP and RTCP ports, on each media address. All of them are bound at the start.
-    pub ports: RangeInclusive<u16>,
     /// How packets are moved.
     pub io: Io,
     /// Where recordings are put. Made, for its owner alone, when it is first needed.
     pub recordings: PathBuf,
-    /// What every session shares.
+    /// What every session shares. All ports on all its addresses are bound at the start.
     pub sessions: rtp::Settings,
 }
 
@@ -44,6 +42,7 @@ pub struct Settings {
 pub struct Relay {
     hands: Vec<Hand>,
     io: Io,
+    here: Here,
     /// Outlives the workers, which feed it.
     recorder: Recorder,
 }
@@ -61,14 +60,15 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, ports, io, recordings, sessions } = settings;
+        let Settings { workers, io, recordings, sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
-        let (pairs, usable) = ports::bind(&sessions.addresses, &ports, workers)?;
+        let (pairs, usable) = ports::bind(&sessions.addresses, &sessions.ports, workers)?;
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
-        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, recorder };
+        let here = Here::new(&sessions);
+        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, here, recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {
             let make = Make {
                 number,
@@ -92,7 +92,8 @@ impl Relay {
     }
 
     /// Queues a command for a worker; `flush` sends it on. Commands for a worker that does not exist are dropped.
-    pub fn send(&mut self, worker: u16, command: Command) {
+    pub fn send(&mut self, worker: u16, mut command: Command) {
+        self.here.screen(&mut command);
         match self.hands.get_mut(usize::from(worker)) {
             Some(hand) => hand.queue(Order::Command(command)),
             None => tracing::error!(worker, "there is no such relay worker"),

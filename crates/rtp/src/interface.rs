@@ -1,6 +1,7 @@
 //! What the relay is told (commands, down) and what it says (reports, up).
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The media of one leg: one RTP session as its participant (RFC 3550 §3).
@@ -207,8 +208,30 @@ pub struct Statistics {
 pub struct Settings {
     /// Our media addresses, in the order `Port::address` counts them: what sockets are bound to.
     pub addresses: Vec<IpAddr>,
+    /// What others know these addresses by: what our session descriptions say.
+    pub public: Vec<IpAddr>,
+    /// RTP and RTCP ports, on each of these addresses.
+    pub ports: RangeInclusive<u16>,
     /// How long without a valid packet until `Report::Silent`, while media should flow. Default 30 s.
     pub silence: Duration,
     /// How often RTCP goes out. Default 5 s (RFC 3550 §6.2), spread at random by half.
     pub rtcp_interval: Duration,
+}
+
+impl Settings {
+    /// Whether an address is one of ours for media, whoever has that port now. No session ever sends there nor listens
+    /// to what comes from there.
+    ///
+    /// Two descriptions that name each other's port of ours would join sessions to a ring, in which every packet goes
+    /// round for ever: it costs whoever sends one packet nothing, us all the time there is, and keeps the calls alive.
+    /// Whether sessions make a ring or a chain cannot be seen from one of them, nor from one worker, and may change with
+    /// every new description: so neither is made. A call of ours that a carrier hands back to us loses nothing by that
+    /// where the carrier passes voice on itself, as it then names its own addresses; where it does not, the call shows
+    /// one of our own numbers and is refused as a loop; and where it hides that number, the call has no voice.
+    #[must_use]
+    pub fn is_ours(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        let mut ours = self.addresses.iter().chain(&self.public);
+        self.ports.contains(&address.port()) && ours.any(|ours| ours.to_canonical() == ip)
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::Remote;
+use crate::{Remote, Settings};
 
 /// The sources of both kinds of packets of one session.
 #[derive(Debug)]
@@ -67,11 +67,13 @@ impl Source {
     }
 
     /// Whether a packet from there is heard at all.
-    pub(crate) fn admits(&self, from: SocketAddr) -> bool {
+    pub(crate) fn admits(&self, from: SocketAddr, settings: &Settings) -> bool {
         let from = canonical(from);
         match self.state {
             State::Learnt(only) => from == only,
-            State::Learning { .. } => self.signalled.is_some_and(|signalled| signalled.ip() == from.ip()),
+            State::Learning { .. } => {
+                self.signalled.is_some_and(|signalled| signalled.ip() == from.ip()) && !settings.is_ours(from)
+            }
         }
     }
 
@@ -127,10 +129,22 @@ fn may_be_sent_to(address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            addresses: vec!["198.51.100.1".parse().unwrap()],
+            public: Vec::new(),
+            ports: 10_000..=10_099,
+            silence: Duration::from_secs(30),
+            rtcp_interval: Duration::from_secs(5),
+        }
     }
 
     fn source(text: &str) -> Source {
@@ -146,13 +160,13 @@ mod tests {
     #[test]
     fn the_port_is_learnt_once_and_only_from_the_signalled_address() {
         let mut source = source("192.0.2.1:4000");
-        assert!(!source.admits(at("192.0.2.66:4000")));
-        assert!(source.admits(at("192.0.2.1:5555")));
+        assert!(!source.admits(at("192.0.2.66:4000"), &settings()));
+        assert!(source.admits(at("192.0.2.1:5555"), &settings()));
         source.learn(at("192.0.2.1:5555"));
         assert_eq!(source.destination(), Some(at("192.0.2.1:5555")));
-        assert!(source.admits(at("192.0.2.1:5555")));
+        assert!(source.admits(at("192.0.2.1:5555"), &settings()));
         for other in ["192.0.2.1:4000", "192.0.2.1:5556", "192.0.2.66:5555"] {
-            assert!(!source.admits(at(other)), "{other}");
+            assert!(!source.admits(at(other), &settings()), "{other}");
         }
         source.learn(at("192.0.2.1:4000"));
         assert_eq!(source.destination(), Some(at("192.0.2.1:5555")));
@@ -160,7 +174,7 @@ mod tests {
 
     #[test]
     fn nobody_is_heard_before_a_description_named_somebody() {
-        assert!(!Source::new(None).admits(at("192.0.2.1:4000")));
+        assert!(!Source::new(None).admits(at("192.0.2.1:4000"), &settings()));
     }
 
     #[test]
@@ -179,11 +193,11 @@ mod tests {
         source.learn(at("192.0.2.1:4000"));
         source.update(Some(at("192.0.2.1:6000")));
         assert_eq!(source.destination(), Some(at("192.0.2.1:6000")));
-        assert!(source.admits(at("192.0.2.1:4000")), "what is under way is heard");
+        assert!(source.admits(at("192.0.2.1:4000"), &settings()), "what is under way is heard");
         source.learn(at("192.0.2.1:4000"));
         assert_eq!(source.destination(), Some(at("192.0.2.1:6000")), "but teaches nothing");
         source.learn(at("192.0.2.1:6000"));
-        assert!(!source.admits(at("192.0.2.1:4000")));
+        assert!(!source.admits(at("192.0.2.1:4000"), &settings()));
     }
 
     #[test]
@@ -194,7 +208,7 @@ mod tests {
         source.update(Some(at("192.0.2.1:4000")));
         source.learn(at("192.0.2.1:4000"));
         assert_eq!(source.destination(), Some(at("192.0.2.1:4000")));
-        assert!(!source.admits(at("192.0.2.1:6000")));
+        assert!(!source.admits(at("192.0.2.1:6000"), &settings()));
     }
 
     #[test]
@@ -221,15 +235,15 @@ mod tests {
     fn a_privileged_port_is_heard_and_not_answered() {
         let mut source = source("192.0.2.1:4000");
         source.learn(at("192.0.2.1:53"));
-        assert!(source.admits(at("192.0.2.1:53")));
+        assert!(source.admits(at("192.0.2.1:53"), &settings()));
         assert_eq!(source.destination(), Some(at("192.0.2.1:4000")));
     }
 
     #[test]
     fn a_mapped_address_is_the_address() {
         let mut source = source("192.0.2.1:4000");
-        assert!(source.admits(at("[::ffff:192.0.2.1]:4000")));
+        assert!(source.admits(at("[::ffff:192.0.2.1]:4000"), &settings()));
         source.learn(at("[::ffff:192.0.2.1]:4000"));
-        assert!(source.admits(at("192.0.2.1:4000")));
+        assert!(source.admits(at("192.0.2.1:4000"), &settings()));
     }
 }

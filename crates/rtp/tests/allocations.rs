@@ -82,6 +82,8 @@ impl Sink for Tally {
 fn worker() -> Worker {
     let settings = Settings {
         addresses: vec!["198.51.100.1".parse().unwrap()],
+        public: vec!["203.0.113.1".parse().unwrap()],
+        ports: 10_000..=10_099,
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
     };

@@ -78,6 +78,8 @@ fn address(session: u32) -> SocketAddr {
 fn worker(sink: &mut Reader) -> Worker {
     let settings = Settings {
         addresses: vec!["198.51.100.1".parse().unwrap()],
+        public: vec!["203.0.113.1".parse().unwrap()],
+        ports: 10_000..=10_099,
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
     };

@@ -318,7 +318,6 @@ fn start_relay(
 ) -> Result<(Relay, relay::Usable), StartError> {
     let settings = relay::Settings {
         workers: workers(checked.media.workers),
-        ports: checked.media.ports.range(),
         io: checked.media.backend,
         recordings: checked.recording.dir.clone(),
         sessions: checked.relay(),

@@ -21,33 +21,8 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8(octets.to_vec()).unwrap()
 }
 
-const FAULTY: &str = r#"[node]
-country = "XX"
-drain = 5
-
-[sip]
-listen = ["udp://0.0.0.0:5060", "tls://0.0.0.0:5061"]
-public_address = "192.0.2.1"
-
-[media]
-ports = "20001-23999"
-
-[[trunk]]
-name = "main"
-uri = "sip:192.0.2.7"
-allow = ["192.0.2.0/24", "192.0.2.300"]
-numbers = ["+78005550101"]
-srtp = true
-
-[[line]]
-number = "+78005550102"
-max_call = "1m"
-warning = "2m"
-
-[[http.token]]
-role = "root"
-token = "short"
-"#;
+/// The file of which the tests beside the reader say what each fault is told as.
+const FAULTY: &str = include_str!("faulty.toml");
 
 #[test]
 fn the_repository_s_own_configuration_is_found_and_has_no_fault() {

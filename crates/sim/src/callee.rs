@@ -123,33 +123,23 @@ impl Callee {
     }
 
     fn request(&mut self, now: Instant, request: &Request, out: &mut Vec<Bytes>) {
+        let method = request.method();
+        let begins = *method == Method::Invite && request.headers().to().tag().is_none();
         if self.dialog.again(request, out) {
             return;
         }
-        match request.method() {
-            Method::Invite if self.invite.is_none() => self.invited(now, request, out),
-            // Said again while we say nothing.
-            Method::Invite if request.headers().to().tag().is_none() => {}
-            Method::Cancel => self.cancelled(now, request, out),
-            Method::Ack => {
-                self.dialog.acknowledged(request.headers().cseq().number);
-                if !self.answered {
-                    self.dialog.over = true;
-                }
+        if begins {
+            // Said again while we say nothing, it is nothing new.
+            if self.invite.is_none() {
+                self.invited(now, request, out);
             }
-            Method::Invite
-            | Method::Bye
-            | Method::Options
-            | Method::Update
-            | Method::Info
-            | Method::Prack
-            | Method::Register
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => self.dialog.inside(now, request, out),
+        } else if *method == Method::Cancel {
+            self.cancelled(now, request, out);
+        } else {
+            self.dialog.inside(now, request, out);
+            if *method == Method::Ack && !self.answered {
+                self.dialog.over = true;
+            }
         }
     }
 

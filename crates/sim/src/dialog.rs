@@ -321,14 +321,12 @@ impl Dialog {
         known.is_some()
     }
 
-    pub(crate) fn acknowledged(&mut self, cseq: u32) {
-        self.unacknowledged.remove(&cseq);
-    }
-
     /// What any phone answers inside a dialog. `false`: not a request for here.
     pub(crate) fn inside(&mut self, now: Instant, request: &Request, out: &mut Vec<Bytes>) {
         match request.method() {
-            Method::Ack => self.acknowledged(request.headers().cseq().number),
+            Method::Ack => {
+                self.unacknowledged.remove(&request.headers().cseq().number);
+            }
             Method::Bye => {
                 self.ended = true;
                 self.over = true;

@@ -79,9 +79,10 @@ pub enum Input {
     Fired(Timer),
     /// A leg is told something.
     Command(LegId, LegCommand),
-    /// From now on every new request outside a dialog is answered 503 with Retry-After (draining, overload);
-    /// `None` ends that.
-    Refusing(Option<RetryAfter>),
+    /// From now on a trunk that asks whether we are there (OPTIONS outside a dialog) is told 503 with Retry-After, so
+    /// that it sends its calls elsewhere; `None` ends that. A call that comes all the same is still `Offered`: who
+    /// refuses it can tell of it.
+    Unavailable(Option<RetryAfter>),
     /// New addresses or timers; running legs keep theirs where they are in use.
     Configure(Box<Config>),
 }
@@ -325,7 +326,8 @@ pub enum Counted {
     Garbage,
     /// A request from an address no trunk allows.
     Stranger,
-    /// A request answered by the user agent itself with this status (OPTIONS 200, 400, 405, 481, 483, 501, 505).
+    /// A request answered by the user agent itself with this status (OPTIONS 200 or 503, 400, 405, 481, 483, 501,
+    /// 505; 503 where there is no room for another transaction).
     Answered(u16),
     /// A response or an ACK that matched nothing.
     Stray,

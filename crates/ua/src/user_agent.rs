@@ -26,7 +26,7 @@ pub struct UserAgent {
     chance: Chance,
     legs: Legs,
     transactions: Transactions,
-    refusing: Option<RetryAfter>,
+    unavailable: Option<RetryAfter>,
     last_leg: u64,
 }
 
@@ -50,7 +50,7 @@ impl UserAgent {
             chance: Chance::new(seed),
             legs: Legs::default(),
             transactions: Transactions::default(),
-            refusing: None,
+            unavailable: None,
             last_leg: 0,
         }
     }
@@ -69,7 +69,7 @@ impl UserAgent {
             Input::Fired(timer) => self.fired(timer, out),
             Input::Command(leg, LegCommand::Invite(invite)) => self.invite(leg, &invite, out),
             Input::Command(leg, command) => self.tell(leg, leg::Input::Command(command), out),
-            Input::Refusing(refusing) => self.refusing = refusing,
+            Input::Unavailable(pause) => self.unavailable = pause,
             Input::Configure(config) => self.settings = Settings::new(&config),
         }
     }
@@ -189,13 +189,13 @@ impl UserAgent {
         if request.headers().to().tag().is_some() {
             return self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
         }
-        match (kind, self.refusing) {
+        match (kind, self.unavailable) {
             (Kind::Bye | Kind::Info | Kind::Update, _) => {
                 self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
             }
-            (Kind::Invite | Kind::Options, Some(pause)) => self.unavailable(flow, &request, pause, out),
+            (Kind::Options, Some(pause)) => self.refuse_for_now(flow, &request, pause, out),
             (Kind::Options, None) => self.options(&from, &request, out),
-            (Kind::Invite, None) => self.offered(from, request, out),
+            (Kind::Invite, _) => self.offered(from, request, out),
         }
     }
 
@@ -231,14 +231,14 @@ impl UserAgent {
     ) -> Option<Pending> {
         let shares = if is_known { 2 } else { 1 };
         if self.transactions.len() >= self.settings.transactions.saturating_mul(shares) {
-            self.unavailable(flow, &request, FULL, out);
+            self.refuse_for_now(flow, &request, FULL, out);
             return None;
         }
         let transaction = self.transactions.open(&request, flow, leg, tag, self.settings.timing);
         Some(Pending { transaction, request, flow, tag })
     }
 
-    fn unavailable(&mut self, flow: Flow, request: &Request, pause: RetryAfter, out: &mut Vec<Output>) {
+    fn refuse_for_now(&mut self, flow: Flow, request: &Request, pause: RetryAfter, out: &mut Vec<Output>) {
         let explain = |compose: Compose| compose.header(Name::RetryAfter, pause).end();
         self.answer(flow, request, Status::SERVICE_UNAVAILABLE, explain, out);
     }

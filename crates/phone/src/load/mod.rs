@@ -351,40 +351,32 @@ impl Generator<'_> {
     }
 
     fn request(&mut self, now: Instant, which: Which, from: SocketAddr, request: &Request) {
-        let call_id = request.headers().call_id();
-        match request.method() {
-            Method::Invite => self.invited(now, from, request),
-            Method::Ack => {
-                let place = self.by_callee.get(call_id).copied();
-                if let Some(place) = place.filter(|place| self.calls[*place].stage == Stage::Dialling) {
-                    self.calls[place].stage = Stage::Answered;
-                    self.later(now, Due::Packet(place));
-                    self.later(now + STEP_WITHIN, Due::Expire(place, Stage::Answered));
-                }
+        let (call_id, method) = (request.headers().call_id(), request.method());
+        if *method == Method::Invite {
+            self.invited(now, from, request);
+        } else if *method == Method::Ack {
+            let place = self.by_callee.get(call_id).copied();
+            if let Some(place) = place.filter(|place| self.calls[*place].stage == Stage::Dialling) {
+                self.calls[place].stage = Stage::Answered;
+                self.later(now, Due::Packet(place));
+                self.later(now + STEP_WITHIN, Due::Expire(place, Stage::Answered));
             }
-            Method::Bye => {
-                self.sockets.send(which, from, &text::answer(request, 200, "", None));
-                if let Some(place) = self.by_callee.get(call_id).copied() {
-                    self.calls[place].callee_gone = true;
-                    self.end(place);
-                } else if let Some(place) = text::place_of(call_id)
-                    && self.calls.get(place).is_some_and(|call| call.stage != Stage::Over)
-                {
-                    self.fail(place, "hung up on");
-                }
+        } else {
+            self.sockets.send(which, from, &text::answer(request, 200, "", None));
+            if *method == Method::Bye {
+                self.hung_up(call_id);
             }
-            Method::Cancel
-            | Method::Options
-            | Method::Register
-            | Method::Prack
-            | Method::Update
-            | Method::Info
-            | Method::Message
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
-            | Method::Publish
-            | Method::Other(_) => self.sockets.send(which, from, &text::answer(request, 200, "", None)),
+        }
+    }
+
+    fn hung_up(&mut self, call_id: &str) {
+        if let Some(place) = self.by_callee.get(call_id).copied() {
+            self.calls[place].callee_gone = true;
+            self.end(place);
+        } else if let Some(place) = text::place_of(call_id)
+            && self.calls.get(place).is_some_and(|call| call.stage != Stage::Over)
+        {
+            self.fail(place, "hung up on");
         }
     }
 

@@ -1,10 +1,13 @@
 //! Whom the relay listens to, and what becomes of packets that belong to nobody.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use relay::Lost;
-use rtp::{Codec, Command, Library, SessionId};
+use rtp::{Codec, Command, Library, PlayId, Prompt, PromptId, Report, SessionId};
 
 use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
+use crate::stage::Stage;
 
 #[test]
 fn a_stranger_is_neither_heard_nor_answered() {
@@ -67,4 +70,28 @@ fn a_phone_that_is_gone_harms_nobody() {
     let statistics = stage.close(1);
     assert_eq!(statistics.packets_received, 15);
     assert!(stage.close(2).packets_sent >= 14);
+}
+
+#[test]
+fn descriptions_that_name_our_own_ports_make_no_ring() {
+    for address in ["127.0.0.1", "0.0.0.0"] {
+        let library = Library::new(vec![Some(Prompt::new(&[8_000; 1_600]))]);
+        let mut stage = Stage::new(&[address], library, "/nowhere".into());
+        let ports = [0, 1].map(|place| stage.port(0, place).0);
+        let [to_first, to_second] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)));
+        stage.open_to(1, ports[0], to_second, Codec::Pcmu);
+        stage.open_to(2, ports[1], to_first, Codec::Pcmu);
+        let (first, second, play) = (SessionId(1), SessionId(2), PlayId(7));
+        stage.give(Command::Bridge { first, second });
+        stage.give(Command::Play { session: first, play, prompts: vec![PromptId(0)], repeat: false });
+        stage.until(|report| *report == Report::Finished { session: first, play });
+        for session in [1, 2] {
+            let passed = stage.close(session);
+            assert_eq!(
+                (passed.packets_sent, passed.packets_received),
+                (0, 0),
+                "{address}, session {session}"
+            );
+        }
+    }
 }

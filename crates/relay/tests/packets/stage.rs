@@ -48,11 +48,12 @@ impl Stage {
         let (reports, said) = channel();
         let settings = Settings {
             workers: 1,
-            ports: ports(),
             io: io(),
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),
+                public: Vec::new(),
+                ports: ports(),
                 silence: Duration::from_secs(30),
                 rtcp_interval: Duration::from_secs(5),
             },
@@ -76,7 +77,11 @@ impl Stage {
 
     /// Opens a session with a phone.
     pub(crate) fn open(&mut self, session: u32, port: Port, phone: &Phone, law: Codec) {
-        let rtp = phone.address();
+        self.open_to(session, port, phone.address(), law);
+    }
+
+    /// Opens a session whose description names this address.
+    pub(crate) fn open_to(&mut self, session: u32, port: Port, rtp: SocketAddr, law: Codec) {
         let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
         let format = match law {
             Codec::Pcmu => (law, 0),

@@ -11,7 +11,7 @@ use crate::receiver::Place;
 use crate::recorder::Side;
 use crate::telephone_event::presses::Sighting;
 use crate::telephone_event::{Event, key};
-use crate::{Codec, Report, Sink};
+use crate::{Codec, Report, Settings, Sink};
 
 /// Comfort noise has its payload type whether or not it was agreed (RFC 3389 §4).
 const COMFORT_NOISE: u8 = 13;
@@ -54,9 +54,10 @@ impl Session {
         now: Instant,
         from: SocketAddr,
         bytes: &[u8],
+        settings: &Settings,
         sink: &mut impl Sink,
     ) -> Option<Heard> {
-        if !self.sources.rtp.admits(from) {
+        if !self.sources.rtp.admits(from, settings) {
             self.foreign += 1;
             return None;
         }

@@ -20,7 +20,9 @@ use crate::source::Sources;
 use crate::stream::Stream;
 use crate::telephone_event::keys::Keys;
 use crate::telephone_event::presses::Presses;
-use crate::{Codec, Direction, Media, Port, Recording, Report, SessionId, Settings, Sink, Statistics};
+use crate::{
+    Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Statistics,
+};
 
 pub(crate) use incoming::{Audio, Heard};
 
@@ -62,7 +64,7 @@ impl Session {
         chance: &mut Chance,
     ) -> Self {
         let identity: Identity = chance.identity();
-        let media = within_limits(port, media, settings);
+        let media = within_limits(media, settings);
         let mut session = Self {
             id,
             port,
@@ -90,7 +92,7 @@ impl Session {
 
     /// A new description was agreed.
     pub(crate) fn update(&mut self, now: Instant, media: Media, settings: &Settings) {
-        let media = within_limits(self.port, media, settings);
+        let media = within_limits(media, settings);
         if media.remote != self.media.remote {
             self.silence.expect();
         }
@@ -163,8 +165,8 @@ impl Session {
     }
 
     /// Takes what came to the RTCP socket.
-    pub(crate) fn control(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        if !self.sources.rtcp.admits(from) {
+    pub(crate) fn control(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], settings: &Settings) {
+        if !self.sources.rtcp.admits(from, settings) {
             self.foreign += 1;
             return;
         }
@@ -225,14 +227,11 @@ impl Session {
     }
 }
 
-/// What was agreed, as far as we go along: packets of a bearable size, and nobody who names our own port as theirs, to
-/// have us talk to ourselves without end.
-fn within_limits(port: Port, mut media: Media, settings: &Settings) -> Media {
+/// What was agreed, as far as we go along: packets of a bearable size, and nobody who names a port of ours as theirs:
+/// that is as if they had named none.
+fn within_limits(mut media: Media, settings: &Settings) -> Media {
     media.format.ptime = media.format.ptime.clamp(*PTIME.start(), *PTIME.end());
-    let ours = settings.addresses.get(usize::from(port.address));
-    let is_ours = |theirs: SocketAddr| {
-        ours == Some(&theirs.ip().to_canonical()) && [port.number, port.number | 1].contains(&theirs.port())
-    };
-    media.remote = media.remote.filter(|remote| !is_ours(remote.rtp) && !is_ours(remote.rtcp));
+    let is_ours = |remote: &Remote| settings.is_ours(remote.rtp) || settings.is_ours(remote.rtcp);
+    media.remote = media.remote.filter(|remote| !is_ours(remote));
     media
 }

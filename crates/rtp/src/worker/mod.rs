@@ -114,7 +114,7 @@ impl Worker {
     ) {
         let Some(slot) = self.ports.find(port) else { return };
         let session = &mut self.sessions[slot];
-        let Some(heard) = session.hear(now, from, bytes, sink) else { return };
+        let Some(heard) = session.hear(now, from, bytes, &self.settings, sink) else { return };
         let Some(peer) = session.peer else { return };
         if self.pass_on(now, slot, peer, heard, bytes, sink) {
             self.rearm(peer);
@@ -166,7 +166,7 @@ impl Worker {
         _sink: &mut impl Sink,
     ) {
         if let Some(slot) = self.ports.find(port) {
-            self.sessions[slot].control(now, from, bytes);
+            self.sessions[slot].control(now, from, bytes, &self.settings);
         }
     }
 

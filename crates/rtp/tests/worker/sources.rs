@@ -97,8 +97,7 @@ fn a_stream_that_moves_is_followed_at_once() {
 #[test]
 fn nothing_goes_where_nothing_should() {
     let hosts = ["224.0.0.5:4000", "255.255.255.255:4000", "0.0.0.0:4000", "192.0.2.11:22", "192.0.2.11:0"];
-    let ours = format!("{}:{}", settings().addresses[0], port(CALLER).number);
-    for host in hosts.into_iter().chain([&ours[..]]) {
+    for host in hosts {
         let mut world = World::with_call(Codec::Pcma);
         let address = at(host);
         let remote = Some(Remote { rtp: address, rtcp: address });
@@ -109,6 +108,55 @@ fn nothing_goes_where_nothing_should() {
         assert_eq!(world.take_sent(CALLER), [], "{host}");
         assert!(world.wire.controls.iter().all(|sent| sent.port == port(CALLEE)), "{host}");
     }
+}
+
+#[test]
+fn no_port_of_ours_is_ever_theirs() {
+    let ports = settings().ports;
+    let addresses = ["198.51.100.1", "203.0.113.1", "[::ffff:198.51.100.1]"];
+    for host in addresses
+        .map(|ip| {
+            [*ports.start(), port(CALLER).number, port(CALLEE).number, *ports.end()]
+                .map(|port| at(&format!("{ip}:{port}")))
+        })
+        .concat()
+    {
+        for remote in [
+            Remote { rtp: host, rtcp: at("192.0.2.11:5") },
+            Remote { rtp: at("192.0.2.11:4000"), rtcp: host },
+        ] {
+            let mut world = World::with_call(Codec::Pcma);
+            let agreed = Media { remote: Some(remote), ..media(host, Codec::Pcma) };
+            world.command(Command::Update { session: CALLER, media: agreed });
+            world.play(CALLER, &[9], true);
+            world.run(20_000);
+            assert_eq!(world.take_sent(CALLER), [], "{remote:?}");
+            assert!(world.wire.controls.iter().all(|sent| sent.port == port(CALLEE)), "{remote:?}");
+            let mut loops = Phone { address: host, ..Phone::caller() };
+            loops.talk(&mut world, 5);
+            assert_eq!(world.close(CALLER).packets_received, 0, "{remote:?}");
+        }
+    }
+}
+
+#[test]
+fn who_has_our_address_and_another_port_is_one_like_any_other() {
+    let mut world = World::bridged(Codec::Pcma);
+    // A phone on this machine: it is heard, but its port is never learnt to be one of ours.
+    let beside = at("198.51.100.1:40000");
+    world.command(Command::Update { session: CALLER, media: media(beside, Codec::Pcma) });
+    for port in [*settings().ports.start(), *settings().ports.end()] {
+        let mut ours = Phone { address: SocketAddr::new(beside.ip(), port), ..Phone::caller() };
+        ours.talk(&mut world, 5);
+        world.control(CALLER, ours.address, &[0x80, 201, 0, 1, 0, 0, 0, 1]);
+    }
+    assert_eq!(world.take_sent(CALLEE), []);
+    Phone { address: beside, ..Phone::caller() }.talk(&mut world, 5);
+    assert_eq!(world.take_sent(CALLEE).len(), 5);
+    Phone::callee(Codec::Pcma).talk(&mut world, 1);
+    assert_eq!(world.take_sent(CALLER)[0].to, beside);
+    let statistics = world.close(CALLER);
+    assert_eq!((statistics.packets_received, statistics.foreign), (5, 12));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use phone::load::{self, Load};
 use serde_json::{Value, json};
 
-use self::child::{Child, LINE};
+use self::child::Child;
+use super::loopback::LINE;
 use crate::cli::{BenchArgs, BenchCommand, CallsArgs, Exit};
 
 /// Orders at most: as many codes of five digits as are easily told apart from each other.

@@ -18,9 +18,10 @@ use store::Record;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::ladder::{Ladder, Who};
-use self::stage::{CLIENT, CODE, COURIER, LINE, Stage};
+use self::stage::{CLIENT, CODE, COURIER, Stage};
 use self::tale::{Tale, Told};
 use super::client::Client;
+use super::loopback::LINE;
 use crate::cli::{DemoArgs, Exit};
 
 /// What the courier's phone says, in hertz.
@@ -39,8 +40,6 @@ const RINGS: Duration = Duration::from_millis(1200);
 const TALK: Duration = Duration::from_secs(3);
 /// The whole call, and then some.
 const PATIENCE: Duration = Duration::from_secs(50);
-/// For the server to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// From the end of the call to its record.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -98,8 +97,7 @@ async fn play(args: &DemoArgs) -> Result<bool, String> {
     let played = call(&api, (courier, client), said, &mut tale).await;
     let Stage { mut node, .. } = stage;
     node.drain(Duration::ZERO, async {}).await;
-    // What was to be kept was fetched: nothing here is worth waiting longer for.
-    let _ = tokio::time::timeout(STOP_WITHIN, node.stop()).await;
+    node.stop().await;
     verdict::tell(&args.out, &played?, tale.ladder)
 }
 

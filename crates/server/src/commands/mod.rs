@@ -5,6 +5,7 @@ pub(crate) mod check;
 mod client;
 pub(crate) mod demo;
 mod import;
+mod loopback;
 pub(crate) mod order;
 pub(crate) mod phone;
 pub(crate) mod simulate;

@@ -76,6 +76,8 @@ impl Checked {
     pub(crate) fn relay(&self) -> rtp::Settings {
         rtp::Settings {
             addresses: self.media.addresses.iter().map(|address| address.local).collect(),
+            public: self.media.addresses.iter().map(|address| address.public).collect(),
+            ports: self.media.ports.range(),
             silence: self.media.rtp_timeout,
             rtcp_interval: RTCP_INTERVAL,
         }

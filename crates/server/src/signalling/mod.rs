@@ -156,7 +156,9 @@ impl Loop {
                 Next::Wake => self.handle(Input::Wake, &mut out),
             }
             self.world.flush(self.clock.now(), &self.board.gauges());
+            // The record of the last call is still to be handed over when that call is gone.
             if self.board.gauges().calls == 0
+                && self.world.due().is_none()
                 && let Some(left) = leaving.take()
             {
                 let _ = left.send(());

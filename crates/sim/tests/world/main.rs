@@ -2,5 +2,6 @@
 
 mod mask;
 mod order_call;
+mod shed;
 mod sweep;
 mod worlds;

@@ -17,24 +17,9 @@ impl Key {
 
     /// Branch, sent-by and method (RFC 3261 §17.2.3). An ACK has the key of its INVITE.
     pub(crate) fn of_transaction(&mut self, request: &Request) {
-        let method = match request.method() {
-            Method::Ack => Method::Invite.as_str(),
-            other @ (Method::Invite
-            | Method::Cancel
-            | Method::Bye
-            | Method::Options
-            | Method::Register
-            | Method::Prack
-            | Method::Update
-            | Method::Info
-            | Method::Message
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
-            | Method::Publish
-            | Method::Other(_)) => other.as_str(),
-        };
-        self.of(request, method);
+        let method = request.method();
+        let method = if *method == Method::Ack { &Method::Invite } else { method };
+        self.of(request, method.as_str());
     }
 
     /// The key of the INVITE that a CANCEL names (§9.2).

@@ -189,15 +189,13 @@ fn an_invite_that_comes_by_two_ways_is_answered_482_on_the_second() {
 }
 
 #[test]
-fn while_refusing_new_requests_get_503_and_the_rest_goes_on() {
+fn while_unavailable_who_asks_is_told_503_and_the_rest_goes_on() {
     let mut world = World::new();
     let (mut caller, _) = world.talking();
-    world.input(Input::Refusing(Some(RetryAfter(30))));
-    for method in ["INVITE", "OPTIONS"] {
-        let refused = ask(&mut world, method, "", None);
-        assert_eq!((refused.status(), refused.header("Retry-After")), (503, "30"), "{method}");
-    }
-    assert_eq!(world.counted, [Counted::Answered(503); 2]);
+    world.input(Input::Unavailable(Some(RetryAfter(30))));
+    let told = ask(&mut world, "OPTIONS", "", None);
+    assert_eq!((told.status(), told.header("Retry-After")), (503, "30"));
+    assert_eq!(world.counted, [Counted::Answered(503)]);
     assert_eq!(world.ua.legs(), 1);
     let invite = caller.invite(&mut world, "", Some(OFFER));
     world.hear(&invite);
@@ -205,7 +203,7 @@ fn while_refusing_new_requests_get_503_and_the_rest_goes_on() {
     let bye = caller.bare(&mut world, "BYE");
     world.hear(&bye);
     assert_eq!(world.said(), ["200 BYE", "487 INVITE"]);
-    world.input(Input::Refusing(None));
+    world.input(Input::Unavailable(None));
     assert_eq!(ask(&mut world, "OPTIONS", "", None).status(), 200);
 }
 

@@ -124,8 +124,8 @@ impl Game {
                 self.world.input(Input::FlowLost(flow));
             }
             _ => {
-                let refusing = (self.dice.roll(4) == 0).then_some(RetryAfter(3));
-                self.world.input(Input::Refusing(refusing));
+                let pause = (self.dice.roll(4) == 0).then_some(RetryAfter(3));
+                self.world.input(Input::Unavailable(pause));
             }
         }
     }

@@ -12,19 +12,19 @@ use reqwest::Method;
 use tempfile::TempDir;
 
 use super::super::client::Client;
+use super::super::loopback::Loopback;
 use crate::cli::{CallsArgs, ServerArgs};
 
-/// The line that is called.
-pub(super) const LINE: &str = "+78005550101";
 /// For the server to take calls.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// A call holds ports for so many seconds longer than its two stay joined: its keys and its dialling, and the rest of
 /// its ports, with room to be late.
 const AROUND: f64 = 2.5;
 /// Calls at once: each has two pairs of ports, and systems commonly let a process open 20 000 files.
-const MOST: u32 = 4_800;
+const MOST: u16 = 4_800;
 /// The first UDP port for voice.
-const FIRST_PORT: u32 = 20_000;
+const FIRST_PORT: u16 = 20_000;
+const HTTP_PORT: u16 = 8080;
 /// Memory pages in kilobytes, and clock ticks in a second, where the system does not say.
 const PAGE: u64 = 4096;
 const TICKS: u64 = 100;
@@ -52,13 +52,10 @@ impl Child {
     pub(super) fn start(args: &CallsArgs, orders: &[(String, String)]) -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("bauta-bench-").tempdir();
         let folder = folder.map_err(|error| error.to_string())?;
-        let mut chance = ChaCha20Rng::from_os_rng();
-        let [one, two, ..] = chance.next_u32().to_be_bytes();
+        let [one, two, ..] = ChaCha20Rng::from_os_rng().next_u32().to_be_bytes();
         let at = |last| IpAddr::V4(Ipv4Addr::new(127, one.max(1), two, last));
         let (server, callers, callees, port) = (at(1), at(11), at(12), 5060);
-        let token = format!("{:016x}{:016x}", chance.next_u64(), chance.next_u64());
         let config = folder.path().join("bench.toml");
-        let data = folder.path().join("data");
         let at_once =
             (f64::from(args.rate) * (args.hold.as_secs_f64() + AROUND)).min(f64::from(args.calls)) + 10.0;
         #[expect(
@@ -66,39 +63,24 @@ impl Child {
             clippy::cast_sign_loss,
             reason = "held to a count of calls"
         )]
-        let at_once = (at_once as u32).min(MOST);
+        let at_once = (at_once as u16).min(MOST);
         let last_port = FIRST_PORT + at_once * 4 + 63;
-        let text = format!(
-            r#"
-[node]
-name = "bench"
-data_dir = {data:?}
-[sip]
-listen = ["udp://{server}:{port}"]
-max_calls = {at_once}
-calls_per_second = {per_second}
-[media]
-listen = ["{server}"]
-ports = "{FIRST_PORT}-{last_port}"
-rtp_timeout = "1h"
-port_rest = "1s"
-[[trunk]]
-name = "load"
-uri = "sip:{callees}:{port}"
-allow = ["{callers}", "{callees}"]
-numbers = ["{LINE}"]
-[[line]]
-number = "{LINE}"
-whisper = false
-lockout = "0s"
-[http]
-listen = ["{server}:8080"]
-[[http.token]]
-role = "admin"
-token = "{token}"
-"#,
-            per_second = (args.rate * 4).clamp(10, 10_000),
-        );
+        let served = Loopback {
+            name: "bench",
+            folder: folder.path(),
+            sip: SocketAddr::new(server, port),
+            http: SocketAddr::new(server, HTTP_PORT),
+            ports: FIRST_PORT..=last_port,
+            callers,
+            callees: SocketAddr::new(callees, port),
+            sip_keys: format!(
+                "max_calls = {at_once}\ncalls_per_second = {}",
+                (args.rate * 4).clamp(10, 10_000)
+            ),
+            media_keys: "rtp_timeout = \"1h\"\nport_rest = \"1s\"",
+            line_keys: "whisper = false\nlockout = \"0s\"".to_owned(),
+        };
+        let (text, api) = served.configure();
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let process = Command::new(program)
@@ -112,7 +94,6 @@ token = "{token}"
             .map_err(|error| format!("the server did not start: {error}"))?;
         let sip = SocketAddr::new(server, port);
         let mut child = Self { process, sip, callers, callees, callee_port: port, _folder: folder };
-        let api = ServerArgs { url: format!("http://{server}:8080"), token: Some(token), json: true };
         child.fill(&api, orders)?;
         Ok(child)
     }

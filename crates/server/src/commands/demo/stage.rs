@@ -4,15 +4,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-
+use super::super::loopback::Loopback;
 use crate::cli::ServerArgs;
 use crate::config::{self, Checked};
 use crate::node::Node;
 
-/// The line: what both sides see.
-pub(super) const LINE: &str = "+78005550101";
 /// The courier's own number.
 pub(super) const COURIER: &str = "+79991111111";
 /// The client's own number.
@@ -45,41 +41,20 @@ impl Stage {
         let http = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(failed)?;
         let media = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(failed)?;
         let first = media.port().min(LAST_PORT) & !1;
-        let token = secret();
-        let text = format!(
-            r#"
-[node]
-name = "demo"
-data_dir = {data:?}
-[sip]
-listen = ["udp://{sip}"]
-max_calls = 4
-[media]
-listen = ["127.0.0.1"]
-ports = "{first}-{last}"
-workers = 1
-[[trunk]]
-name = "carrier"
-uri = "sip:{callee}"
-allow = ["{callers}", "{callees}"]
-numbers = ["{LINE}"]
-[[line]]
-number = "{LINE}"
-language = "{language}"
-record = true
-[http]
-listen = ["{http}"]
-[[http.token]]
-role = "admin"
-token = "{token}"
-"#,
-            data = folder.join("data"),
-            last = first + PORTS - 1,
-            callers = callers.ip(),
-            callees = callee.ip(),
-        );
+        let served = Loopback {
+            name: "demo",
+            folder,
+            sip,
+            http,
+            ports: first..=first + PORTS - 1,
+            callers: callers.ip(),
+            callees: callee,
+            sip_keys: "max_calls = 4".to_owned(),
+            media_keys: "workers = 1",
+            line_keys: format!("language = \"{language}\"\nrecord = true"),
+        };
+        let (text, server) = served.configure();
         let node = Node::start(checked(&text)?).await.map_err(|error| error.to_string())?;
-        let server = ServerArgs { url: format!("http://{http}"), token: Some(token), json: true };
         Ok(Self { node, sip, server })
     }
 }
@@ -87,11 +62,4 @@ token = "{token}"
 fn checked(text: &str) -> Result<Checked, String> {
     let outcome = config::parse(text, Path::new("demo.toml"), &|_| None);
     outcome.checked.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-}
-
-/// A token nobody guesses: others may be on this machine.
-fn secret() -> String {
-    let mut octets = [0; 24];
-    ChaCha20Rng::from_os_rng().fill_bytes(&mut octets);
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

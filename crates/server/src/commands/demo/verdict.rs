@@ -6,9 +6,9 @@ use std::path::Path;
 
 use phone::{Clothes, Outcome, wav};
 
+use super::super::loopback::LINE;
 use super::ladder::{Ladder, Who};
 use super::proof::{Canaries, Hearing, Search};
-use super::stage::LINE;
 use super::tale::number;
 use super::{
     CLIENT_AT, CLIENT_TONE, COURIER_AT, COURIER_TONE, Played, address, client_clothes, courier_clothes,

@@ -7,41 +7,14 @@ use super::{LEAST, fault, faults, good, outcome};
 
 #[test]
 fn ten_faults_are_ten_remarks_in_the_order_of_the_file() {
-    let text = r#"[node]
-country = "XX"
-drain = 5
-
-[sip]
-listen = ["udp://0.0.0.0:5060", "tls://0.0.0.0:5061"]
-public_address = "192.0.2.1"
-
-[media]
-ports = "20001-23999"
-
-[[trunk]]
-name = "main"
-uri = "sip:192.0.2.7"
-allow = ["192.0.2.0/24", "192.0.2.300"]
-numbers = ["+78005550101"]
-register = true
-
-[[line]]
-number = "+78005550102"
-max_call = "1m"
-warning = "2m"
-
-[[http.token]]
-role = "root"
-token = "short"
-"#;
-    let told = faults(text);
+    let told = faults(include_str!("../../../tests/faulty.toml"));
     let expected = [
         "2 node.country: no dialling plan for country \"XX\"",
         "3 node.drain: there is no key \"drain\"; did you mean \"drain_seconds\"?",
         "6 sip.listen[1]: tls:// is not available yet; listen on udp:// or tcp://",
         "10 media.ports: ports come in pairs, RTP on the even one",
         "15 trunk[0].allow[1]: \"192.0.2.300\" is no range of addresses",
-        "17 trunk[0].register: registering at a carrier is not available yet",
+        "17 trunk[0].srtp: SRTP is not available yet",
         "20 line[0].number: +78005550102 is not among the numbers trunk \"main\" owns; add it to trunk.numbers",
         "22 line[0].warning: the warning comes before max_call has passed",
         "25 http.token[0].role: \"root\" means nothing here; write one of \"admin\", \"app\", \"operator\", \"metrics\"",
@@ -211,7 +184,7 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ("[[line]]", "service = \"scenario\""),
         ("[[trunk]]", "username = \"a\""),
         ("[[trunk]]", "password_env = \"A\""),
-        ("[[trunk]]", "srtp = true"),
+        ("[[trunk]]", "register = true"),
         ("[[trunk]]", "limits = 3"),
         ("[sip]", "certificate_file = \"/etc/cert\""),
     ] {
