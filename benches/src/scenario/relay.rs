@@ -1,5 +1,6 @@
 //! What one worker of the relay does with a packet, while it has a thousand sessions.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ impl Relay {
             addresses: vec![[198, 51, 100, 4].into()],
             public: Vec::new(),
             ports: port(0).number..=port(SESSIONS).number - 1,
+            others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
         };

@@ -4,6 +4,7 @@
 //! Every leg sends 50 packets a second, 20 ms of G.711 each, as in life. Counted is the CPU time of the relay's
 //! thread alone; the generator and the receiver have threads of their own.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -92,6 +93,7 @@ fn start(legs: u16, io: Io) -> (Relay, Vec<u16>, Receiver<Report>) {
             public: Vec::new(),
             // Some ports may be somebody else's.
             ports: 10_000..=10_000 + 2 * legs + 198,
+            others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
         },
@@ -160,8 +162,9 @@ fn receive(peer: &UdpSocket, over: &AtomicBool) {
 
 /// CPU time of the relay's thread so far.
 fn cpu_time() -> Duration {
-    let is_relay =
-        |task: &PathBuf| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "relay-0");
+    let is_relay = |task: &PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "relay-0")
+    };
     let find = || {
         let tasks = std::fs::read_dir("/proc/self/task").expect("there is a /proc");
         tasks.filter_map(Result::ok).map(|task| task.path()).find(is_relay)

@@ -1,5 +1,6 @@
 //! What is ours where sockets are bound to every address of this machine: `rtp` cannot know which those are.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
@@ -12,16 +13,19 @@ const ANY: u16 = 9;
 #[derive(Debug)]
 pub(crate) struct Here {
     ports: RangeInclusive<u16>,
-    /// Whether all IPv4 addresses of this machine are, and whether all IPv6 ones.
-    v4: bool,
-    v6: bool,
+    others: BTreeSet<(usize, u16)>,
+    /// Where among our addresses the one is that stands for all of IPv4, and the one for all of IPv6.
+    v4: Option<usize>,
+    v6: Option<usize>,
 }
 
 impl Here {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let everywhere = |unspecified: IpAddr| settings.addresses.contains(&unspecified);
+        let everywhere =
+            |unspecified: IpAddr| settings.addresses.iter().position(|address| *address == unspecified);
         Self {
             ports: settings.ports.clone(),
+            others: settings.others.clone(),
             v4: everywhere(Ipv4Addr::UNSPECIFIED.into()),
             v6: everywhere(Ipv6Addr::UNSPECIFIED.into()),
         }
@@ -39,8 +43,9 @@ impl Here {
     /// Asks the system only where an answer counts.
     fn is_ours(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        let everywhere = if ip.is_ipv4() { self.v4 } else { self.v6 };
-        everywhere && self.ports.contains(&address.port()) && is_of_this_machine(ip)
+        let port = address.port();
+        let Some(everywhere) = (if ip.is_ipv4() { self.v4 } else { self.v6 }) else { return false };
+        self.ports.contains(&port) && !self.others.contains(&(everywhere, port)) && is_of_this_machine(ip)
     }
 }
 
@@ -63,13 +68,18 @@ mod tests {
     use super::*;
 
     fn here(addresses: &[&str]) -> Here {
-        Here::new(&Settings {
+        Here::new(&settings(addresses))
+    }
+
+    fn settings(addresses: &[&str]) -> Settings {
+        Settings {
             addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
             public: Vec::new(),
             ports: 20_000..=20_099,
+            others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
-        })
+        }
     }
 
     fn is_ours(here: &Here, text: &str) -> bool {
@@ -95,6 +105,16 @@ mod tests {
         assert!(reached.is_some(), "loopback can be reached");
         let own = socket.local_addr().expect("a bound socket has an address").ip();
         assert!(is_of_this_machine(own), "{own}");
+    }
+
+    #[test]
+    fn a_port_that_another_program_holds_is_not_ours() {
+        let others = BTreeSet::from([(0, 20_020), (1, 20_010)]);
+        let settings = Settings { others, ..settings(&["192.0.2.7", "0.0.0.0"]) };
+        let named = |port| settings.is_ours(SocketAddr::new("192.0.2.7".parse().expect("an address"), port));
+        assert!(!named(20_020) && named(20_010));
+        let here = Here::new(&settings);
+        assert!(!is_ours(&here, "127.0.0.1:20010") && is_ours(&here, "127.0.0.1:20020"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The media sockets: bound once at the start, used by one session after another.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -67,6 +68,18 @@ pub(crate) fn bind(
     Ok((pairs, usable))
 }
 
+/// Ports of the range that are not bound, each after the place of its address: another program holds them, or the other
+/// one of their pair.
+pub(crate) fn others(range: &RangeInclusive<u16>, usable: &Usable) -> BTreeSet<(usize, u16)> {
+    let mut others = BTreeSet::new();
+    for (place, workers) in usable.iter().enumerate() {
+        let held: BTreeSet<u16> = workers.iter().flatten().copied().collect();
+        let unbound = even_ports(range).into_iter().filter(|port| !held.contains(port));
+        others.extend(unbound.flat_map(|port| [(place, port), (place, port + 1)]));
+    }
+    others
+}
+
 /// The even ports whose next port is also in the range (RFC 3550 §11).
 fn even_ports(range: &RangeInclusive<u16>) -> Vec<u16> {
     range.clone().filter(|port| port % 2 == 0 && *port > 0 && range.contains(&(port + 1))).collect()
@@ -124,6 +137,8 @@ mod tests {
         let (pairs, usable) = bind(&[LOOPBACK], &range(21_400, 5), 2).unwrap();
         assert_eq!(usable, [[vec![21_400, 21_404], vec![21_406, 21_408]]]);
         assert_eq!(pairs.len(), 2);
+        let others = others(&range(21_400, 5), &usable);
+        assert_eq!(others, BTreeSet::from([(0, 21_402), (0, 21_403)]));
         let second = &pairs[1][0];
         assert_eq!(second.port, Port { worker: 1, address: 0, number: 21_406 });
         assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_406));

@@ -60,11 +60,12 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, io, recordings, sessions } = settings;
+        let Settings { workers, io, recordings, mut sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
         let (pairs, usable) = ports::bind(&sessions.addresses, &sessions.ports, workers)?;
+        sessions.others = ports::others(&sessions.ports, &usable);
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);

@@ -1,5 +1,6 @@
 //! What the relay is told (commands, down) and what it says (reports, up).
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -212,6 +213,8 @@ pub struct Settings {
     pub public: Vec<IpAddr>,
     /// RTP and RTCP ports, on each of these addresses.
     pub ports: RangeInclusive<u16>,
+    /// Those of them that another program holds, each after the place of its address: they are not ours.
+    pub others: BTreeSet<(usize, u16)>,
     /// How long without a valid packet until `Report::Silent`, while media should flow. Default 30 s.
     pub silence: Duration,
     /// How often RTCP goes out. Default 5 s (RFC 3550 §6.2), spread at random by half.
@@ -219,7 +222,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether an address is one of ours for media, whoever has that port now. No session ever sends there nor listens
+    /// Whether an address is one of ours for media, whichever call has that port now. No session ever sends there nor listens
     /// to what comes from there.
     ///
     /// Two descriptions that name each other's port of ours would join sessions to a ring, in which every packet goes
@@ -230,8 +233,11 @@ impl Settings {
     /// one of our own numbers and is refused as a loop; and where it hides that number, the call has no voice.
     #[must_use]
     pub fn is_ours(&self, address: SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        let mut ours = self.addresses.iter().chain(&self.public);
-        self.ports.contains(&address.port()) && ours.any(|ours| ours.to_canonical() == ip)
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let ours = self.addresses.iter().enumerate().chain(self.public.iter().enumerate());
+        self.ports.contains(&port)
+            && ours
+                .filter(|(_, ours)| ours.to_canonical() == ip)
+                .any(|(place, _)| !self.others.contains(&(place, port)))
     }
 }

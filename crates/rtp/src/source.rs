@@ -129,6 +129,7 @@ fn may_be_sent_to(address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -142,6 +143,7 @@ mod tests {
             addresses: vec!["198.51.100.1".parse().unwrap()],
             public: Vec::new(),
             ports: 10_000..=10_099,
+            others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
         }

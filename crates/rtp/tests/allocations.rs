@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,7 @@ fn worker() -> Worker {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         public: vec!["203.0.113.1".parse().unwrap()],
         ports: 10_000..=10_099,
+        others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
     };

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +81,7 @@ fn worker(sink: &mut Reader) -> Worker {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         public: vec!["203.0.113.1".parse().unwrap()],
         ports: 10_000..=10_099,
+        others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
     };

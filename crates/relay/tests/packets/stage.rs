@@ -1,5 +1,6 @@
 //! A relay with one worker and what it says.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ impl Stage {
                 addresses: addresses.clone(),
                 public: Vec::new(),
                 ports: ports(),
+                others: BTreeSet::new(),
                 silence: Duration::from_secs(30),
                 rtcp_interval: Duration::from_secs(5),
             },

@@ -1,5 +1,6 @@
 //! A worker, the time, and two phones.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +99,7 @@ pub(crate) fn settings() -> Settings {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         public: vec!["203.0.113.1".parse().unwrap()],
         ports: 10_000..=10_099,
+        others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
     }

@@ -1,5 +1,6 @@
 //! What each part of the server wants of the configuration.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
@@ -78,6 +79,7 @@ impl Checked {
             addresses: self.media.addresses.iter().map(|address| address.local).collect(),
             public: self.media.addresses.iter().map(|address| address.public).collect(),
             ports: self.media.ports.range(),
+            others: BTreeSet::new(),
             silence: self.media.rtp_timeout,
             rtcp_interval: RTCP_INTERVAL,
         }
