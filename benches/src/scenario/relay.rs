@@ -95,6 +95,7 @@ impl Relay {
             addresses: vec![[198, 51, 100, 4].into()],
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
+            inband: true,
         };
         let mut worker = Worker::new(settings, Arc::new(Library::default()), [7; 32]);
         let mut tally = Tally::default();

@@ -89,6 +89,7 @@ fn start(legs: u16) -> (Relay, Vec<u16>, Receiver<Report>) {
             addresses: vec!["127.0.0.1".parse().expect("an address")],
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
+            inband: true,
         },
     };
     let (reports, said) = channel();

@@ -84,6 +84,7 @@ fn worker() -> Worker {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     };
     let music = Prompt::new(&[1000; 8000]);
     Worker::new(settings, Arc::new(Library::new(vec![Some(music)])), [9; 32])

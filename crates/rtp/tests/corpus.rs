@@ -80,6 +80,7 @@ fn worker(sink: &mut Reader) -> Worker {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     };
     let mut worker = Worker::new(settings, Arc::new(Library::default()), [3; 32]);
     for (session, law, payload_type) in [(1, Codec::Pcma, 8), (2, Codec::Pcmu, 0)] {

@@ -45,6 +45,7 @@ impl Stage {
                 addresses: addresses.clone(),
                 silence: Duration::from_secs(30),
                 rtcp_interval: Duration::from_secs(5),
+                inband: true,
             },
         };
         let say = move |report| drop(reports.send(report));

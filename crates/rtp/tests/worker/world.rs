@@ -98,6 +98,7 @@ pub(crate) fn settings() -> Settings {
         addresses: vec!["198.51.100.1".parse().unwrap()],
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     }
 }
 
