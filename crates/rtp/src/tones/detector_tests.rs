@@ -219,7 +219,7 @@ fn forty_milliseconds_are_enough_and_twenty_three_too_few() {
 #[test]
 fn the_shortest_keys_in_noise_with_every_twist_and_a_little_off() {
     let (mut missed, mut all) = (0, 0);
-    for (seed, ratio) in (0..20).flat_map(|seed| [(seed, 20.0), (seed, 15.0)]) {
+    for (seed, ratio) in (0..6).flat_map(|seed| [(seed, 20.0), (seed, 15.0)]) {
         for twist in [-8.0, 0.0, 4.0] {
             for (row_off, column_off) in [(0.015, -0.015), (-0.015, 0.015), (0.0, 0.0)] {
                 let law = LAWS[seed as usize % 2];
@@ -367,7 +367,7 @@ fn a_voice_whose_lines_are_on_two_tones_is_no_key() {
 fn noise_is_no_key() {
     for (seed, law) in (0..).zip(LAWS) {
         let mut sound = Sound::new(seed);
-        sound.silence(8000 * 120);
+        sound.silence(8000 * 60);
         sound.noise(-12.0, 0.0);
         assert_eq!(told(law, &sound.coded(law), 160), []);
     }
