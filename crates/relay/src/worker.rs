@@ -197,6 +197,7 @@ impl<M: Machine, F: Fn(Arc<Library>) -> M> Worker<M, F> {
             | Command::Play { .. }
             | Command::Stop { .. }
             | Command::Bridge { .. }
+            | Command::Press { .. }
             | Command::Record { .. } => {}
         }
         self.machine.command(now, command, &mut self.outbox);
@@ -276,6 +277,7 @@ mod tests {
                 | Command::Play { .. }
                 | Command::Stop { .. }
                 | Command::Bridge { .. }
+                | Command::Press { .. }
                 | Command::Record { .. } => {}
             }
         }

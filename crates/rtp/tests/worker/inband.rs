@@ -330,6 +330,19 @@ fn recording(path: &Path) -> Vec<i16> {
 }
 
 #[test]
+fn keys_are_heard_above_the_echo_of_what_plays() {
+    let prompt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../prompts/ru/start.wav");
+    let keys = "1234567890*#12345";
+    let said: Vec<i16> =
+        keyed(keys).iter().zip(recording(&prompt)).map(|(key, echo)| key + echo / 4).collect();
+    assert_eq!(said.len(), keyed(keys).len(), "the prompt is long enough");
+    let mut world = World::new();
+    world.open(CALLER, without_events(media(caller_address(), Codec::Pcma)));
+    says(&mut Phone::caller(), &mut world, &said);
+    assert_eq!(world.digits(CALLER), keys);
+}
+
+#[test]
 fn no_prompt_and_no_music_has_a_key_in_it() {
     let mut heard = Duration::ZERO;
     for language in ["ru", "en"] {
