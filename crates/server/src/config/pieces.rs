@@ -69,6 +69,7 @@ impl Checked {
             addresses: self.media.addresses.iter().map(|address| address.local).collect(),
             silence: self.media.rtp_timeout,
             rtcp_interval: RTCP_INTERVAL,
+            inband: self.media.inband,
         }
     }
 
