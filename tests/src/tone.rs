@@ -14,6 +14,26 @@ pub fn sine(hertz: f64, seconds: f64) -> Vec<i16> {
         .collect()
 }
 
+/// Keys as tones (ITU-T Q.23), 100 ms each and as long between them, at -12 dBFS a tone.
+///
+/// # Panics
+/// If there is no such key.
+#[must_use]
+pub fn keys(keys: &str) -> Vec<i16> {
+    const KEYPAD: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+    const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+    const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+    let tones = |key: char| {
+        let row = KEYPAD.iter().position(|row| row.contains(key)).expect("a key of the keypad");
+        let column = KEYPAD[row].find(key).expect("it is in this row");
+        let [row, column] = [ROWS[row], COLUMNS[column]].map(|hertz| sine(hertz, 0.1));
+        let mut both: Vec<i16> = row.iter().zip(column).map(|(row, column)| row + column).collect();
+        both.resize(both.len() * 2, 0);
+        both
+    };
+    keys.chars().flat_map(tones).collect()
+}
+
 /// Root mean square in dB below full scale; silence is -120.
 #[must_use]
 pub fn level(samples: &[i16]) -> f64 {
