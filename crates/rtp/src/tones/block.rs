@@ -52,8 +52,8 @@ impl Block {
 
     /// Looks at the samples. `false`: too quiet for a key, the tones are not looked for.
     pub(super) fn listen(&mut self) -> bool {
-        self.energy =
-            self.samples.iter().map(|sample| f32::from(*sample)).map(|sample| sample * sample).sum();
+        let squares = self.samples.iter().map(|sample| i64::from(i32::from(*sample) * i32::from(*sample)));
+        self.energy = squares.sum::<i64>() as f32;
         let loud = self.energy >= QUIET;
         if loud {
             self.lines = lines(&self.samples);

@@ -105,12 +105,18 @@ impl Detector {
         let length = payload.len() as u32;
         let timestamp = header.timestamp.wrapping_add(length);
         self.follows = Some(Follows { ssrc: header.ssrc, timestamp, length, at: now });
-        for octet in payload {
-            self.blocks[self.newest].samples[self.filled] = g711::decode(law, *octet);
-            self.filled += 1;
+        let mut rest = payload;
+        while !rest.is_empty() {
+            let room = &mut self.blocks[self.newest].samples[self.filled..];
+            let (octets, later) = rest.split_at(room.len().min(rest.len()));
+            for (sample, octet) in room.iter_mut().zip(octets) {
+                *sample = g711::decode(law, *octet);
+            }
+            self.filled += octets.len();
             if self.filled == LENGTH {
                 self.look(&mut tell);
             }
+            rest = later;
         }
     }
 
