@@ -12,9 +12,9 @@ const LAWS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 /// Samples of a packet.
 const PTIMES: [usize; 4] = [80, 160, 240, 480];
 
-/// The peak of a tone of so many dBm0.
+/// The peak of a tone of so many dBm0: a sine of full scale has 3.17 (G.711, mu-law).
 fn peak(level: f64) -> f64 {
-    32_768.0 * 10f64.powf((level - 3.14) / 20.0)
+    32_768.0 * 10f64.powf((level - 3.17) / 20.0)
 }
 
 /// A press as it is made.
