@@ -8,6 +8,9 @@ use crate::g711::Law;
 use crate::loopback::SIP_PORT;
 use crate::tool::{self, Running};
 
+/// The file of keys as tones.
+const TONES: &str = "keys.alaw";
+
 /// A running sipp.
 #[derive(Debug)]
 pub struct Sipp {
@@ -23,6 +26,19 @@ pub enum Keys {
     /// From its recorded packets: another SSRC, one sequence number for all three ends, sequence and timestamp
     /// jumping back from one key to the next, durations counted at 16 kHz. Payload type 101.
     Recorded,
+    /// As tones in the voice, with no telephone events in the offer.
+    Tones,
+}
+
+impl Keys {
+    /// The payload type of its telephone events.
+    fn events(self) -> Option<u8> {
+        match self {
+            Self::Played => Some(96),
+            Self::Recorded => Some(101),
+            Self::Tones => None,
+        }
+    }
 }
 
 impl Sipp {
@@ -37,7 +53,19 @@ impl Sipp {
                 400 * call.code.len() + 500
             ),
             Keys::Recorded => call.code.chars().map(recorded).collect(),
+            Keys::Tones => format!(
+                "<nop><action><exec rtp_stream=\"resume\"/></action></nop>\
+                 <nop><action><exec rtp_stream=\"{TONES},1,8,PCMA/8000\"/></action></nop>\
+                 <pause milliseconds=\"{}\"/>\
+                 <nop><action><exec rtp_stream=\"@VOICE@,-1,8,PCMA/8000\"/></action></nop>",
+                200 * call.code.len()
+            ),
         };
+        let (event_type, events) = call.keys.events().map_or(<(String, String)>::default(), |event_type| {
+            let lines =
+                format!("\n      a=rtpmap:{event_type} telephone-event/8000\n      a=fmtp:{event_type} 0-15");
+            (format!(" {event_type}"), lines)
+        });
         let patience = call.patience.as_millis().to_string();
         let talk = call.talk.as_millis().to_string();
         let replace = [
@@ -45,10 +73,12 @@ impl Sipp {
             ("@KEYS@", &keys),
             ("@PATIENCE@", &patience),
             ("@TALK@", &talk),
-            ("@EVENTS@", if call.keys == Keys::Recorded { "101" } else { "96" }),
+            ("@EVENT_TYPE@", &event_type),
+            ("@EVENTS@", &events),
         ];
         let options = ["-s".to_owned(), service.to_owned(), server.to_string()];
-        Self::start("carrier_calls.xml", at, call.hertz, 1, &replace, &options)
+        let tones = Law::A.encode_all(&crate::tone::keys(call.code));
+        Self::start("carrier_calls.xml", at, call.hertz, 1, &replace, &[(TONES, &tones)], &options)
     }
 
     /// Waits for `count` calls at port 5060 of `at`, rings, answers each and talks a tone.
@@ -62,6 +92,7 @@ impl Sipp {
             count,
             &[("@RING@", &ring)],
             &[],
+            &[],
         )
     }
 
@@ -71,6 +102,7 @@ impl Sipp {
         hertz: f64,
         count: u32,
         replace: &[(&str, &str)],
+        files: &[(&str, &[u8])],
         options: &[String],
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
@@ -78,9 +110,12 @@ impl Sipp {
         std::fs::write(&voice, Law::A.encode_all(&crate::tone::sine(hertz, 10.0)))
             .expect("the disk has room");
         let mut text = std::fs::read_to_string(tool::interop("sipp").join(scenario)).expect("a scenario");
-        text = text.replace("@VOICE@", &voice.to_string_lossy());
         for (place, value) in replace {
             text = text.replace(place, value);
+        }
+        text = text.replace("@VOICE@", &voice.to_string_lossy());
+        for (name, octets) in files {
+            std::fs::write(dir.path().join(name), octets).expect("the disk has room");
         }
         std::fs::write(dir.path().join("scenario.xml"), text).expect("the disk has room");
         let mut command = tool::command("sipp", "sip-tester");

@@ -14,6 +14,45 @@ pub fn sine(hertz: f64, seconds: f64) -> Vec<i16> {
         .collect()
 }
 
+const KEYPAD: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+
+/// Keys as tones (ITU-T Q.23), 100 ms each and as long between them, at -12 dBFS a tone.
+///
+/// # Panics
+/// If there is no such key.
+#[must_use]
+pub fn keys(keys: &str) -> Vec<i16> {
+    let tones = |key: char| {
+        let row = KEYPAD.iter().position(|row| row.contains(key)).expect("a key of the keypad");
+        let column = KEYPAD[row].find(key).expect("it is in this row");
+        let [row, column] = [ROWS[row], COLUMNS[column]].map(|hertz| sine(hertz, 0.1));
+        let mut both: Vec<i16> = row.iter().zip(column).map(|(row, column)| row + column).collect();
+        both.resize(both.len() * 2, 0);
+        both
+    };
+    keys.chars().flat_map(tones).collect()
+}
+
+/// The keys pressed as tones: those of which 20 ms are there undisturbed.
+#[must_use]
+pub fn pressed(samples: &[i16]) -> String {
+    let key = |frame: &[i16]| {
+        let places = (0..4).flat_map(|row| (0..4).map(move |column| (row, column)));
+        let both = |(row, column): &(usize, usize)| {
+            let shares = [ROWS[*row], COLUMNS[*column]].map(|hertz| share(frame, RATE, hertz));
+            shares.iter().all(|share| *share > 0.2) && shares.iter().sum::<f64>() > 0.8
+        };
+        let place =
+            Some(frame).filter(|frame| level(frame) > -40.0).and_then(|_| places.into_iter().find(both));
+        place.and_then(|(row, column)| KEYPAD[row].chars().nth(column))
+    };
+    let keys: Vec<Option<char>> = samples.chunks(160).map(key).collect();
+    let changes = keys.iter().zip(std::iter::once(&None).chain(&keys)).filter(|(key, before)| key != before);
+    changes.filter_map(|(key, _)| *key).collect()
+}
+
 /// Root mean square in dB below full scale; silence is -120.
 #[must_use]
 pub fn level(samples: &[i16]) -> f64 {
@@ -72,6 +111,13 @@ mod tests {
         assert!(!is(&vec![0; 8000], RATE, 440.0));
         assert!(!is(&both, RATE, 440.0) && !is(&both, RATE, 1000.0));
         assert!((share(&both, RATE, 440.0) - 0.5).abs() < 0.02);
+    }
+
+    #[test]
+    fn keys_are_read_as_they_were_made() {
+        assert_eq!(pressed(&keys("1234567890*#ABCD55")), "1234567890*#ABCD55");
+        assert_eq!(pressed(&sine(697.0, 1.0)), "");
+        assert_eq!(pressed(&vec![0; 8000]), "");
     }
 
     #[test]

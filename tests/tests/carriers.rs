@@ -72,6 +72,12 @@ fn sipp_keys_from_recorded_packets() {
 }
 
 #[test]
+fn sipp_without_telephone_events_keys_in_its_voice() {
+    let (_loopback, bauta) = calls(Keys::Tones, 1);
+    assert_talked(&bauta, 1);
+}
+
+#[test]
 fn ten_calls_at_once() {
     let (_loopback, bauta) = calls(Keys::Played, 10);
     assert_talked(&bauta, 10);

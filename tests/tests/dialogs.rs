@@ -6,7 +6,7 @@ use tests::config::LINE;
 use tests::peer::call::Dial;
 use tests::peer::{Call, Voice};
 use tests::scene::{CODE, COURIER, Scene};
-use tests::{g711::Law, wait};
+use tests::{g711::Law, tone, wait};
 
 fn end(scene: &Scene, mut out: Call, mut back: Call) {
     out.hang_up();
@@ -115,6 +115,70 @@ fn a_key_the_callee_presses_reaches_the_caller() {
     out.media.press("#2");
     wait::until_true("two keys", wait::SOON, || back.media.digits() == "#2");
     end(&scene, out, back);
+}
+
+/// A voice that has no telephone events.
+fn without_events() -> Voice {
+    Voice { events: None, ..Voice::default() }
+}
+
+#[test]
+fn a_caller_without_telephone_events_keys_in_the_voice_while_a_prompt_plays() {
+    let scene = Scene::open();
+    scene.put_order();
+    let voice = without_events();
+    let mut out = scene.caller.dial(scene.loopback.sip(), &Dial { voice, ..Dial::new(COURIER, LINE) });
+    out.answered();
+    out.media.press(CODE);
+    let mut back = scene.callee.incoming();
+    back.answer();
+    Scene::talk(&mut out, &mut back);
+    end(&scene, out, back);
+}
+
+#[test]
+fn where_it_is_turned_off_tones_in_the_voice_are_no_keys() {
+    let scene = Scene::brief(|config| config.set("media.inband", "off").set("line.0.input_timeout", "1s"));
+    scene.put_order();
+    let voice = without_events();
+    let mut out = scene.caller.dial(scene.loopback.sip(), &Dial { voice, ..Dial::new(COURIER, LINE) });
+    out.answered();
+    out.media.press(CODE);
+    out.expect_bye();
+    assert_eq!(scene.bauta.await_record()["cause"], json!("no-input"));
+    assert!(!scene.callee.was_called());
+}
+
+#[test]
+fn a_key_reaches_the_other_side_as_that_side_understands_it() {
+    for (one, other) in [(true, false), (false, true), (false, false)] {
+        let scene = Scene::brief(|config| config);
+        scene.put_order();
+        let voice = |events| if events { Voice::default() } else { without_events() };
+        let dial = Dial { voice: voice(one), ..Dial::new(COURIER, LINE) };
+        let mut out = scene.caller.dial(scene.loopback.sip(), &dial);
+        out.answered();
+        out.media.press(CODE);
+        let mut back = scene.callee.incoming();
+        back.set_voice(voice(other));
+        back.answer();
+        Scene::talk(&mut out, &mut back);
+        for call in [&out, &back] {
+            call.media.play(&[]);
+        }
+        out.media.press("*77");
+        back.media.press("#2");
+        let keys = |call: &Call, events: bool| {
+            if events { call.media.digits() } else { tone::pressed(&call.media.heard()) }
+        };
+        wait::until_true("keys of the caller", wait::SOON, || keys(&back, other) == "*77");
+        wait::until_true("keys of the callee", wait::SOON, || keys(&out, one) == "#2");
+        let info = "Signal=9\r\nDuration=160\r\n";
+        let response = out.request("INFO", &["Content-Type: application/dtmf-relay".to_owned()], info);
+        assert_eq!(response.status(), Some(200), "{}", response.start);
+        wait::until_true("a key by INFO", wait::SOON, || keys(&back, other) == "*779");
+        end(&scene, out, back);
+    }
 }
 
 #[test]

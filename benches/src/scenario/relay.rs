@@ -9,7 +9,7 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, Media, Port, Recording, Remote, Report,
-    SessionId, Settings, Sink, Worker,
+    SessionId, Settings, Sink, Worker, g711,
 };
 
 const SESSIONS: u32 = 1000;
@@ -24,25 +24,31 @@ const ENDS: u64 = 3;
 
 /// A round is one packet between two phones of one law, rewritten and sent on.
 pub(crate) fn packet(rounds: u64) {
-    bridged(rounds, [Codec::Pcma, Codec::Pcma]);
+    bridged(rounds, [Codec::Pcma, Codec::Pcma], Keys::Events);
 }
 
 /// A round is one packet between two phones of different laws.
 pub(crate) fn transcoded(rounds: u64) {
-    bridged(rounds, [Codec::Pcma, Codec::Pcmu]);
+    bridged(rounds, [Codec::Pcma, Codec::Pcmu], Keys::Events);
+}
+
+/// A round is one packet of a loud voice between two phones of one law that have no telephone-events, so that keys are
+/// listened for in it.
+pub(crate) fn inband(rounds: u64) {
+    bridged(rounds, [Codec::Pcma, Codec::Pcma], Keys::Tones);
 }
 
 /// A round is one key press of a caller who is asked for a code: ten packets, one report.
 pub(crate) fn digit(rounds: u64) {
-    let mut relay = Relay::new([Codec::Pcma, Codec::Pcma]);
+    let mut relay = Relay::new([Codec::Pcma, Codec::Pcma], Keys::Events);
     for round in 0..rounds {
         relay.press(round);
     }
     assert_eq!(relay.tally.digits, rounds, "each press is told once");
 }
 
-fn bridged(rounds: u64, laws: [Codec; 2]) {
-    let mut relay = Relay::new(laws);
+fn bridged(rounds: u64, laws: [Codec; 2], keys: Keys) {
+    let mut relay = Relay::new(laws, keys);
     relay.bridge();
     // The first packet of a session decides where its media comes from: none of those is counted.
     let first = u64::from(SESSIONS);
@@ -53,6 +59,14 @@ fn bridged(rounds: u64, laws: [Codec; 2]) {
         relay.speak(round);
     }
     assert_eq!(relay.tally.packets, first + rounds, "every packet is sent on");
+    assert_eq!(relay.tally.digits, 0, "nobody presses a key");
+}
+
+/// How phones send keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Events,
+    Tones,
 }
 
 /// What the worker said.
@@ -91,7 +105,7 @@ struct Relay {
 
 impl Relay {
     /// Sessions with even numbers take the first law, those with odd ones the second.
-    fn new(laws: [Codec; 2]) -> Self {
+    fn new(laws: [Codec; 2], keys: Keys) -> Self {
         let settings = Settings {
             addresses: vec![[198, 51, 100, 4].into()],
             public: Vec::new(),
@@ -99,15 +113,22 @@ impl Relay {
             others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
+            inband: true,
         };
         let mut worker = Worker::new(settings, Arc::new(Library::default()), [7; 32]);
         let mut tally = Tally::default();
         for session in 0..SESSIONS {
-            let media = media(session, law(laws, session));
+            let media = media(session, law(laws, session), keys);
             let open = Command::Open { session: SessionId(session), port: port(session), media };
             worker.command(Instant::ZERO, open, &mut tally);
         }
-        Self { worker, tally, laws, buffer: [0xD5; HEADER + SAMPLES] }
+        let mut buffer = [0xD5; HEADER + SAMPLES];
+        if keys == Keys::Tones {
+            for (n, octet) in (0..).zip(&mut buffer[HEADER..]) {
+                *octet = g711::encode(Codec::Pcma, voice(n));
+            }
+        }
+        Self { worker, tally, laws, buffer }
     }
 
     /// Joins each session with an even number with the one that follows.
@@ -165,6 +186,15 @@ impl Relay {
     }
 }
 
+/// A vowel at a pitch of 150 Hz.
+fn voice(n: u32) -> i16 {
+    let line = |harmonic: u32| {
+        let hertz = f64::from(150 * harmonic);
+        (std::f64::consts::TAU * hertz * f64::from(n) / 8000.0).sin() / f64::from(harmonic)
+    };
+    (6000.0 * (1..20).map(line).sum::<f64>()) as i16
+}
+
 fn law(laws: [Codec; 2], session: u32) -> Codec {
     laws[session as usize % 2]
 }
@@ -184,12 +214,13 @@ fn address(session: u32) -> SocketAddr {
     SocketAddr::from(([10, 0, (session >> 8) as u8, session as u8], 40_000))
 }
 
-fn media(session: u32, law: Codec) -> Media {
+fn media(session: u32, law: Codec, keys: Keys) -> Media {
+    let events = (keys == Keys::Events).then_some(EVENTS);
     let format = Format {
         send: (law, payload_type(law)),
         receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
-        event_send: Some(EVENTS),
-        event_receive: Some(EVENTS),
+        event_send: events,
+        event_receive: events,
         ptime: 20,
     };
     let (rtp, mut rtcp) = (address(session), address(session));

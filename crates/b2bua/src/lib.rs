@@ -8,7 +8,6 @@ mod config;
 mod desk;
 mod ids;
 mod interface;
-mod keys;
 mod lockout;
 mod media;
 mod outcome;

@@ -96,6 +96,7 @@ fn start(legs: u16, io: Io) -> (Relay, Vec<u16>, Receiver<Report>) {
             others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
+            inband: true,
         },
     };
     let (reports, said) = channel();

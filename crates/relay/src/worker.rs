@@ -197,6 +197,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             | Command::Play { .. }
             | Command::Stop { .. }
             | Command::Bridge { .. }
+            | Command::Press { .. }
             | Command::Record { .. } => {}
         }
         self.machine.command(now, command, &mut self.outbox);
@@ -277,6 +278,7 @@ mod tests {
                 | Command::Play { .. }
                 | Command::Stop { .. }
                 | Command::Bridge { .. }
+                | Command::Press { .. }
                 | Command::Record { .. } => {}
             }
         }

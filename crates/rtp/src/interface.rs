@@ -44,9 +44,10 @@ pub struct Format {
     pub send: (Codec, u8),
     /// What may come in: up to four payload types.
     pub receive: [Option<(Codec, u8)>; 4],
-    /// The payload type under which we send telephone-events (RFC 4733), where the other side takes them.
+    /// The payload type under which we send telephone-events (RFC 4733), where the other side takes them; where it does
+    /// not, it is sent tones.
     pub event_send: Option<u8>,
-    /// The payload type under which theirs come.
+    /// The payload type under which theirs come; where they send none, their keys are heard in their audio.
     pub event_receive: Option<u8>,
     /// Milliseconds of audio in each packet of prompts we send, 10 to 60.
     pub ptime: u8,
@@ -127,6 +128,14 @@ pub enum Command {
         /// The other.
         second: SessionId,
     },
+    /// A key was pressed, as this session's other side says beside its media (SIP INFO). One that comes by its media as
+    /// well is one press.
+    Press {
+        /// By whom.
+        session: SessionId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`; others are ignored.
+        digit: char,
+    },
     /// Write what this session (left) and, once bridged, its peer (right) say to a file until it closes.
     Record {
         /// The caller's session.
@@ -144,7 +153,7 @@ pub enum Command {
 /// Everything the relay says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
-    /// A key was pressed: said once, at the first packet of the event.
+    /// A key was pressed: said once, as soon as it is known, however many ways it was sent.
     Digit {
         /// By whom.
         session: SessionId,
@@ -219,6 +228,8 @@ pub struct Settings {
     pub silence: Duration,
     /// How often RTCP goes out. Default 5 s (RFC 3550 §6.2), spread at random by half.
     pub rtcp_interval: Duration,
+    /// Hear keys in the audio of whoever was not told to send telephone-events. Default yes.
+    pub inband: bool,
 }
 
 impl Settings {

@@ -23,6 +23,7 @@ mod sink;
 mod source;
 mod stream;
 pub mod telephone_event;
+mod tones;
 mod worker;
 
 pub use interface::*;

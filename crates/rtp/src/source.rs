@@ -146,6 +146,7 @@ mod tests {
             others: BTreeSet::new(),
             silence: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
+            inband: false,
         }
     }
 

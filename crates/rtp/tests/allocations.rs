@@ -12,7 +12,7 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, Media, PlayId, Port, Prompt, PromptId,
-    Recording, Remote, Report, SessionId, Settings, Sink, Worker,
+    Recording, Remote, Report, SessionId, Settings, Sink, Worker, g711,
 };
 
 /// Counts what each thread takes.
@@ -88,6 +88,7 @@ fn worker() -> Worker {
         others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     };
     let music = Prompt::new(&[1000; 8000]);
     Worker::new(settings, Arc::new(Library::new(vec![Some(music)])), [9; 32])
@@ -168,6 +169,49 @@ fn a_packet_takes_no_memory_whatever_is_done_with_it() {
     assert_eq!(TAKEN.get() - before, 0);
     assert!(sink.packets > 20_000 && sink.controls > 50 && sink.pairs > 400_000, "it was all done");
     assert_eq!(sink.reports, 8 * 60, "every press was told");
+}
+
+#[test]
+fn keys_in_the_audio_take_no_memory_either() {
+    let mut worker = worker();
+    let mut sink = Tally::default();
+    // Two without events, the first of them bridged with someone who has them, the second the other way round.
+    for session in 0..4 {
+        let mut command = open(session, Codec::Pcma);
+        if let Command::Open { media, .. } = &mut command
+            && session % 3 == 0
+        {
+            (media.format.event_send, media.format.event_receive) = (None, None);
+        }
+        worker.command(Instant::ZERO, command, &mut sink);
+    }
+    for first in [0, 2] {
+        let (first, second) = (SessionId(first), SessionId(first + 1));
+        worker.command(Instant::ZERO, Command::Bridge { first, second }, &mut sink);
+    }
+    let sine = |hertz: f64, n: u32| 7000.0 * (std::f64::consts::TAU * hertz * f64::from(n) / 8000.0).sin();
+    let key: Vec<u8> =
+        (0..800).map(|n| g711::encode(Codec::Pcma, (sine(852.0, n) + sine(1477.0, n)) as i16)).collect();
+    let before = TAKEN.get();
+    for n in 0..3000 {
+        let now = Instant::ZERO + Duration::from_millis(20) * n;
+        let header =
+            Header { marker: false, payload_type: 8, sequence: n as u16, timestamp: 160 * n, ssrc: 1 };
+        let mut buffer = [0xD5; 172];
+        buffer[..12].copy_from_slice(&header.write());
+        if let Some(octets) = key.chunks(160).nth(n as usize % 50) {
+            buffer[12..].copy_from_slice(octets);
+        }
+        worker.packet(now, port(0), address(0), &mut buffer, &mut sink);
+        say(&mut worker, &mut sink, now, 2, n);
+        if n % 50 == 30 {
+            worker.command(now, Command::Press { session: SessionId(2), digit: '7' }, &mut sink);
+        }
+        worker.tick(now + Duration::from_millis(10), &mut sink);
+    }
+    assert_eq!(TAKEN.get() - before, 0);
+    assert_eq!(sink.reports, 3 * 60 + 2, "tones, events and messages were told, and that two say nothing");
+    assert!(sink.packets > 5000);
 }
 
 #[test]

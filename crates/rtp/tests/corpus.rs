@@ -84,6 +84,7 @@ fn worker(sink: &mut Reader) -> Worker {
         others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     };
     let mut worker = Worker::new(settings, Arc::new(Library::default()), [3; 32]);
     for (session, law, payload_type) in [(1, Codec::Pcma, 8), (2, Codec::Pcmu, 0)] {

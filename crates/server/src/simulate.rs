@@ -246,6 +246,7 @@ impl Walk {
             }
             Command::Update { .. }
             | Command::Bridge { .. }
+            | Command::Press { .. }
             | Command::Record { .. }
             | Command::Close { .. } => {}
         }

@@ -35,6 +35,8 @@ pub enum Reaction {
 pub struct CalleePlan {
     /// What it does with the call.
     pub reaction: Reaction,
+    /// Whether it sends and takes telephone-events; otherwise its keys are tones in its audio.
+    pub events: bool,
     /// Keys pressed, counted from the first thing it hears.
     pub keys: Vec<(Duration, char)>,
     /// What it does, counted from its answer.
@@ -45,7 +47,7 @@ impl CalleePlan {
     /// Reacts, and leaves it to the caller to hang up.
     #[must_use]
     pub fn new(reaction: Reaction) -> Self {
-        Self { reaction, keys: Vec::new(), acts: Vec::new() }
+        Self { reaction, events: true, keys: Vec::new(), acts: Vec::new() }
     }
 
     /// Does this, so long after its answer.
@@ -81,6 +83,7 @@ impl Callee {
         let number = headers.to().uri().user().unwrap_or_default().to_owned();
         let mut dialog = Dialog::new(here, mark, &number, headers.call_id().to_owned(), media);
         headers.from().tag().unwrap_or_default().clone_into(&mut dialog.remote);
+        dialog.events = plan.events;
         if let Some(contact) = headers.contact() {
             contact.uri().as_str().clone_into(&mut dialog.target);
         }

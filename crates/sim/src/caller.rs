@@ -19,6 +19,8 @@ pub struct CallerPlan {
     pub to: String,
     /// Whether its INVITE offers; otherwise it answers in the ACK.
     pub offers: bool,
+    /// Whether it sends and takes telephone-events; otherwise its keys are tones in its audio.
+    pub events: bool,
     /// Whether it acknowledges.
     pub acknowledges: bool,
     /// Keys pressed, counted from the first prompt it hears.
@@ -36,6 +38,7 @@ impl CallerPlan {
             number: number.to_owned(),
             to: to.to_owned(),
             offers: true,
+            events: true,
             acknowledges: true,
             keys: digits.chars().zip(0..).map(|(key, place)| (at(place), key)).collect(),
             acts: Vec::new(),
@@ -69,6 +72,7 @@ impl Caller {
     pub(crate) fn new(plan: CallerPlan, here: SocketAddr, mark: &str, call_id: String, media: u16) -> Self {
         let mut dialog = Dialog::new(here, mark, &plan.number, call_id, media);
         dialog.target = format!("sip:{}@198.51.100.1:5060", plan.to);
+        dialog.events = plan.events;
         Self {
             plan,
             dialog,

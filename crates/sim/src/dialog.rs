@@ -58,6 +58,8 @@ pub(crate) struct Dialog {
     /// A BYE was sent or answered.
     pub(crate) ended: bool,
     pub(crate) confirmed: bool,
+    /// Its descriptions have telephone-events.
+    pub(crate) events: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +92,7 @@ impl Dialog {
             over: false,
             ended: false,
             confirmed: false,
+            events: true,
         }
     }
 
@@ -112,10 +115,15 @@ impl Dialog {
     pub(crate) fn sdp(&self, direction: &str) -> String {
         let (ip, port, mark) = (self.here.ip(), self.media_port, &self.mark);
         let family = if ip.is_ipv6() { "IP6" } else { "IP4" };
+        let (event_type, events) = if self.events {
+            (" 101", "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n")
+        } else {
+            ("", "")
+        };
         format!(
             "v=0\r\no={mark} 77 1 IN {family} {ip}\r\ns={mark}\r\ni={mark}\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-             a=tool:{mark}\r\nm=audio {port} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n\
-             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ssrc:1 cname:{mark}\r\na={direction}\r\n"
+             a=tool:{mark}\r\nm=audio {port} RTP/AVP 8 0{event_type}\r\na=rtpmap:8 PCMA/8000\r\n\
+             {events}a=ssrc:1 cname:{mark}\r\na={direction}\r\n"
         )
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::{Command, PlayId, Port, PromptId, Report, SessionId, Statistics};
 
+use crate::keypad::Keypads;
+
 /// How long a prompt is, whichever it is.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 /// How long the relay takes to answer.
@@ -15,6 +17,9 @@ const MOMENT: Duration = Duration::from_millis(3);
 pub(crate) struct Relay {
     sessions: BTreeMap<SessionId, Session>,
     due: BTreeMap<(Instant, u64), Report>,
+    keypads: Keypads,
+    /// The keys that will be pressed.
+    keys: BTreeMap<(Instant, u64), (SessionId, char)>,
     sequence: u64,
     /// From now on it says nothing any more.
     pub(crate) silent: bool,
@@ -35,6 +40,9 @@ struct Session {
 
 impl Relay {
     pub(crate) fn command(&mut self, now: Instant, worker: u16, command: Command) {
+        for told in self.keypads.command(now, &command) {
+            self.later(now + MOMENT, told);
+        }
         match command {
             Command::Open { session, port, .. } => {
                 if port.worker != worker || self.sessions.values().any(|other| other.port == port) {
@@ -44,6 +52,9 @@ impl Relay {
             }
             Command::Update { session, .. } => {
                 self.session(session, "updated");
+            }
+            Command::Press { session, .. } => {
+                self.session(session, "told of a key");
             }
             Command::Stop { session } => {
                 self.session(session, "stopped");
@@ -117,11 +128,24 @@ impl Relay {
         self.sessions.iter().find(|(_, session)| session.port.number == number).map(|(id, _)| *id)
     }
 
+    /// A key will be pressed at the other end of a session.
+    pub(crate) fn press(&mut self, at: Instant, session: SessionId, key: char) {
+        self.sequence += 1;
+        self.keys.insert((at, self.sequence), (session, key));
+    }
+
     pub(crate) fn next_report(&self) -> Option<Instant> {
-        self.due.keys().next().map(|(at, _)| *at)
+        let next = [self.due.keys().next(), self.keys.keys().next()];
+        next.into_iter().flatten().map(|(at, _)| *at).min()
     }
 
     pub(crate) fn report(&mut self, now: Instant) -> Option<Report> {
+        while let Some(entry) = self.keys.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (session, key) = entry.remove();
+            for told in self.keypads.press(now, session, key) {
+                self.later(now, told);
+            }
+        }
         let first = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
         let report = first.remove();
         (!self.silent).then_some(report)

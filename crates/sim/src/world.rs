@@ -359,6 +359,7 @@ impl World {
                     | rtp::Command::Update { .. }
                     | rtp::Command::Stop { .. }
                     | rtp::Command::Bridge { .. }
+                    | rtp::Command::Press { .. }
                     | rtp::Command::Record { .. }
                     | rtp::Command::Close { .. } => None,
                 };
@@ -404,13 +405,11 @@ impl World {
             let Some((_, plan)) = callers.chain(callees).find(|(port, _)| is_here(*port)) else {
                 return true;
             };
-            keys.extend(
-                plan.drain(..).map(|(after, digit)| (after, Report::Digit { session: *session, digit })),
-            );
+            keys.extend(plan.drain(..).map(|(after, key)| (after, *session, key)));
             false
         });
-        for (after, report) in keys {
-            self.later(after, Input::Report(report));
+        for (after, session, key) in keys {
+            self.relay.press(self.now + after, session, key);
         }
     }
 

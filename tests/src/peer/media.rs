@@ -40,7 +40,7 @@ struct State {
     remote: Option<Remote>,
     muted: bool,
     tone: Vec<u8>,
-    /// Payloads of telephone events to send, one a frame; `true` with the first of each.
+    /// Key presses to send, one a frame.
     events: VecDeque<Frame>,
     heard: Vec<i16>,
     digits: String,
@@ -51,7 +51,13 @@ struct State {
 
 #[derive(Debug)]
 enum Frame {
-    Event { first: bool, copies: u8, payload: Vec<u8> },
+    Event {
+        first: bool,
+        copies: u8,
+        payload: Vec<u8>,
+    },
+    /// Of the voice.
+    Voice(Vec<u8>),
     Gap,
 }
 
@@ -118,12 +124,18 @@ impl Media {
         state.tone = law.encode_all(samples);
     }
 
-    /// Presses keys: 100 ms each and 60 ms between (RFC 4733 §2.5.1).
+    /// Presses keys: 100 ms each and 60 ms between (RFC 4733 §2.5.1); as tones in the voice, and 100 ms between, where
+    /// there are no telephone events.
     ///
     /// # Panics
     /// At what is no key.
     pub fn press(&self, keys: &str) {
         let mut state = self.shared.state();
+        if let Some(law) = state.remote.filter(|remote| remote.events.is_none()).map(|remote| remote.law) {
+            let voice = law.encode_all(&crate::tone::keys(keys));
+            state.events.extend(voice.chunks(FRAME as usize).map(|frame| Frame::Voice(frame.to_vec())));
+            return;
+        }
         for key in keys.chars() {
             for step in 1..=5_u16 {
                 let payload = packet::event(key, step == 5, step * 160).expect("a key of the telephone");
@@ -252,6 +264,9 @@ impl Speaking {
                 for _ in 0..copies {
                     self.send(remote, first, kind, self.event_start, payload.clone());
                 }
+            }
+            (Some(Frame::Voice(payload)), _) => {
+                self.send(remote, self.sent == 0, remote.law.payload_type(), self.timestamp, payload);
             }
             _ => {
                 let payload = self.next_frame(remote.law);

@@ -163,6 +163,7 @@ impl Outside {
             | Command::Update { .. }
             | Command::Stop { .. }
             | Command::Record { .. }
+            | Command::Press { .. }
             | Command::Close { .. } => {}
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use clock::Instant;
 use ivr::Prompt;
 use rtp::{Command, PlayId, PromptId, Statistics};
 use ua::{LegCommand, Refusal, Why};
@@ -12,7 +11,6 @@ use super::{Leg, State, Timer, Whose, closing};
 use crate::config::{Config, Line};
 use crate::desk::Desk;
 use crate::interface::{CallId, Happening, Language, Order, Output};
-use crate::keys::Way;
 use crate::outcome;
 use crate::record::{Outcome, Record};
 
@@ -103,8 +101,11 @@ impl Core {
         }
     }
 
-    pub(crate) fn is_new_key(&mut self, now: Instant, whose: Whose, way: Way, digit: char) -> bool {
-        self.leg_mut(whose).is_some_and(|leg| leg.keys.is_new(now, way, digit))
+    /// A key by SIP INFO.
+    pub(crate) fn press(&mut self, whose: Whose, digit: char, desk: &mut Desk<'_>) {
+        if let Some(leg) = self.leg_mut(whose) {
+            leg.press(digit, desk);
+        }
     }
 
     /// Their new offer, or their wish for ours.

@@ -5,7 +5,6 @@ use rtp::{Command, Media, PlayId, Port, SessionId};
 use ua::LegId;
 
 use crate::desk::Desk;
-use crate::keys::Keys;
 use crate::media::Session;
 
 /// What of the relay a leg holds.
@@ -33,12 +32,11 @@ pub(crate) struct Leg {
     pub(crate) description: Session,
     /// What the leg hears from us now.
     pub(crate) play: Option<PlayId>,
-    pub(crate) keys: Keys,
 }
 
 impl Leg {
     pub(crate) fn new(id: LegId, session: SessionId, port: Port, description: Session) -> Self {
-        Self { id, up: true, session, port, hold: Hold::Port, description, play: None, keys: Keys::default() }
+        Self { id, up: true, session, port, hold: Hold::Port, description, play: None }
     }
 
     pub(crate) fn open(&mut self, media: Media, desk: &mut Desk<'_>) {
@@ -59,6 +57,13 @@ impl Leg {
                 desk.media(self.port.worker, Command::Close { session: self.session });
             }
             Hold::Closing | Hold::Nothing => {}
+        }
+    }
+
+    /// They say that they pressed a key. Only the relay knows whether it heard the same press; it reports each once.
+    pub(crate) fn press(&self, digit: char, desk: &mut Desk<'_>) {
+        if self.hold == Hold::Session {
+            desk.media(self.port.worker, Command::Press { session: self.session, digit });
         }
     }
 

@@ -21,7 +21,6 @@ pub(crate) use leg::Leg;
 
 use crate::desk::Desk;
 use crate::interface::Finding;
-use crate::keys::Way;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
@@ -194,7 +193,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
         Input::Begun(true) => enter(state, Event::Begun, core, desk),
         Input::Begun(false) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
         Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),
-        Input::Digit(whose, digit) => on_digit(state, whose, Way::Event, digit, core, desk),
+        Input::Digit(whose, digit) => enter(state, Event::Digit(whose, digit), core, desk),
         Input::Fired(Timer::Play(_)) => core.finish(verdict(&state, outcome::ours(Cause::MediaLost)), desk),
         Input::Finished(whose, play) if core.has_finished(whose, play, desk) => {
             enter(state, Event::Finished(whose), core, desk)
@@ -250,7 +249,10 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
                 Whose::Callee => state,
             }
         }
-        (whose, LegEvent::Digit(key)) => on_digit(state, whose, Way::Info, key.digit, core, desk),
+        (whose, LegEvent::Digit(key)) => {
+            core.press(whose, key.digit, desk);
+            state
+        }
         (Whose::Caller, LegEvent::Ended(ending)) => {
             core.caller.up = false;
             let outcome = verdict(&state, outcome::ending(Side::Caller, ending));
@@ -266,21 +268,6 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
         (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
         (Whose::Caller, LegEvent::Ringing | LegEvent::Progressed { .. } | LegEvent::Answered { .. })
         | (_, LegEvent::Offered(_)) => state,
-    }
-}
-
-fn on_digit(
-    state: State,
-    whose: Whose,
-    way: Way,
-    digit: char,
-    core: &mut Core,
-    desk: &mut Desk<'_>,
-) -> State {
-    if core.is_new_key(desk.now, whose, way, digit) {
-        enter(state, Event::Digit(whose, digit), core, desk)
-    } else {
-        state
     }
 }
 

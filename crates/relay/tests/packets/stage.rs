@@ -58,6 +58,7 @@ impl Stage {
                 others: BTreeSet::new(),
                 silence: Duration::from_secs(30),
                 rtcp_interval: Duration::from_secs(5),
+                inband: true,
             },
         };
         let say = move |report| drop(reports.send(report));

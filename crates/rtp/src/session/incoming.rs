@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use clock::Instant;
 
-use super::Session;
+use super::{Press, Session};
 use crate::packet::{Header, Packet};
 use crate::receiver::Place;
 use crate::recorder::Side;
 use crate::telephone_event::presses::Sighting;
-use crate::telephone_event::{Event, key};
+use crate::telephone_event::twins::Way;
+use crate::telephone_event::{self, Event, key};
 use crate::{Codec, Report, Settings, Sink};
 
 /// Comfort noise has its payload type whether or not it was agreed (RFC 3389 §4).
@@ -22,7 +23,7 @@ pub(crate) enum Heard {
     /// Audio, to be passed on.
     Audio(Audio),
     /// News of a key, to be passed on in our own words.
-    Key { header: Header, place: Option<Place>, code: u8, sighting: Sighting },
+    Key { header: Header, place: Option<Place>, press: Press },
     /// Nothing to be passed on.
     Other { header: Header, place: Option<Place> },
 }
@@ -123,12 +124,53 @@ impl Session {
     fn hear_event(&mut self, now: Instant, header: Header, event: Event, sink: &mut impl Sink) -> Heard {
         let place = self.receiver.place_beside(&header);
         // Whatever its place: the numbers of key presses jump, and are doubled, with some senders.
-        let Some(digit) = key(event.code) else { return Heard::Other { header, place } };
-        let sighting = self.presses.see(now, &header, &event);
-        match sighting {
-            Sighting::Down | Sighting::Tap => sink.report(Report::Digit { session: self.id, digit }),
-            Sighting::Held | Sighting::Up | Sighting::Past => {}
+        if key(event.code).is_none() {
+            return Heard::Other { header, place };
         }
-        Heard::Key { header, place, code: event.code, sighting }
+        let sighting = self.presses.see(now, &header, &event);
+        Heard::Key { header, place, press: self.take(now, event.code, sighting, Way::Event, sink) }
+    }
+
+    /// Listens for keys in audio of theirs, where no events were agreed. `pass_on` has each while nothing plays to them.
+    pub(crate) fn hear_tones<S: Sink>(
+        &mut self,
+        now: Instant,
+        audio: &Audio,
+        bytes: &[u8],
+        sink: &mut S,
+        mut pass_on: impl FnMut(Press, &mut S),
+    ) {
+        let Some(mut detector) = self.tones.take() else { return };
+        let Audio { header, place, law, payload } = audio;
+        detector.hear(now, header, *place, *law, &bytes[payload.clone()], |code, sighting| {
+            let press = self.take(now, code, sighting, Way::Tones, sink);
+            if !self.is_played_to() {
+                pass_on(press, sink);
+            }
+        });
+        self.tones = Some(detector);
+    }
+
+    /// Whether keys are listened for in their audio.
+    pub(crate) fn hears_tones(&self) -> bool {
+        self.tones.is_some()
+    }
+
+    /// They say beside their media that they pressed a key. `None`: there is no such key.
+    pub(crate) fn hear_message(&mut self, now: Instant, digit: char, sink: &mut impl Sink) -> Option<Press> {
+        let code = telephone_event::code(digit)?;
+        Some(self.take(now, code, Sighting::Tap, Way::Message, sink))
+    }
+
+    /// A key of theirs went down, or is said more of: told the first time.
+    fn take(&mut self, now: Instant, code: u8, sighting: Sighting, way: Way, sink: &mut impl Sink) -> Press {
+        let is_new = match sighting {
+            Sighting::Down | Sighting::Tap => self.twins.is_new(now, way, code),
+            Sighting::Held | Sighting::Up | Sighting::Past => false,
+        };
+        if let Some(digit) = key(code).filter(|_| is_new) {
+            sink.report(Report::Digit { session: self.id, digit });
+        }
+        Press { code, sighting, way, is_new }
     }
 }

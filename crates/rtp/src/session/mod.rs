@@ -19,12 +19,24 @@ use crate::silence::Silence;
 use crate::source::Sources;
 use crate::stream::Stream;
 use crate::telephone_event::keys::Keys;
-use crate::telephone_event::presses::Presses;
+use crate::telephone_event::presses::{Presses, Sighting};
+use crate::telephone_event::twins::{Twins, Way};
+use crate::tones::detector::Detector;
 use crate::{
     Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Statistics,
 };
 
 pub(crate) use incoming::{Audio, Heard};
+
+/// What became of a key of one side, for the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Press {
+    pub(crate) code: u8,
+    pub(crate) sighting: Sighting,
+    pub(crate) way: Way,
+    /// It did not come by another way before.
+    pub(crate) is_new: bool,
+}
 
 /// Milliseconds of audio in the packets we make (RFC 3551 §4.2 wants 0 to 200 read; nobody sends more than this).
 const PTIME: std::ops::RangeInclusive<u8> = 10..=60;
@@ -42,6 +54,9 @@ pub(crate) struct Session {
     pace: Pace,
     receiver: Receiver,
     presses: Presses,
+    /// Listens for keys in their audio, where no events were agreed.
+    tones: Option<Box<Detector>>,
+    twins: Twins,
     silence: Silence,
     stream: Stream,
     player: Option<Player>,
@@ -75,6 +90,8 @@ impl Session {
             pace: Pace::default(),
             receiver: Receiver::default(),
             presses: Presses::default(),
+            tones: None,
+            twins: Twins::default(),
             silence: Silence::new(settings.silence),
             stream: Stream::new(now, &identity),
             player: None,
@@ -87,6 +104,7 @@ impl Session {
             codec: None,
         };
         session.watch(now);
+        session.listen(settings.inband);
         session
     }
 
@@ -99,6 +117,14 @@ impl Session {
         self.media = media;
         self.sources.update(media.remote);
         self.watch(now);
+        self.listen(settings.inband);
+    }
+
+    /// Begins to listen for keys in their audio, or stops, as was agreed.
+    fn listen(&mut self, inband: bool) {
+        let format = &self.media.format;
+        let wanted = inband && format.event_receive.is_none() && format.receive.iter().any(Option::is_some);
+        self.tones = wanted.then(|| self.tones.take().unwrap_or_default());
     }
 
     /// Begins to wait for their packets, or stops, as was agreed.

@@ -1,15 +1,19 @@
 //! What a session says: what plays to it, key presses, the session it is bridged with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock::Instant;
 
-use super::{Audio, Session};
+use super::{Audio, Press, Session};
 use crate::packet::{HEADER_LENGTH, Header};
 use crate::player::{Player, Step};
 use crate::receiver::Place;
 use crate::recorder::Side;
+use crate::telephone_event::keys::{Due, Manner};
 use crate::telephone_event::presses::Sighting;
+use crate::telephone_event::twins::Way;
+use crate::tones::generator::{self, Part};
 use crate::{Library, PlayId, PromptId, Report, Sink, g711};
 
 /// The longest packet we make: 60 ms.
@@ -71,21 +75,56 @@ impl Session {
 
     /// Sends the packets of key presses that are due.
     pub(super) fn press_on(&mut self, now: Instant, sink: &mut impl Sink) {
-        while let Some(due) = self.keys.due(now, self.media.format.ptime) {
-            let (Some(to), Some(payload_type)) = (self.destination(), self.media.format.event_send) else {
-                continue;
-            };
-            let header = self.stream.event(now, payload_type, due.timestamp);
-            if !due.last {
-                self.keys.began(header.timestamp);
+        let format = self.media.format;
+        let manner = if format.event_send.is_some() { Manner::Events } else { Manner::Tones };
+        while let Some(due) = self.keys.due(now, format.ptime, manner) {
+            match (self.destination(), format.event_send) {
+                (Some(to), Some(payload_type)) => self.send_event(now, to, payload_type, &due, sink),
+                (Some(to), None) => self.send_tones(now, to, &due, sink),
+                (None, _) => {}
             }
-            self.stream.event_ended(header.timestamp, due.event.duration);
-            let mut packet = [0; HEADER_LENGTH + crate::Event::LENGTH];
-            packet[..HEADER_LENGTH].copy_from_slice(&header.write());
-            packet[HEADER_LENGTH..].copy_from_slice(&due.event.write());
-            self.stream.octets += crate::Event::LENGTH as u64;
-            sink.send(self.port, to, &packet);
         }
+    }
+
+    fn send_event(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        payload_type: u8,
+        due: &Due,
+        sink: &mut impl Sink,
+    ) {
+        let header = self.stream.event(now, payload_type, due.timestamp);
+        if !due.last {
+            self.keys.began(header.timestamp);
+        }
+        self.stream.event_ended(header.timestamp, due.event.duration);
+        let mut packet = [0; HEADER_LENGTH + crate::Event::LENGTH];
+        packet[..HEADER_LENGTH].copy_from_slice(&header.write());
+        packet[HEADER_LENGTH..].copy_from_slice(&due.event.write());
+        self.stream.octets += crate::Event::LENGTH as u64;
+        sink.send(self.port, to, &packet);
+    }
+
+    fn send_tones(&mut self, now: Instant, to: SocketAddr, due: &Due, sink: &mut impl Sink) {
+        let (law, payload_type) = self.media.format.send;
+        let length = u16::from(self.media.format.ptime) * 8;
+        let header = self.stream.prompt(now, payload_type, due.timestamp.is_none(), length.into());
+        if !due.last {
+            self.keys.began(header.timestamp);
+        }
+        let duration = due.event.duration;
+        let part = match (due.event.end, due.ends) {
+            (false, _) => Part::Sounding(duration.saturating_sub(length).into()),
+            (true, true) => Part::Fading(duration.into()),
+            (true, false) => Part::Silence,
+        };
+        let mut packet = [0; LONGEST];
+        let packet = &mut packet[..HEADER_LENGTH + usize::from(length)];
+        packet[..HEADER_LENGTH].copy_from_slice(&header.write());
+        generator::fill(law, due.event.code, part, &mut packet[HEADER_LENGTH..]);
+        self.stream.octets += u64::from(length);
+        sink.send(self.port, to, packet);
     }
 
     /// Puts what its peer said on the right of its recording.
@@ -122,20 +161,24 @@ impl Session {
         }
     }
 
-    /// Presses for its peer the key its peer pressed, if the other side takes key presses.
-    pub(crate) fn press(&mut self, now: Instant, code: u8, sighting: Sighting, sink: &mut impl Sink) {
-        if self.media.format.event_send.is_none() || self.destination().is_none() || self.player.is_some() {
+    /// Presses for its peer the key its peer pressed, as the other side takes key presses: as an event, or else as tones.
+    pub(crate) fn press(&mut self, now: Instant, press: Press, sink: &mut impl Sink) {
+        let Press { code, sighting, way, is_new } = press;
+        if self.destination().is_none() || self.player.is_some() {
             return;
         }
+        // Tones reach whoever takes no events as the audio they are.
+        let passes = way == Way::Tones && self.media.format.event_send.is_none();
         match sighting {
-            Sighting::Down => self.keys.down(now, code),
-            Sighting::Held => self.keys.held(now),
-            Sighting::Up => self.keys.up(),
-            Sighting::Tap => {
+            Sighting::Down if !is_new => self.keys.again(now, code),
+            Sighting::Down if !passes => self.keys.down(now, code),
+            Sighting::Tap if is_new => {
                 self.keys.down(now, code);
                 self.keys.up();
             }
-            Sighting::Past => {}
+            Sighting::Held => self.keys.held(now),
+            Sighting::Up => self.keys.up(),
+            Sighting::Down | Sighting::Tap | Sighting::Past => {}
         }
         self.press_on(now, sink);
     }

@@ -1,4 +1,4 @@
-//! Key presses we send: each as an event of our own, however the other side's came.
+//! Key presses we send: each as an event of our own, or as tones, however the other side's came.
 
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ const SHORTEST: u16 = 800;
 const WAITING: usize = 16;
 /// Ends are sent three times (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
+/// Behind tones there is silence for so many milliseconds at least, or two presses would be one: a half more than a
+/// receiver must hear as a pause (ITU-T Q.24).
+const PAUSE: u8 = 60;
 /// Their key counts as let go when nothing was heard of it for so long (§2.5.2.2 says three packets).
 const LOST: Duration = Duration::from_millis(150);
 /// Loudness of the tone, in dB below 0 dBm0 (§2.3.4).
@@ -33,7 +36,28 @@ struct Sounding {
     timestamp: Option<u32>,
     duration: u16,
     ends: u8,
+    /// Something else is to be heard: it ends with one packet.
+    cut: bool,
     next_at: Instant,
+}
+
+/// How the other side takes presses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As events.
+    Events,
+    /// As tones in the audio.
+    Tones,
+}
+
+impl Manner {
+    /// How many packets the end of a press takes.
+    fn ends(self, ptime: u8) -> u8 {
+        match self {
+            Self::Events => ENDS,
+            Self::Tones => PAUSE.div_ceil(ptime),
+        }
+    }
 }
 
 /// One packet to be sent now.
@@ -42,6 +66,8 @@ pub(crate) struct Due {
     pub(crate) event: Event,
     /// `None`: the event begins with this packet, and `Keys::began` wants to know at which timestamp.
     pub(crate) timestamp: Option<u32>,
+    /// The first packet of its end.
+    pub(crate) ends: bool,
     /// No packet of this press follows.
     pub(crate) last: bool,
 }
@@ -65,6 +91,15 @@ impl Keys {
         }
     }
 
+    /// The press being sent turns out to be this key still held.
+    pub(crate) fn again(&mut self, now: Instant, code: u8) {
+        let is_sounding =
+            self.sounding.as_ref().is_some_and(|sounding| sounding.code == code && sounding.ends == 0);
+        if is_sounding && self.count == 0 {
+            self.held = Some(now);
+        }
+    }
+
     /// It was let go.
     pub(crate) fn up(&mut self) {
         self.held = None;
@@ -76,7 +111,7 @@ impl Keys {
         self.held = None;
         self.sounding = self.sounding.take().filter(|sounding| sounding.timestamp.is_some());
         if let Some(sounding) = &mut self.sounding {
-            sounding.ends = ENDS - 1;
+            sounding.cut = true;
             sounding.next_at = Instant::ZERO;
         }
     }
@@ -92,11 +127,11 @@ impl Keys {
     }
 
     /// The packet due by `now`, with one packet in each `ptime` milliseconds.
-    pub(crate) fn due(&mut self, now: Instant, ptime: u8) -> Option<Due> {
+    pub(crate) fn due(&mut self, now: Instant, ptime: u8, manner: Manner) -> Option<Due> {
         let is_held = self.count == 0 && self.held.is_some_and(|at| now.since(at) < LOST);
         let sounding = self.sounding.as_mut().filter(|sounding| sounding.next_at <= now)?;
         let step = u16::from(ptime) * 8;
-        let longer = sounding.duration.checked_add(step).filter(|_| sounding.ends == 0);
+        let longer = sounding.duration.checked_add(step).filter(|_| sounding.ends == 0 && !sounding.cut);
         match longer.filter(|_| is_held || sounding.duration < SHORTEST) {
             Some(longer) => sounding.duration = longer,
             None => sounding.ends += 1,
@@ -108,7 +143,12 @@ impl Keys {
             volume: VOLUME,
             duration: sounding.duration,
         };
-        let due = Due { event, timestamp: sounding.timestamp, last: sounding.ends == ENDS };
+        let due = Due {
+            event,
+            timestamp: sounding.timestamp,
+            ends: sounding.ends == 1,
+            last: sounding.ends > 0 && (sounding.cut || sounding.ends >= manner.ends(ptime)),
+        };
         if due.last {
             let next_at = sounding.next_at;
             self.sounding = self.take().map(|code| Sounding::new(next_at, code));
@@ -133,7 +173,7 @@ impl Keys {
 
 impl Sounding {
     fn new(now: Instant, code: u8) -> Self {
-        Self { code, timestamp: None, duration: 0, ends: 0, next_at: now }
+        Self { code, timestamp: None, duration: 0, ends: 0, cut: false, next_at: now }
     }
 }
 
@@ -149,7 +189,7 @@ mod tests {
     fn run(keys: &mut Keys, from: u64, until: u64) -> Vec<(u8, u16, bool)> {
         let mut sent = Vec::new();
         for time in from..=until {
-            while let Some(due) = keys.due(at(time), 20) {
+            while let Some(due) = keys.due(at(time), 20, Manner::Events) {
                 if due.timestamp.is_none() {
                     keys.began(1);
                 }
@@ -227,6 +267,42 @@ mod tests {
         keys.down(at(2000), 7);
         keys.cut();
         assert_eq!(run(&mut keys, 2000, 3000), [], "it had not begun");
+    }
+
+    #[test]
+    fn a_press_known_by_another_way_first_lasts_as_long_as_the_key_is_held() {
+        let mut keys = Keys::default();
+        keys.down(at(0), 5);
+        keys.up();
+        let mut sent = run(&mut keys, 0, 60);
+        keys.again(at(60), 6);
+        assert_eq!(keys.held, None, "another key");
+        keys.again(at(60), 5);
+        for time in (60..300).step_by(20) {
+            keys.held(at(time));
+            sent.extend(run(&mut keys, time + 1, time + 20));
+        }
+        keys.up();
+        sent.extend(run(&mut keys, 301, 1000));
+        assert_eq!(sent.last(), Some(&(5, 2560, true)));
+        keys.again(at(1000), 5);
+        assert!(!keys.is_sounding());
+    }
+
+    #[test]
+    fn tones_have_a_pause_behind_them_whatever_the_packets() {
+        for (ptime, ends) in [(10, 6), (20, 3), (30, 2), (60, 1)] {
+            let mut keys = Keys::default();
+            keys.down(at(0), 5);
+            keys.up();
+            let mut due = Vec::new();
+            for time in 0..1000 {
+                due.extend(keys.due(at(time), ptime, Manner::Tones));
+            }
+            assert_eq!(due.iter().filter(|due| due.event.end).count(), ends, "{ptime}");
+            assert_eq!(due.iter().filter(|due| due.ends).count(), 1);
+            assert!(due.last().unwrap().last && !keys.is_sounding());
+        }
     }
 
     #[test]

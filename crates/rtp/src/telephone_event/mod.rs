@@ -2,6 +2,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod presses;
+pub(crate) mod twins;
 
 /// One telephone-event as its packet carries it (RFC 4733 §2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use slab::Slab;
 use self::ports::Ports;
 use crate::chance::Chance;
 use crate::deadlines::Deadlines;
-use crate::session::{Heard, Session};
+use crate::session::{Audio, Heard, Session};
 use crate::{Command, Library, Media, Port, Report, SessionId, Settings, Sink, Statistics};
 
 /// What a time in the settings is brought within: shorter ones would leave no time for anything else.
@@ -89,6 +89,7 @@ impl Worker {
                 }
             }
             Command::Bridge { first, second } => self.bridge(first, second),
+            Command::Press { session, digit } => self.press(now, session, digit, sink),
             Command::Record { session, name } => match self.slot(session) {
                 Some(slot) => {
                     self.sessions[slot].record(now, name, sink);
@@ -115,8 +116,36 @@ impl Worker {
         let Some(slot) = self.ports.find(port) else { return };
         let session = &mut self.sessions[slot];
         let Some(heard) = session.hear(now, from, bytes, &self.settings, sink) else { return };
-        let Some(peer) = session.peer else { return };
+        let peer = session.peer;
+        if let Heard::Audio(audio) = &heard
+            && session.hears_tones()
+        {
+            self.hear_tones(now, slot, audio, bytes, sink);
+        }
+        let Some(peer) = peer else { return };
         if self.pass_on(now, slot, peer, heard, bytes, sink) {
+            self.rearm(peer);
+        }
+    }
+
+    /// Listens for keys in audio, which the bridged session is to send on.
+    fn hear_tones(&mut self, now: Instant, slot: usize, audio: &Audio, bytes: &[u8], sink: &mut impl Sink) {
+        let Some(peer) = self.sessions[slot].peer else {
+            return self.sessions[slot].hear_tones(now, audio, bytes, sink, |_, _| {});
+        };
+        if let Ok([session, peer]) = self.sessions.get_disjoint_mut([slot, peer]) {
+            session.hear_tones(now, audio, bytes, sink, |press, sink| peer.press(now, press, sink));
+        }
+        self.rearm(peer);
+    }
+
+    /// A key was pressed, as is said beside the media.
+    fn press(&mut self, now: Instant, session: SessionId, digit: char, sink: &mut impl Sink) {
+        let Some(slot) = self.slot(session) else { return };
+        let session = &mut self.sessions[slot];
+        let Some(press) = session.hear_message(now, digit, sink) else { return };
+        if let Some(peer) = session.peer.filter(|_| !session.is_played_to()) {
+            self.sessions[peer].press(now, press, sink);
             self.rearm(peer);
         }
     }
@@ -140,11 +169,11 @@ impl Worker {
                 }
                 false
             }
-            Heard::Key { header, place, code, sighting } => {
+            Heard::Key { header, place, press } => {
                 peer.skip(&header, place);
                 let wanted = !session.is_played_to();
                 if wanted {
-                    peer.press(now, code, sighting, sink);
+                    peer.press(now, press, sink);
                 }
                 wanted
             }

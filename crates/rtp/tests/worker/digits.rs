@@ -5,8 +5,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::{Codec, Command, Event, Header, telephone_event};
 
 use crate::world::{
-    CALLEE, CALLER, EVENTS, Phone, Sent, World, assert_one_stream, callee_address, caller_address, media,
-    milliseconds,
+    CALLEE, CALLER, EVENTS, Phone, Sent, World, assert_one_stream, caller_address, media, milliseconds,
 };
 
 const VECTORS: &str = include_str!("../vectors/telephone_events.txt");
@@ -75,7 +74,7 @@ fn a_press_from_elsewhere_is_no_digit() {
 }
 
 /// The event packets among those sent.
-fn events(sent: &[Sent]) -> Vec<(Header, Event)> {
+pub(crate) fn events(sent: &[Sent]) -> Vec<(Header, Event)> {
     let events = sent.iter().filter(|sent| sent.header().payload_type == EVENTS);
     events.map(|sent| (sent.header(), sent.event())).collect()
 }
@@ -118,22 +117,6 @@ fn bridged_a_press_goes_on_as_one_of_our_own() {
     let next = sent[place(&last) + 1].header();
     assert!(next.marker);
     assert!(next.timestamp.wrapping_sub(first.timestamp) >= u32::from(duration));
-}
-
-#[test]
-fn who_takes_no_events_gets_neither_event_nor_gap() {
-    let mut world = World::bridged(Codec::Pcma);
-    let mut agreed = media(callee_address(), Codec::Pcma);
-    agreed.format.event_send = None;
-    world.command(Command::Update { session: CALLEE, media: agreed });
-    let mut caller = Phone::caller();
-    caller.talk(&mut world, 5);
-    caller.press(&mut world, 5, 10);
-    caller.talk(&mut world, 5);
-    assert_eq!(world.digits(CALLER), "5");
-    let sent = world.take_sent(CALLEE);
-    assert_eq!(sent.len(), 10);
-    assert_one_stream(&sent);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bridge;
 mod digits;
+mod inband;
 mod lifecycle;
 mod prompts;
 mod properties;

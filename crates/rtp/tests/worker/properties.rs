@@ -7,11 +7,21 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::{
     Codec, Command, Compound, Direction, Event, Header, Media, PlayId, Port, PromptId, Remote, SessionId,
+    g711,
 };
 
 use crate::world::{EVENTS, Sent, World, assert_one_stream, format, port};
 
 const SESSIONS: u32 = 6;
+
+/// An octet of a caller who presses 5 for a second and lets go of it for another.
+fn key_of(timestamp: u32) -> u8 {
+    let sine =
+        |hertz: f64| 5000.0 * (std::f64::consts::TAU * hertz * f64::from(timestamp % 8000) / 8000.0).sin();
+    let is_pressed = (timestamp / 8000).is_multiple_of(2);
+    let sample = if is_pressed { sine(770.0) + sine(1336.0) } else { 0.0 };
+    g711::encode(Codec::Pcma, sample as i16)
+}
 
 struct Chaos {
     random: ChaCha8Rng,
@@ -43,6 +53,7 @@ impl Chaos {
         let mut format = format(law);
         format.ptime = self.below(256) as u8;
         format.event_send = (self.below(3) != 0).then_some(EVENTS);
+        format.event_receive = (self.below(3) != 0).then_some(EVENTS);
         let rtp = self.address(session);
         let rtcp = self.address(session);
         let direction = match self.below(6) {
@@ -56,7 +67,7 @@ impl Chaos {
 
     fn command(&mut self) -> Command {
         let session = self.session();
-        match self.below(12) {
+        match self.below(13) {
             0 | 9 | 10 => Command::Open { session, port: port(session), media: self.media(session) },
             1 | 2 => Command::Update { session, media: self.media(session) },
             3 | 4 => {
@@ -66,6 +77,7 @@ impl Chaos {
             5 => Command::Stop { session },
             6 => Command::Bridge { first: session, second: self.session() },
             7 => Command::Record { session, name: "call.wav".into() },
+            8 => Command::Press { session, digit: ['5', '#', 'x'][self.below(3) as usize] },
             _ => Command::Close { session },
         }
     }
@@ -102,11 +114,12 @@ impl Chaos {
             bytes.extend_from_slice(&event.write());
         } else {
             let length = [0, 80, 160, 160, 160, 240, 1000][self.below(7) as usize];
-            bytes.resize(12 + length, 0x55);
+            bytes.extend((0..length as u32).map(|place| key_of(header.timestamp.wrapping_add(place))));
         }
         self.harm(bytes)
     }
 
+    /// One change in thirty.
     fn harm(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         match self.below(30) {
             0 => bytes.truncate(self.below(20) as usize),

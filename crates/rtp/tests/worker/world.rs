@@ -102,6 +102,7 @@ pub(crate) fn settings() -> Settings {
         others: BTreeSet::new(),
         silence: Duration::from_secs(30),
         rtcp_interval: Duration::from_secs(5),
+        inband: true,
     }
 }
 

@@ -14,7 +14,17 @@ use super::walk::{Given, Schema, Section, Walk};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "media",
-    keys: &["listen", "public_address", "ports", "workers", "backend", "codecs", "rtp_timeout", "port_rest"],
+    keys: &[
+        "listen",
+        "public_address",
+        "ports",
+        "workers",
+        "backend",
+        "codecs",
+        "inband",
+        "rtp_timeout",
+        "port_rest",
+    ],
     refused: &[],
 };
 
@@ -31,6 +41,8 @@ pub(crate) struct Media {
     pub(crate) backend: Io,
     /// In order of liking.
     pub(crate) codecs: Vec<Codec>,
+    /// Whether keys are heard in the audio of whoever has no telephone-events.
+    pub(crate) inband: bool,
     /// How long a side may be silent before its call is ended.
     pub(crate) rtp_timeout: Duration,
     /// How long a port rests before it is used again.
@@ -76,6 +88,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
         workers: usize::try_from(workers).expect("at most 256"),
         backend,
         codecs: codecs(walk, &section),
+        inband: walk.get(&section, "inband", |value| value::word(value, INBAND)).or(true),
         rtp_timeout: walk
             .get(&section, "rtp_timeout", |value| value::duration(value, seconds(1, 3600)))
             .or(Duration::from_secs(30)),
@@ -96,6 +109,8 @@ const BACKENDS: &[(&str, Result<Io, &str>)] = &[
     ("io_uring", Ok(Io::IoUring)),
     ("xdp", Err("is not available yet")),
 ];
+
+const INBAND: &[(&str, Result<bool, &str>)] = &[("auto", Ok(true)), ("off", Ok(false))];
 
 fn ports(value: &DeValue<'_>) -> Result<Ports, String> {
     let text = value::text(value)?;

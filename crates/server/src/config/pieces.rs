@@ -82,6 +82,7 @@ impl Checked {
             others: BTreeSet::new(),
             silence: self.media.rtp_timeout,
             rtcp_interval: RTCP_INTERVAL,
+            inband: self.media.inband,
         }
     }
 

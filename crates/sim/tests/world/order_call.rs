@@ -394,6 +394,66 @@ fn a_key_sent_by_info_as_well_is_one_key() {
     assert_eq!((world.bridges(), record(&world).attempts), (1, 1));
 }
 
+/// A caller whose keys are tones in the audio.
+fn without_events(plan: CallerPlan) -> CallerPlan {
+    CallerPlan { events: false, ..plan }
+}
+
+#[test]
+fn a_caller_without_telephone_events_keys_in_the_audio() {
+    let mut world = with_order(world());
+    world.callee(CLIENT, answering(5));
+    let plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(60), Act::HangUp);
+    world.caller(seconds(0), without_events(plan));
+    let world = run(world);
+    assert_eq!((world.bridges(), record(&world).attempts), (1, 1));
+    assert_eq!(record(&world).code.unwrap().as_str(), "12345");
+}
+
+#[test]
+fn tones_clear_a_code_and_reach_the_operator() {
+    let mut world = with_order(world());
+    world.callee(CLIENT, answering(5));
+    let plan = CallerPlan::keying(COURIER, LINE, "99*12345").doing(seconds(60), Act::HangUp);
+    world.caller(seconds(0), without_events(plan));
+    let world = run(world);
+    assert_eq!((world.bridges(), record(&world).attempts), (1, 1));
+    let mut world = with_order(self::world());
+    world.callee(OPERATOR, answering(2));
+    let plan = CallerPlan::keying(STRANGER, LINE, "#").doing(seconds(60), Act::HangUp);
+    world.caller(seconds(0), without_events(plan));
+    let world = run(world);
+    assert!(record(&world).operator_reached);
+}
+
+#[test]
+fn tones_sent_by_info_as_well_are_one_key_each() {
+    for apart in [0, 30, 150] {
+        let mut world = with_order(world());
+        world.callee(CLIENT, answering(1));
+        let mut plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(60), Act::HangUp);
+        for (after, key) in plan.keys.clone() {
+            plan = plan.doing(after + Duration::from_millis(apart), Act::Info(key));
+        }
+        world.caller(seconds(0), without_events(plan));
+        let world = run(world);
+        assert_eq!((world.bridges(), record(&world).attempts), (1, 1), "{apart} ms");
+    }
+}
+
+#[test]
+fn a_callee_without_telephone_events_confirms_by_tones() {
+    let mut config = sim::config();
+    config.lines[0].confirm = true;
+    let mut world = with_order(World::new(config, Weather::FAIR, 1));
+    let keys = vec![(seconds(3), '1')];
+    world.callee(CLIENT, CalleePlan { events: false, keys, ..answering(5) });
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(90), Act::HangUp));
+    let world = run(world);
+    assert_eq!(world.bridges(), 1);
+    assert!(record(&world).callee_reached);
+}
+
 #[test]
 fn ten_calls_at_once_do_not_mix() {
     let mut world = with_order(world());

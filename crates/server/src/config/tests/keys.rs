@@ -37,6 +37,7 @@ ports = "30000-30099"
 workers = 2
 backend = "epoll"
 codecs = "pcmu"
+inband = "off"
 rtp_timeout = "20s"
 port_rest = "10s"
 [[trunk]]
@@ -116,7 +117,7 @@ fn every_key_of_media_changes_what_it_names() {
     assert_eq!(addresses, ["192.0.2.2 as 198.51.100.2", "2001:db8::2 as 2001:db8::5"]);
     assert_eq!((media.ports.range(), media.ports.pairs()), (30_000..=30_099, 50));
     assert_eq!((media.workers, media.backend), (2, relay::Io::Epoll));
-    assert_eq!(media.codecs, [Codec::Pcmu]);
+    assert_eq!((media.codecs, media.inband), (vec![Codec::Pcmu], false));
     assert_eq!([media.rtp_timeout, media.port_rest].map(|time| time.as_secs()), [20, 10]);
 }
 
@@ -262,6 +263,7 @@ fn each_part_of_the_server_gets_its_piece() {
     assert!(checked.switchboard(7, &ports, &["en".to_owned()]).is_none());
 
     assert_eq!(checked.relay().silence, Duration::from_secs(30));
+    assert!(checked.relay().inband);
     let api = checked.api(&languages, api::Privacy::Last4);
     assert_eq!(api.lines, BTreeMap::from([(checked.lines[0].number, 6)]));
     assert_eq!(api.recordings, checked.recording.dir);
