@@ -117,8 +117,8 @@ fn a_voice_can_speak_either_law() {
 }
 
 #[test]
-fn sipp_speaks_and_keys_in_both_its_ways() {
-    for keys in [Keys::Played, Keys::Recorded] {
+fn sipp_speaks_and_keys_in_all_its_ways() {
+    for keys in [Keys::Played, Keys::Recorded, Keys::Tones] {
         let loopback = Loopback::claim();
         let callee = Peer::at("callee", loopback.callee());
         let caller = Caller {
@@ -134,7 +134,10 @@ fn sipp_speaks_and_keys_in_both_its_ways() {
         call.provisional("180 Ringing");
         call.answer();
         call.media.await_tone(440.0);
-        wait::until_true("five digits", wait::LATER, || call.media.digits() == "12345");
+        wait::until_true("five digits", wait::LATER, || match keys {
+            Keys::Played | Keys::Recorded => call.media.digits() == "12345",
+            Keys::Tones => tone::pressed(&call.media.heard()) == "12345",
+        });
         call.expect_bye();
         sipp.succeed();
     }

@@ -331,7 +331,7 @@ impl Call {
     pub fn accept(&mut self, status: &str) {
         let invite = self.invite.clone().expect("an INVITE is open");
         let remote = session::read(&invite.body).expect("audio is offered");
-        self.media.connect(session::Remote { events: remote.events.and(self.voice.events), ..remote });
+        self.media.connect(session::Remote { events: self.voice.events.and(remote.events), ..remote });
         // An answer keeps the offer's number for the same format (RFC 3264 §6.1).
         self.voice.events = self.voice.events.and(remote.events);
         let body = self.describe();

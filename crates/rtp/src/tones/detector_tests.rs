@@ -372,3 +372,56 @@ fn noise_is_no_key() {
         assert_eq!(told(law, &sound.coded(law), 160), []);
     }
 }
+
+#[test]
+fn whatever_comes_in_a_key_goes_down_before_it_is_held_or_let_go() {
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    let mut pressed = 0;
+    let mut sound = Sound::new(9);
+    sound.press(Press { length: 1000.0, ..ORDINARY });
+    let key = sound.coded(Codec::Pcma);
+    for _ in 0..200 {
+        let mut below = |limit: u32| random.next_u32() % limit;
+        let mut detector = Detector::default();
+        let mut down = None;
+        let mut now = Instant(Duration::from_secs(u64::from(below(100))));
+        let mut header = header(below(65_536) as u16, below(u32::MAX));
+        for _ in 0..200 {
+            let length = [0, 1, 63, 64, 80, 160, 240, 1460][below(8) as usize];
+            let payload: Vec<u8> = match below(10) {
+                0 => (0..length).map(|_| below(256) as u8).collect(),
+                1 => vec![[0x00, 0x80, 0x2A, 0xAA][below(4) as usize]; length],
+                _ => {
+                    key.iter().copied().cycle().skip(header.timestamp as usize % 8000).take(length).collect()
+                }
+            };
+            let place =
+                [Place::First, Place::Late, Place::Double, Place::Stray, Place::Ahead(1), Place::Ahead(7)];
+            let place = place.get(below(60) as usize).copied().unwrap_or(Place::Ahead(1));
+            detector.hear(
+                now,
+                &header,
+                place,
+                LAWS[usize::from(below(20) == 0)],
+                &payload,
+                |code, sighting| match sighting {
+                    Sighting::Down => {
+                        assert_eq!(down.replace(code), None);
+                        pressed += 1;
+                    }
+                    Sighting::Held => assert_eq!(down, Some(code)),
+                    Sighting::Up => assert_eq!(down.take(), Some(code)),
+                    Sighting::Tap | Sighting::Past => panic!("{sighting:?}"),
+                },
+            );
+            header.marker = below(20) == 0;
+            header.timestamp = match below(20) {
+                0 => below(u32::MAX),
+                1 => header.timestamp.wrapping_add(below(2000)),
+                _ => header.timestamp.wrapping_add(length as u32),
+            };
+            now = now + Duration::from_millis(u64::from(below(60)));
+        }
+    }
+    assert!(pressed > 200, "{pressed}");
+}
