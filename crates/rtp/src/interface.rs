@@ -58,7 +58,7 @@ pub struct Format {
 pub struct Remote {
     /// RTP.
     pub rtp: SocketAddr,
-    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605).
+    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605), or that of RTP where they share one (RFC 5761).
     pub rtcp: SocketAddr,
 }
 

@@ -25,6 +25,11 @@ impl Sources {
         self.rtp.update(remote.map(|remote| remote.rtp));
         self.rtcp.update(remote.map(|remote| remote.rtcp));
     }
+
+    /// Of reports: where they share a port with the packets, they have one source.
+    pub(crate) fn of_reports(&mut self, shared: bool) -> &mut Source {
+        if shared { &mut self.rtp } else { &mut self.rtcp }
+    }
 }
 
 /// One address of theirs.

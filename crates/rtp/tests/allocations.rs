@@ -102,6 +102,10 @@ fn address(session: u32) -> SocketAddr {
     SocketAddr::from(([10, 0, (session >> 8) as u8, session as u8], 40_000))
 }
 
+fn reports(session: u32) -> SocketAddr {
+    SocketAddr::new(address(session).ip(), 40_001)
+}
+
 fn open(session: u32, law: Codec) -> Command {
     let format = Format {
         send: (law, if law == Codec::Pcma { 8 } else { 0 }),
@@ -110,7 +114,7 @@ fn open(session: u32, law: Codec) -> Command {
         event_receive: Some(101),
         ptime: 20,
     };
-    let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
+    let remote = Some(Remote { rtp: address(session), rtcp: reports(session) });
     let media = Media { remote, format, direction: Direction::SendReceive };
     Command::Open { session: SessionId(session), port: port(session), media }
 }
@@ -161,7 +165,7 @@ fn a_packet_takes_no_memory_whatever_is_done_with_it() {
         for session in 0..8 {
             say(&mut worker, &mut sink, now, session, n);
             if n % 100 == 0 {
-                worker.control_packet(now, port(session), address(session), &receiver_report, &mut sink);
+                worker.control_packet(now, port(session), reports(session), &receiver_report, &mut sink);
             }
         }
         worker.tick(now + Duration::from_millis(10), &mut sink);

@@ -53,7 +53,12 @@ struct Reader {
 
 impl Sink for Reader {
     fn send(&mut self, _: Port, _: SocketAddr, packet: &[u8]) {
-        Packet::parse(packet).unwrap();
+        // Where reports share the port, they go by it (RFC 5761 §4).
+        if (192..=223).contains(&packet[1]) {
+            Compound::parse(packet).unwrap();
+        } else {
+            Packet::parse(packet).unwrap();
+        }
         self.packets += 1;
         self.octets += packet.len();
     }

@@ -23,6 +23,9 @@ pub struct Agreed {
     pub event_receive: Option<u8>,
     /// Milliseconds of audio in a packet that they ask for: 10, 20 … 60.
     pub ptime: u8,
+    /// Whether RTP and RTCP share one port, as they asked (RFC 5761 §5.1.1). We never ask for it: every carrier takes RTCP
+    /// by the next port.
+    pub mux: bool,
     /// Which ways media flows, from our side.
     pub direction: Direction,
     /// The media lines of the dialog.
@@ -34,7 +37,7 @@ pub struct Agreed {
 pub struct Remote {
     /// RTP.
     pub rtp: SocketAddr,
-    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605).
+    /// RTCP: the next port, or what `a=rtcp` says (RFC 3605), or that of RTP where they share one.
     pub rtcp: SocketAddr,
 }
 
@@ -102,7 +105,7 @@ pub fn answer(offer: &Description, capabilities: &Capabilities) -> Result<Agreed
 /// When the other side refused the stream, or answered something we cannot do.
 pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refused> {
     let stream = answer.streams.get(offered.layout.audio).ok_or(Refused::Mismatch)?;
-    let remote = stream.remote()?;
+    let remote = stream.remote(false)?;
     let mut send = None;
     let mut event_send = None;
     let mut receive = Receive::default();
@@ -131,6 +134,7 @@ pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refu
         event_send,
         event_receive: event_send.and(offered.event),
         ptime: stream.packet_time(),
+        mux: false,
         direction: stream.our_direction(),
         layout,
     })
@@ -152,7 +156,7 @@ impl Receive {
 
 impl Stream {
     fn answered(&self, capabilities: &Capabilities, layout: Layout) -> Result<Agreed, Refused> {
-        let remote = self.remote()?;
+        let remote = self.remote(self.mux)?;
         let mut receive = Receive::default();
         let mut event = None;
         for &format in &self.formats {
@@ -171,13 +175,14 @@ impl Stream {
             event_send: event,
             event_receive: event,
             ptime: self.packet_time(),
+            mux: self.mux,
             direction: self.our_direction(),
             layout,
         })
     }
 
     /// Where this stream takes media, if it is one we can speak; `None` within for a hold by `c=0.0.0.0`.
-    fn remote(&self) -> Result<Option<Remote>, Refused> {
+    fn remote(&self, mux: bool) -> Result<Option<Remote>, Refused> {
         if self.kind != Kind::Audio || self.port == 0 {
             return Err(Refused::NoAudio);
         }
@@ -209,6 +214,9 @@ impl Stream {
         };
         address::usable(host)?;
         let rtp = SocketAddr::new(host, address::port(self.port)?);
+        if mux {
+            return Ok(Some(Remote { rtp, rtcp: rtp }));
+        }
         let named = self.rtcp.and_then(|(port, at)| {
             let rtcp = SocketAddr::new(at.unwrap_or(host), address::port(port).ok()?);
             (address::usable(rtcp.ip()).is_ok() && rtcp.is_ipv4() == rtp.is_ipv4() && rtcp != rtp)

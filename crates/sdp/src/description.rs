@@ -23,6 +23,8 @@ pub(crate) struct Stream {
     /// `a=rtpmap`, in order.
     pub(crate) maps: Vec<(u8, Encoding)>,
     pub(crate) connection: Connection,
+    /// Whether RTP and RTCP may come by one port: `a=rtcp-mux` (RFC 5761 §5.1.1).
+    pub(crate) mux: bool,
     /// `a=rtcp` (RFC 3605).
     pub(crate) rtcp: Option<(u16, Option<IpAddr>)>,
     /// `a=ptime`, milliseconds, 0 where absent.

@@ -127,6 +127,8 @@ impl Reader {
                 }
             } else if name.eq_ignore_ascii_case("rtcp") {
                 stream.rtcp = rtcp(value);
+            } else if name.eq_ignore_ascii_case("rtcp-mux") {
+                stream.mux = true;
             }
         }
     }
@@ -181,6 +183,7 @@ fn media(value: &str) -> Option<Stream> {
         formats,
         maps: Vec::new(),
         connection: Connection::Absent,
+        mux: false,
         rtcp: None,
         ptime: 0,
         maxptime: 0,

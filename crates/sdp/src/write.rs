@@ -31,6 +31,7 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
         formats: &formats,
         event: offer.event,
         ptime: offer.ptime,
+        mux: false,
         direction: Direction::SendReceive,
     };
     write(local, &offer.layout, &audio)
@@ -47,6 +48,7 @@ pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Byte
         formats: &formats,
         event: agreed.event_receive,
         ptime: agreed.ptime,
+        mux: agreed.mux,
         direction: agreed.direction,
     };
     write(local, &Layout::of(offer, agreed.layout.audio), &audio)
@@ -67,6 +69,7 @@ struct Audio<'a> {
     formats: &'a [(Codec, u8)],
     event: Option<u8>,
     ptime: u8,
+    mux: bool,
     direction: Direction,
 }
 
@@ -103,6 +106,9 @@ fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>)
     }
     if let Some(event) = audio.event {
         write!(text, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n")?;
+    }
+    if audio.mux {
+        text.push_str("a=rtcp-mux\r\n");
     }
     write!(text, "a=ptime:{}\r\na={}\r\n", audio.ptime, audio.direction.word())
 }

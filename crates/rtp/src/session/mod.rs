@@ -173,11 +173,11 @@ impl Session {
         self.press_on(now, sink);
         if self.control.due_at() <= now {
             let next_at = now + chance.spread(settings.rtcp_interval);
-            match self.sources.rtcp.destination() {
+            match self.reports_to() {
                 Some(to) => {
                     let reception = self.receiver.report();
                     let report = self.control.report(now, &self.stream, reception, next_at);
-                    sink.send_control(self.port, to, report.octets());
+                    self.say_report(to, report.octets(), sink);
                 }
                 None => self.control.skip(next_at),
             }
@@ -190,24 +190,32 @@ impl Session {
         }
     }
 
-    /// Takes what came to the RTCP socket.
+    /// Whether a packet that came to the RTP socket is a report, as it may be where they share a port: then the types
+    /// 64 to 95 are RTCP's (RFC 5761 §4).
+    pub(crate) fn is_report(&self, bytes: &[u8]) -> bool {
+        self.shares_port() && bytes.get(1).is_some_and(|kind| (192..=223).contains(kind))
+    }
+
+    /// Takes a report.
     pub(crate) fn control(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], settings: &Settings) {
-        if !self.sources.rtcp.admits(from, settings) {
+        let shared = self.shares_port();
+        let source = self.sources.of_reports(shared);
+        if !source.admits(from, settings) {
             self.foreign += 1;
             return;
         }
         let Ok(compound) = Compound::parse(bytes) else { return };
-        self.sources.rtcp.learn(from);
+        source.learn(from);
         self.silence.broken(now);
         self.control.hear(now, self.stream.ssrc(), &compound);
     }
 
     /// Takes leave of the other side, completes the recording and says what passed.
     pub(crate) fn close(mut self, now: Instant, sink: &mut impl Sink) {
-        if let Some(to) = self.sources.rtcp.destination() {
+        if let Some(to) = self.reports_to() {
             let reception = self.receiver.report();
             if let Some(farewell) = self.control.farewell(now, &self.stream, reception) {
-                sink.send_control(self.port, to, farewell.octets());
+                self.say_report(to, farewell.octets(), sink);
             }
         }
         let statistics = self.statistics();
@@ -215,6 +223,24 @@ impl Session {
             recorder.finish(now, sink);
         }
         sink.report(Report::Closed { session: self.id, statistics });
+    }
+
+    /// Whether RTP and RTCP share one port (RFC 5761).
+    fn shares_port(&self) -> bool {
+        self.media.remote.is_some_and(|remote| remote.rtp == remote.rtcp)
+    }
+
+    fn reports_to(&mut self) -> Option<SocketAddr> {
+        let shared = self.shares_port();
+        self.sources.of_reports(shared).destination()
+    }
+
+    fn say_report(&self, to: SocketAddr, report: &[u8], sink: &mut impl Sink) {
+        if self.shares_port() {
+            sink.send(self.port, to, report);
+        } else {
+            sink.send_control(self.port, to, report);
+        }
     }
 
     fn statistics(&self) -> Statistics {

@@ -115,6 +115,9 @@ impl Worker {
     ) {
         let Some(slot) = self.ports.find(port) else { return };
         let session = &mut self.sessions[slot];
+        if session.is_report(bytes) {
+            return session.control(now, from, bytes, &self.settings);
+        }
         let Some(heard) = session.hear(now, from, bytes, &self.settings, sink) else { return };
         let peer = session.peer;
         if let Heard::Audio(audio) = &heard

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rtp::{Codec, Compound, rtcp::ReportBlock};
+use rtp::{Codec, Compound, Remote, rtcp::ReportBlock};
 
-use crate::world::{CALLEE, CALLER, Phone, Sent, World, caller_address, port};
+use crate::world::{CALLEE, CALLER, Phone, Sent, World, caller_address, media, port};
 
 fn of(world: &World, session: rtp::SessionId) -> Vec<&Sent> {
     world.wire.controls.iter().filter(|sent| sent.port == port(session)).collect()
@@ -165,4 +165,30 @@ fn the_round_trip_is_measured_by_their_answer_to_our_report() {
     world.control(CALLER, "192.0.2.11:40001".parse().unwrap(), &receiver_report(&block));
     let round_trip = world.close(CALLER).round_trip_ms.unwrap();
     assert!((round_trip - 60.0).abs() < 0.1, "{round_trip}");
+}
+
+#[test]
+fn where_reports_share_the_port_both_kinds_come_and_go_by_it() {
+    let mut world = World::new();
+    let mut shared = media(caller_address(), Codec::Pcma);
+    shared.remote = Some(Remote { rtp: caller_address(), rtcp: caller_address() });
+    world.open(CALLER, shared);
+    let mut caller = Phone::caller();
+    caller.talk(&mut world, 50);
+    // A sender report, whose time our next report repeats, and a packet that only looks like one.
+    let mut theirs = vec![0x80, 200, 0, 6, 0, 0, 0, 1, 0xAB, 0xCD, 0x12, 0x34, 0x56, 0x78, 0xEF, 0];
+    theirs.extend_from_slice(&[0; 12]);
+    world.packet(CALLER, caller_address(), &theirs);
+    world.packet(CALLER, caller_address(), &[0x80, 200, 0]);
+    world.run(8_000);
+    assert!(world.wire.controls.is_empty());
+    let report = world.wire.shared[0].clone();
+    assert_eq!(report.to, caller_address());
+    let compound = Compound::parse(&report.bytes).unwrap();
+    assert_eq!(compound.blocks().next().unwrap().last_report, 0x1234_5678);
+    // From elsewhere it is nobody's.
+    world.packet(CALLER, "192.0.2.99:40000".parse().unwrap(), &theirs);
+    let statistics = world.close(CALLER);
+    assert_eq!((statistics.packets_received, statistics.foreign), (50, 1));
+    assert!(world.wire.controls.is_empty());
 }

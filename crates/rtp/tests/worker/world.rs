@@ -62,13 +62,16 @@ pub(crate) struct Wire {
     pub(crate) now: Instant,
     pub(crate) sent: Vec<Sent>,
     pub(crate) controls: Vec<Sent>,
+    /// Reports that went by the port of the packets.
+    pub(crate) shared: Vec<Sent>,
     pub(crate) reports: Vec<(Instant, Report)>,
     pub(crate) taped: Vec<(SessionId, Taped)>,
 }
 
 impl Sink for Wire {
     fn send(&mut self, port: Port, to: SocketAddr, packet: &[u8]) {
-        self.sent.push(Sent { at: self.now, port, to, bytes: packet.to_vec() });
+        let way = if (192..=223).contains(&packet[1]) { &mut self.shared } else { &mut self.sent };
+        way.push(Sent { at: self.now, port, to, bytes: packet.to_vec() });
     }
 
     fn send_control(&mut self, port: Port, to: SocketAddr, packet: &[u8]) {

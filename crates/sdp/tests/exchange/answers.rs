@@ -204,3 +204,21 @@ fn directions_are_mirrored() {
         assert_eq!(agreed.direction, ours, "{theirs} {connection}");
     }
 }
+
+#[test]
+fn reports_share_the_port_of_the_packets_only_where_they_asked_for_it() {
+    let offer = |attributes: &str| {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 8\r\na=rtcp:4009\r\n{attributes}"
+        );
+        Description::parse(text.as_bytes()).unwrap()
+    };
+    for (attributes, shared, port) in [("a=rtcp-mux\r\n", true, 4000), ("", false, 4009)] {
+        let offer = offer(attributes);
+        let agreed = answer(&offer, &both_laws()).unwrap();
+        assert_eq!((agreed.mux, agreed.remote.unwrap().rtcp.port()), (shared, port));
+        let ours = text_of(&write_answer(&crate::corpus::local(), &offer, &agreed));
+        assert_eq!(ours.contains("a=rtcp-mux\r\n"), shared, "{ours}");
+    }
+}

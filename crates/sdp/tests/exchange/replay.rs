@@ -102,7 +102,9 @@ const HOSTILE: &str = "v=0\r\n\
     m=message 47778 TCP/MSRP *\r\na=path:msrp://canary31.example:7777/canary32;tcp\r\n";
 
 /// Words an answer may have in common with an offer: our own, and values from the list of what may cross.
-const OURS: [&str; 36] = [
+const OURS: [&str; 38] = [
+    "rtcp",
+    "mux",
     "v",
     "0",
     "o",
