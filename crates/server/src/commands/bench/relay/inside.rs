@@ -15,7 +15,7 @@ use crate::cli::Backend;
 /// For the relay to say what passed through it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What to relay.
+/// How to begin.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) backend: Backend,
@@ -23,11 +23,10 @@ pub(super) struct Order {
     pub(super) addresses: Vec<Ipv4Addr>,
     /// The first and last port on each address.
     pub(super) ports: (u16, u16),
-    /// Where each leg takes media; two that follow each other are a call.
-    pub(super) remotes: Vec<SocketAddrV4>,
 }
 
-/// What it says: first that it is there, then where each leg sends to, and at the end what passed.
+/// What it says to each line: that it is there; to where each leg takes media, two that follow each other being a call,
+/// where each leg sends to; to anything else, at the end, what passed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
     Ready,
@@ -60,16 +59,18 @@ impl Passed {
 /// Does what it is told until its standard input ends.
 pub(super) fn run() -> Result<(), String> {
     let mut lines = io::stdin().lock().lines();
-    say(&Word::Ready)?;
-    let Some(line) = lines.next() else { return Ok(()) };
-    let order: Order = serde_json::from_str(&line.map_err(text)?).map_err(text)?;
-    let (mut relay, targets, said) = match order.backend {
-        Backend::Epoll => open(&order)?,
+    let mut next = || lines.next().transpose().map_err(text);
+    let Some(order) = next()? else { return Ok(()) };
+    let order: Order = serde_json::from_str(&order).map_err(text)?;
+    let mut bridge = match order.backend {
+        Backend::Epoll => Bridge::start(order)?,
     };
-    say(&Word::Targets(targets))?;
-    let end = lines.next().transpose().map_err(text)?;
-    if end.is_some() {
-        say(&Word::Passed(close(&mut relay, &order, &said)?))?;
+    say(&Word::Ready)?;
+    let Some(remotes) = next()? else { return Ok(()) };
+    let remotes: Vec<SocketAddrV4> = serde_json::from_str(&remotes).map_err(text)?;
+    say(&Word::Targets(bridge.open(&remotes)?))?;
+    if next()?.is_some() {
+        say(&Word::Passed(bridge.close(remotes.len())?))?;
     }
     Ok(())
 }
@@ -83,59 +84,101 @@ fn say(word: &Word) -> Result<(), String> {
     writeln!(io::stdout().lock(), "{line}").map_err(text)
 }
 
-fn open(order: &Order) -> Result<(Relay, Vec<SocketAddrV4>, Receiver<Report>), String> {
-    let settings = Settings {
-        workers: order.workers,
-        ports: order.ports.0..=order.ports.1,
-        // Nothing is recorded.
-        recordings: "/nonexistent".into(),
-        sessions: rtp::Settings {
-            addresses: order.addresses.iter().map(|address| IpAddr::V4(*address)).collect(),
-            silence: Duration::from_secs(30),
-            rtcp_interval: Duration::from_secs(5),
-        },
-    };
-    let (reports, said) = channel();
-    let say = move |report| drop(reports.send(report));
-    let (mut relay, usable) = Relay::start(settings, &Arc::new(Library::default()), say).map_err(text)?;
-    let mut free: Vec<Vec<Port>> = (0..order.workers)
-        .map(|worker| {
-            let of = |(address, workers): (u8, &Vec<Vec<u16>>)| {
-                let port = move |number: &u16| Port { worker, address, number: *number };
-                workers[usize::from(worker)].iter().map(port).collect::<Vec<_>>()
-            };
-            (0..).zip(&usable).flat_map(of).collect()
-        })
-        .collect();
-    let mut targets = Vec::with_capacity(order.remotes.len());
-    for (session, remote) in (0..).zip(&order.remotes) {
-        let worker = worker_of(session, order.workers);
-        let port = free[usize::from(worker)].pop().ok_or("too few of the relay's ports are free")?;
-        let session = SessionId(session);
-        relay.send(port.worker, Command::Open { session, port, media: media(*remote) });
-        if session.0 % 2 == 1 {
-            relay.send(port.worker, Command::Bridge { first: SessionId(session.0 - 1), second: session });
-        }
-        targets.push(SocketAddrV4::new(order.addresses[usize::from(port.address)], port.number));
-        if targets.len() % 1_000 == 0 {
-            relay.flush();
-        }
-    }
-    carried_out(&mut relay, order.workers, &said)?;
-    Ok((relay, targets, said))
+/// A relay and what is open on it.
+struct Bridge {
+    relay: Relay,
+    said: Receiver<Report>,
+    workers: u16,
+    addresses: Vec<Ipv4Addr>,
+    /// Free ports, by worker.
+    free: Vec<Vec<Port>>,
 }
 
-/// Both legs of a call belong to one worker; calls are dealt out in turn.
-fn worker_of(session: u32, workers: u16) -> u16 {
-    (session / 2 % u32::from(workers)) as u16
-}
-
-/// Waits until the workers did all they were told: closing what is not open is answered as well, in its turn.
-fn carried_out(relay: &mut Relay, workers: u16, said: &Receiver<Report>) -> Result<(), String> {
-    for worker in 0..workers {
-        relay.send(worker, Command::Close { session: SessionId(u32::MAX) });
+impl Bridge {
+    fn start(order: Order) -> Result<Self, String> {
+        let Order { workers, addresses, ports, backend: _ } = order;
+        let settings = Settings {
+            workers,
+            ports: ports.0..=ports.1,
+            // Nothing is recorded.
+            recordings: "/nonexistent".into(),
+            sessions: rtp::Settings {
+                addresses: addresses.iter().map(|address| IpAddr::V4(*address)).collect(),
+                silence: Duration::from_secs(30),
+                rtcp_interval: Duration::from_secs(5),
+            },
+        };
+        let (reports, said) = channel();
+        let say = move |report| drop(reports.send(report));
+        let (relay, usable) = Relay::start(settings, &Arc::new(Library::default()), say).map_err(text)?;
+        let mut free = vec![Vec::new(); usize::from(workers)];
+        for (address, by_worker) in (0..).zip(&usable) {
+            for (worker, (free, numbers)) in (0..).zip(free.iter_mut().zip(by_worker)) {
+                free.extend(numbers.iter().map(|number| Port { worker, address, number: *number }));
+            }
+        }
+        Ok(Self { relay, said, workers, addresses, free })
     }
-    closed(relay, usize::from(workers), said).map(drop)
+
+    /// Joins legs; says where each of them sends to.
+    fn open(&mut self, remotes: &[SocketAddrV4]) -> Result<Vec<SocketAddrV4>, String> {
+        let mut targets = Vec::with_capacity(remotes.len());
+        for (session, remote) in (0..).zip(remotes) {
+            let worker = self.worker(session);
+            let port = self.free[usize::from(worker)].pop().ok_or("too few of the relay's ports are free")?;
+            let session = SessionId(session);
+            self.relay.send(worker, Command::Open { session, port, media: media(*remote) });
+            if session.0 % 2 == 1 {
+                let first = SessionId(session.0 - 1);
+                self.relay.send(worker, Command::Bridge { first, second: session });
+            }
+            targets.push(SocketAddrV4::new(self.addresses[usize::from(port.address)], port.number));
+            if targets.len() % 1_000 == 0 {
+                self.relay.flush();
+            }
+        }
+        // Closing what is not open is answered as well, in its turn: then everything before is done.
+        for worker in 0..self.workers {
+            self.relay.send(worker, Command::Close { session: SessionId(u32::MAX) });
+        }
+        self.closed(usize::from(self.workers))?;
+        Ok(targets)
+    }
+
+    /// Both legs of a call belong to one worker; calls are dealt out in turn.
+    fn worker(&self, session: u32) -> u16 {
+        (session / 2 % u32::from(self.workers)) as u16
+    }
+
+    fn close(&mut self, legs: usize) -> Result<Passed, String> {
+        for session in 0..legs as u32 {
+            self.relay.send(self.worker(session), Command::Close { session: SessionId(session) });
+        }
+        let passed = self.closed(legs)?;
+        let lost = self.relay.lost();
+        Ok(Passed { lost: lost.full + lost.refused + lost.oversized, ..passed })
+    }
+
+    /// What the next sessions that are closed say, so many of them.
+    fn closed(&mut self, count: usize) -> Result<Passed, String> {
+        let mut passed = Passed::default();
+        let mut missing = count;
+        while missing > 0 {
+            self.relay.flush();
+            let report = self.said.recv_timeout(PATIENCE).map_err(|_| "the relay does not answer")?;
+            match report {
+                Report::Closed { statistics, .. } => {
+                    passed = passed.add(&statistics);
+                    missing -= 1;
+                }
+                Report::Digit { .. }
+                | Report::Finished { .. }
+                | Report::Silent { .. }
+                | Report::Recorded { .. } => {}
+            }
+        }
+        Ok(passed)
+    }
 }
 
 fn media(remote: SocketAddrV4) -> Media {
@@ -149,35 +192,4 @@ fn media(remote: SocketAddrV4) -> Media {
         ptime: 20,
     };
     Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive }
-}
-
-fn close(relay: &mut Relay, order: &Order, said: &Receiver<Report>) -> Result<Passed, String> {
-    let legs = order.remotes.len();
-    for session in 0..legs as u32 {
-        relay.send(worker_of(session, order.workers), Command::Close { session: SessionId(session) });
-    }
-    let passed = closed(relay, legs, said)?;
-    let lost = relay.lost();
-    Ok(Passed { lost: lost.full + lost.refused + lost.oversized, ..passed })
-}
-
-/// What the next sessions that are closed say, so many of them.
-fn closed(relay: &mut Relay, count: usize, said: &Receiver<Report>) -> Result<Passed, String> {
-    let mut passed = Passed::default();
-    let mut missing = count;
-    while missing > 0 {
-        relay.flush();
-        let report = said.recv_timeout(PATIENCE).map_err(|_| "the relay does not answer")?;
-        match report {
-            Report::Closed { statistics, .. } => {
-                passed = passed.add(&statistics);
-                missing -= 1;
-            }
-            Report::Digit { .. }
-            | Report::Finished { .. }
-            | Report::Silent { .. }
-            | Report::Recorded { .. } => {}
-        }
-    }
-    Ok(passed)
 }

@@ -143,15 +143,26 @@ impl Spent {
     }
 }
 
+fn time(ticks: u64) -> Duration {
+    // SAFETY: sysconf takes any name and touches no memory of ours.
+    let second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Duration::from_millis(ticks * 1000 / u64::try_from(second).unwrap_or(100))
+}
+
 /// User and system time of a line of /proc/PID/stat. The name, in parentheses, may hold anything; fields are counted
 /// behind it (proc(5): utime is the 14th).
 fn ticks(stat: &str) -> Option<(Duration, Duration)> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).map(str::parse::<u64>);
-    // SAFETY: sysconf takes any name and touches no memory of ours.
-    let second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    let time = |ticks: u64| Duration::from_millis(ticks * 1000 / u64::try_from(second).unwrap_or(100));
     let (user, system) = (fields.next()?.ok()?, fields.next()?.ok()?);
     Some((time(user), time(system)))
+}
+
+/// Time that cores of this machine were wanted for and not given by the one that lends them, all together so far.
+pub(super) fn stolen() -> Result<Duration, String> {
+    let text = std::fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
+    // proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse().ok());
+    Ok(time(ticks.unwrap_or(0)))
 }
 
 /// Resident memory of a process, in octets.

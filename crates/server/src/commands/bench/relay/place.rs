@@ -158,8 +158,10 @@ impl Veth {
 
     /// Lets threads of the system, whose cost can be told, take packets from a card, and puts it to work.
     fn receive_by_threads(&self, side: Side, card: &str) -> Result<(), String> {
-        // Only with generic receive offload a virtual card has a queue that is polled (NAPI).
-        self.at(side, || offload(card)).map_err(|error| format!("{card}: no receive offload: {error}"))?;
+        // Only with generic receive offload a virtual card has a queue that is polled (NAPI), and packets are put into
+        // it only by a card that hands on no segments for others to cut.
+        let set = || switch(card, RECEIVE_OFFLOAD, 1).and_then(|()| switch(card, SEGMENTATION_OFFLOAD, 0));
+        self.at(side, set).map_err(|error| format!("{card}: its offloads cannot be set: {error}"))?;
         self.ip(side, &format!("link set {card} up"))?;
         self.at(side, || {
             // What /sys shows of cards depends on who mounted it.
@@ -199,17 +201,20 @@ fn mount(
     done(unsafe { libc::mount(source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) })
 }
 
-/// Switches generic receive offload on (ethtool's `gro on`).
-fn offload(card: &str) -> io::Result<()> {
-    /// `struct ethtool_value` of linux/ethtool.h, and the command in it.
+/// Commands of linux/ethtool.h: `gro` and `tso`.
+const RECEIVE_OFFLOAD: u32 = 0x2c;
+const SEGMENTATION_OFFLOAD: u32 = 0x1f;
+
+/// Switches a property of a card, as ethtool does.
+fn switch(card: &str, command: u32, data: u32) -> io::Result<()> {
+    /// `struct ethtool_value` of linux/ethtool.h.
     #[repr(C)]
     struct Value {
         command: u32,
         data: u32,
     }
-    const SET_RECEIVE_OFFLOAD: u32 = 0x2c;
     let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    let mut value = Value { command: SET_RECEIVE_OFFLOAD, data: 1 };
+    let mut value = Value { command, data };
     // SAFETY: all zeros is a valid request.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (octet, letter) in request.ifr_name.iter_mut().zip(card.bytes().take(libc::IFNAMSIZ - 1)) {

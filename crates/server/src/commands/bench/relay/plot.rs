@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, Step};
+use super::report::{Report, Step, counted};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 80.0;
@@ -34,10 +34,8 @@ pub(super) fn svg(report: &Report) -> String {
          font-family=\"DejaVu Sans, Verdana, sans-serif\" font-size=\"13\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>"
     );
-    let title = format!(
-        "Relaying G.711, {} worker(s), by {}, {} s a step",
-        report.workers, report.wire, report.seconds
-    );
+    let workers = counted(report.workers.into(), "worker");
+    let title = format!("Relaying G.711 by {}, {workers}, {} s a step", report.wire, report.seconds);
     text(&mut out, (LEFT, 28.0), "start", 17, &title);
     legend(&mut out, report);
     let most = report.relays.iter().flat_map(|relay| &relay.steps).map(|step| step.calls).max().unwrap_or(0);
@@ -65,18 +63,22 @@ pub(super) fn svg(report: &Report) -> String {
 }
 
 fn legend(out: &mut String, report: &Report) {
-    let mut x = LEFT;
+    let (mut x, mut y) = (LEFT, 50.0);
     for (place, relay) in report.relays.iter().enumerate() {
         let label = if relay.version.starts_with(relay.name) {
             relay.version.clone()
         } else {
             format!("{} ({})", relay.name, relay.version)
         };
-        line(out, (x, 55.0), (x + 28.0, 55.0), COLOURS[place % COLOURS.len()], 2.5);
-        mark(out, (x + 14.0, 55.0), place);
-        text(out, (x + 36.0, 60.0), "start", 13, &label);
         // As wide as letters of this size can be, or it would run into the next.
-        x += 60.0 + label.chars().count() as f64 * 8.2;
+        let width = 60.0 + label.chars().count() as f64 * 8.2;
+        if x > LEFT && x + width > WIDTH {
+            (x, y) = (LEFT, y + 20.0);
+        }
+        line(out, (x, y), (x + 28.0, y), COLOURS[place % COLOURS.len()], 2.5);
+        mark(out, (x + 14.0, y), place);
+        text(out, (x + 36.0, y + 5.0), "start", 13, &label);
+        x += width;
     }
 }
 

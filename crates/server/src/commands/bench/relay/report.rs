@@ -46,19 +46,29 @@ pub(super) struct Step {
     pub(super) cpu_us_per_packet: f64,
     pub(super) cpu_us_per_packet_user: f64,
     pub(super) cpu_us_per_packet_system: f64,
+    /// Of the system's threads that carry packets from the card up to the relay's sockets.
+    pub(super) cpu_us_per_packet_receiving: f64,
     /// Of one core, however many workers there are.
     pub(super) cpu_percent_of_a_core: f64,
+    /// From sending to arrival, less the median of the same packets sent past the relay.
     pub(super) added_latency_ms: Latency,
-    /// The same packets without a relay.
+    /// From sending to arrival past the relay.
     pub(super) bare_latency_ms: Latency,
+    /// Resident, before the first call; and what each call adds.
+    pub(super) memory_kb_idle: f64,
     pub(super) memory_kb_per_call: f64,
     /// What the relay says itself of packets it could not use or send.
     pub(super) relay_lost: Option<u64>,
     pub(super) relay_foreign: Option<u64>,
+    /// Of the time of all cores, what whoever lends them to this machine kept meanwhile.
+    pub(super) stolen_percent: f64,
     pub(super) generator_late: u64,
     pub(super) generator_unsent: u64,
     pub(super) generator_dropped: u64,
+    /// The generator was the limit.
     pub(super) generator_bound: bool,
+    /// Something else than the relay decided: other work on this machine, or the generator.
+    pub(super) disturbed: bool,
 }
 
 /// Milliseconds.
@@ -101,7 +111,7 @@ impl Report {
     pub(super) fn markdown(&self) -> String {
         let mut out = self.heading();
         out.push_str(
-            "\n| relay | calls | packets/s | loss | CPU per packet (user + system) | of a core \
+            "\n| relay | calls | packets/s | loss | CPU per packet (user + system + receiving) | of a core \
              | added latency p50 / p99 / max | without relay p50 / p99 | memory per call |\n\
              |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         );
@@ -121,10 +131,11 @@ impl Report {
                 .map_or_else(|| "-".to_owned(), |(own, other)| format!("{:.2}", own / other));
             let _ = writeln!(out, "| {} ({}) | {own} | {ratio} |", relay.name, relay.version);
         }
-        if self.relays.iter().flat_map(|relay| &relay.steps).any(|step| step.generator_bound) {
+        if self.relays.iter().flat_map(|relay| &relay.steps).any(|step| step.disturbed) {
             out.push_str(
-                "\n* The generator, not the relay, was the limit: it could not send in time, or not take what came. \
-                 Nothing follows from such a line about the relay.\n",
+                "\n* Disturbed, however often it was done: other work kept the generator from sending in time, or it \
+                 could not take what came, or cores were taken away from this machine. Loss and latency of such a line \
+                 say nothing about the relay.\n",
             );
         }
         out
@@ -132,23 +143,32 @@ impl Report {
 
     fn heading(&self) -> String {
         let wire = match self.wire {
-            "veth" => "a pair of virtual cards; what the system spends on receiving for the relay is counted",
-            _ => {
-                "loopback; what the system spends on receiving for the relay is the sender's, and not counted"
+            "veth" => {
+                "a pair of virtual cards, where the relay's figures hold all that the system does for it"
             }
+            _ => "loopback, where who sends pays for the receipt: the relay for the generator's, not its own",
         };
         let pinned = if self.pinned { "cores of their own" } else { "no cores of their own" };
         let turns = if self.realtime { ", before all other work" } else { "" };
         format!(
             "G.711, 50 packets a second each way, {} s a step, by {wire}.\n\
-             Linux {}, {} cores; relay ({} worker(s)) and generator ({} thread(s)) have {pinned}{turns}.\n",
-            self.seconds, self.kernel, self.cores, self.workers, self.generators,
+             Linux {}, {} cores; relay ({}) and generator ({}) have {pinned}{turns}.\n",
+            self.seconds,
+            self.kernel,
+            self.cores,
+            counted(self.workers.into(), "worker"),
+            counted(self.generators, "thread"),
         )
     }
 }
 
+/// A number of things, in words.
+pub(super) fn counted(number: u32, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 fn row(step: &Step) -> String {
-    let star = if step.generator_bound { "*" } else { "" };
+    let star = if step.disturbed { "*" } else { "" };
     let faults = if step.is_sound() {
         String::new()
     } else {
@@ -156,7 +176,7 @@ fn row(step: &Step) -> String {
     };
     let Latency { p50, p99, max } = step.added_latency_ms;
     format!(
-        "| {}{star} | {:.0} | {:.2} %{faults} | {:.2} µs ({:.2} + {:.2}) | {:.0} % | {p50:.2} / {p99:.2} / {max:.1} ms \
+        "| {}{star} | {:.0} | {:.2} %{faults} | {:.2} µs ({:.2} + {:.2} + {:.2}) | {:.0} % | {p50:.2} / {p99:.2} / {max:.1} ms \
          | {:.2} / {:.2} ms | {:.1} KB |",
         step.calls,
         step.packets_per_second,
@@ -164,6 +184,7 @@ fn row(step: &Step) -> String {
         step.cpu_us_per_packet,
         step.cpu_us_per_packet_user,
         step.cpu_us_per_packet_system,
+        step.cpu_us_per_packet_receiving,
         step.cpu_percent_of_a_core,
         step.bare_latency_ms.p50,
         step.bare_latency_ms.p99,
@@ -188,17 +209,21 @@ pub(super) mod tests {
             misled: 0,
             cpu_us_per_packet: micros,
             cpu_us_per_packet_user: micros / 4.0,
-            cpu_us_per_packet_system: micros * 0.75,
+            cpu_us_per_packet_system: micros * 0.5,
+            cpu_us_per_packet_receiving: micros / 4.0,
             cpu_percent_of_a_core: f64::from(calls) * micros / 100.0,
             added_latency_ms: Latency { p50: 0.1, p99: 0.5, max: 2.0 },
             bare_latency_ms: Latency { p50: 0.01, p99: 0.05, max: 0.2 },
+            memory_kb_idle: 9_000.0,
             memory_kb_per_call: 4.0,
             relay_lost: Some(0),
             relay_foreign: Some(0),
+            stolen_percent: 0.0,
             generator_late: 0,
             generator_unsent: 0,
             generator_dropped: 0,
             generator_bound: false,
+            disturbed: false,
         }
     }
 
@@ -223,7 +248,10 @@ pub(super) mod tests {
     #[test]
     fn the_table_compares() {
         let text = report().markdown();
-        assert!(text.contains("| epoll | 500 | 50000 | 0.50 % | 5.00 µs (1.25 + 3.75) | 25 % |"), "{text}");
+        assert!(
+            text.contains("| epoll | 500 | 50000 | 0.50 % | 5.00 µs (1.25 + 2.50 + 1.25) | 25 % |"),
+            "{text}"
+        );
         assert!(text.contains("| 1400 | 2.00 |"), "{text}");
         assert!(text.contains("| 700 | 1.00 |"), "{text}");
         let widths: Vec<usize> =
@@ -242,10 +270,10 @@ pub(super) mod tests {
     fn faults_and_a_weak_generator_are_told() {
         let mut report = report();
         report.relays[0].steps[0].misled = 3;
-        report.relays[1].steps[3].generator_bound = true;
+        report.relays[1].steps[3].disturbed = true;
         report.relays[1].calls_per_core_at_70_percent = None;
         let text = report.markdown();
         assert!(text.contains("0 spoilt, 3 misled") && text.contains("| 2000* |"), "{text}");
-        assert!(text.contains("| not between the steps | - |") && text.contains("the limit"), "{text}");
+        assert!(text.contains("| not between the steps | - |") && text.contains("Disturbed"), "{text}");
     }
 }

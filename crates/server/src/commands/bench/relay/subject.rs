@@ -92,7 +92,7 @@ impl Subject {
     /// Starts it with room for so many calls.
     pub(super) fn start(kind: &Kind, way: &Way<'_>, calls: u32) -> Result<Self, String> {
         let (process, talk) = match kind {
-            Kind::Bauta(_) => bauta(way)?,
+            Kind::Bauta(backend) => bauta(*backend, way, calls)?,
             Kind::Rtpengine(program) => rtpengine(program, way, calls)?,
         };
         let idle = machine::memory(process.0.id())?;
@@ -100,44 +100,32 @@ impl Subject {
     }
 
     /// Makes calls between legs that take media there. Says where each leg sends to.
-    pub(super) fn join(
-        &mut self,
-        kind: &Kind,
-        way: &Way<'_>,
-        remotes: &[SocketAddrV4],
-    ) -> Result<Vec<SocketAddrV4>, String> {
-        let calls = remotes.len() as u32 / 2;
-        match (&mut self.talk, kind) {
-            (Talk::Rtpengine(control), _) => {
-                let calls = (0..calls).zip(remotes.as_chunks().0);
+    pub(super) fn join(&mut self, remotes: &[SocketAddrV4]) -> Result<Vec<SocketAddrV4>, String> {
+        match &mut self.talk {
+            Talk::Rtpengine(control) => {
+                let calls = (0..).zip(remotes.as_chunks().0);
                 let joined = calls.map(|(call, parties)| control.join(call, *parties));
                 Ok(joined.collect::<Result<Vec<_>, _>>()?.concat())
             }
-            (Talk::Bauta(lines), Kind::Bauta(backend)) => {
-                lines.tell(&Order {
-                    backend: *backend,
-                    workers: way.workers,
-                    addresses: addresses(way.place, calls),
-                    ports: ports(calls),
-                    remotes: remotes.to_vec(),
-                })?;
+            Talk::Bauta(lines) => {
+                lines.tell(&remotes)?;
                 match lines.hear()? {
                     Word::Targets(targets) => Ok(targets),
                     word @ (Word::Ready | Word::Passed(_)) => Err(format!("the relay says {word:?}")),
                 }
             }
-            (Talk::Bauta(_), Kind::Rtpengine(_)) => Err("another relay was started".to_owned()),
         }
     }
 
-    /// Processor time so far: its own, and that of the system's threads that bring it packets.
-    pub(super) fn spent(&self, place: &Place) -> Result<Spent, String> {
-        Ok(Spent::of(self.process.0.id())? + place.spent()?)
+    /// Processor time so far.
+    pub(super) fn spent(&self) -> Result<Spent, String> {
+        Spent::of(self.process.0.id())
     }
 
-    /// Octets of memory the calls take.
-    pub(super) fn grown(&self) -> Result<u64, String> {
-        Ok(machine::memory(self.process.0.id())?.saturating_sub(self.idle))
+    /// Octets of memory before the first call, and what the calls take besides.
+    pub(super) fn memory(&self) -> Result<(u64, u64), String> {
+        let now = machine::memory(self.process.0.id())?;
+        Ok((self.idle, now.saturating_sub(self.idle)))
     }
 
     /// Ends the calls. Says what passed, if the relay tells.
@@ -169,7 +157,7 @@ impl Lines {
     }
 }
 
-fn bauta(way: &Way<'_>) -> Result<(Process, Talk), String> {
+fn bauta(backend: Backend, way: &Way<'_>, calls: u32) -> Result<(Process, Talk), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     command.args(["bench", "relay-process"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -180,6 +168,12 @@ fn bauta(way: &Way<'_>) -> Result<(Process, Talk), String> {
     let process = Process(child);
     let (Some(orders), Some(words)) = (orders, words) else { return Err("a pipe is missing".to_owned()) };
     let mut lines = Lines { orders, words: BufReader::new(words) };
+    lines.tell(&Order {
+        backend,
+        workers: way.workers,
+        addresses: addresses(way.place, calls),
+        ports: ports(calls),
+    })?;
     match lines.hear()? {
         Word::Ready => Ok((process, Talk::Bauta(lines))),
         word @ (Word::Targets(_) | Word::Passed(_)) => Err(format!("the relay says {word:?}")),
