@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use phone::Sound;
 
@@ -192,6 +193,11 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchCommand {
     /// Whole order calls: dial the line, key the code, be joined, hang up.
     Calls(CallsArgs),
+    /// Voice through the relay alone, packet by packet, beside rtpengine where that is installed.
+    Relay(RelayArgs),
+    /// The relay that `relay` measures; told what to do on its standard input.
+    #[command(hide = true)]
+    RelayProcess,
 }
 
 /// `bauta bench calls`.
@@ -212,6 +218,90 @@ pub(crate) struct CallsArgs {
     /// Write the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `bauta bench relay`.
+#[derive(Debug, Args)]
+pub(crate) struct RelayArgs {
+    /// Calls at once, each of two legs that send 50 packets a second; several numbers are steps.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        value_delimiter = ',',
+        default_value = "100,250,500",
+        value_parser = clap::value_parser!(u32).range(1..=200_000)
+    )]
+    pub(crate) calls: Vec<u32>,
+    /// More calls from step to step until packets are lost or the cores are full.
+    #[arg(long, conflicts_with = "calls")]
+    pub(crate) until_saturated: bool,
+    /// How long packets are sent in each step.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
+    /// How our relay moves packets; several are measured one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "epoll,io_uring")]
+    pub(crate) backend: Vec<Backend>,
+    /// The rtpengine to compare with: "auto" for the one installed, "off", or its path.
+    #[arg(long, value_name = "PATH", default_value = "auto", value_parser = rtpengine)]
+    pub(crate) rtpengine: Rtpengine,
+    /// Threads of each relay, each with a core where there are enough.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
+    /// Threads that send and receive.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) generators: u32,
+    /// Between two network namespaces instead of on loopback, so that receiving is counted whole; needs root.
+    #[arg(long)]
+    pub(crate) veth: bool,
+    /// Let relay and generator go before all other work on this machine (SCHED_FIFO); needs root.
+    #[arg(long)]
+    pub(crate) realtime: bool,
+    /// Write the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave relay.md, relay.json and relay.svg there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// How the relay moves packets between the system and itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Backend {
+    /// A readiness queue, and a system call for each packet each way.
+    Epoll,
+    /// Completion rings: a system call for all packets of a moment.
+    #[value(name = "io_uring")]
+    IoUring,
+}
+
+impl Backend {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Epoll => "epoll",
+            Self::IoUring => "io_uring",
+        }
+    }
+}
+
+/// Which rtpengine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rtpengine {
+    /// The one installed, if there is one.
+    Auto,
+    /// None.
+    Off,
+    /// This one.
+    At(PathBuf),
+}
+
+fn rtpengine(text: &str) -> Result<Rtpengine, String> {
+    match text {
+        "auto" => Ok(Rtpengine::Auto),
+        "off" => Ok(Rtpengine::Off),
+        path if PathBuf::from(path).is_file() => Ok(Rtpengine::At(path.into())),
+        _ => Err("neither \"auto\" nor \"off\" nor a file".to_owned()),
+    }
 }
 
 /// `bauta serve`.

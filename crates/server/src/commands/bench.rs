@@ -1,6 +1,7 @@
 //! `bauta bench`: a server of its own in another process, a load, and what the one cost the other.
 
 mod child;
+mod relay;
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -17,8 +18,12 @@ const ORDERS: u32 = 80_000;
 
 /// Runs a measurement.
 pub(crate) fn run(args: &BenchArgs) -> Exit {
-    let BenchCommand::Calls(args) = &args.command;
-    match calls(args) {
+    let result = match &args.command {
+        BenchCommand::Calls(args) => calls(args),
+        BenchCommand::Relay(args) => relay::run(args),
+        BenchCommand::RelayProcess => relay::inside(),
+    };
+    match result {
         Ok(exit) => exit,
         Err(why) => {
             // Where stderr is closed there is nobody to tell.
