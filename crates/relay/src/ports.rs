@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd;
 
 use rtp::Port;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -109,8 +110,21 @@ fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
         SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
         SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
     };
+    never_fragment(&socket, address);
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+/// Voice fits into any packet, and one that may not be fragmented needs no number to be put together by (RFC 6864 §4.1),
+/// which costs the kernel a twentieth of sending it. Where this cannot be said the packets go all the same.
+fn never_fragment(socket: &Socket, address: SocketAddr) {
+    let (level, option, value) = match address {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE),
+    };
+    let size = libc::socklen_t::try_from(size_of_val(&value)).expect("a number is small");
+    // SAFETY: the pointer and the size are those of a live number, which the call reads; the socket is open.
+    unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size) };
 }
 
 #[cfg(test)]
