@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// JSON text, checked once. Written into JSON as it is; into other formats as text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Json(Box<str>);
+#[derive(Clone)]
+pub struct Json(Box<RawValue>);
 
 /// The text is not one JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ impl Json {
     /// The text is not exactly one JSON value.
     pub fn parse(text: &str) -> Result<Self, NotJson> {
         let raw: &RawValue = serde_json::from_str(text).map_err(|e| NotJson(e.to_string()))?;
-        Ok(Self(raw.get().into()))
+        Ok(Self(raw.to_owned()))
     }
 
     /// What a value looks like as JSON.
@@ -29,29 +29,36 @@ impl Json {
     /// # Errors
     /// The value has no JSON form (a map whose keys are not text, say).
     pub fn of(value: &impl Serialize) -> Result<Self, NotJson> {
-        serde_json::to_string(value).map(|text| Self(text.into())).map_err(|e| NotJson(e.to_string()))
+        to_raw_value(value).map(Self).map_err(|e| NotJson(e.to_string()))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.get()
     }
 }
 
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Json {}
+
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            let raw: &RawValue = serde_json::from_str(&self.0).map_err(ser::Error::custom)?;
-            raw.serialize(serializer)
+            self.0.serialize(serializer)
         } else {
-            serializer.serialize_str(&self.0)
+            serializer.serialize_str(self.as_str())
         }
     }
 }
@@ -59,7 +66,7 @@ impl Serialize for Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            Box::<RawValue>::deserialize(deserializer).map(|raw| Self(raw.get().into()))
+            Box::<RawValue>::deserialize(deserializer).map(Self)
         } else {
             let text = Box::<str>::deserialize(deserializer)?;
             Self::parse(&text).map_err(de::Error::custom)
