@@ -58,6 +58,7 @@ fn a_courier_keys_the_code_and_talks_to_the_client() {
         assert_eq!(record[key], value, "{key} of {record:#}");
     }
     assert!(record["talk_seconds"].as_f64() < record["duration_seconds"].as_f64(), "{record:#}");
+    assert_eq!(record["heard"], "both", "{record:#}");
     for leg in ["caller_leg", "callee_leg"] {
         assert!(record[leg]["packets_received"].as_u64() > Some(50), "{record:#}");
         assert_eq!(record[leg]["lost"], json!(0), "{record:#}");
@@ -261,4 +262,19 @@ fn a_call_ends_when_it_has_lasted_as_long_as_it_may() {
     assert_eq!(record["cause"], json!("max-duration"));
     let talked = record["talk_seconds"].as_f64().unwrap();
     assert!((4.0..5.0).contains(&talked), "{talked} s");
+}
+
+#[test]
+fn a_voice_that_never_comes_has_a_name_in_the_record() {
+    let scene = Scene::brief(|config| config);
+    scene.put_order();
+    let (mut out, mut back) = scene.dialling(COURIER);
+    back.media.mute(true);
+    back.answer();
+    out.media.play(&tone::sine(440.0, 1.0));
+    back.media.await_tone(440.0);
+    out.hang_up();
+    back.expect_bye();
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["heard"], &record["callee_leg"]["packets_received"]), (&json!("caller"), &json!(0)));
 }

@@ -8,7 +8,7 @@ use store::{LegRecord, Record};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 29] = [
+const COLUMNS: [Column<Record>; 30] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -22,6 +22,7 @@ const COLUMNS: [Column<Record>; 29] = [
     ("ended_at", |r| text(r.ended_at.as_ref())),
     ("duration_seconds", |r| r.duration_seconds.to_string()),
     ("talk_seconds", |r| r.talk_seconds.to_string()),
+    ("heard", |r| text(r.heard.as_ref())),
     ("ended_by", |r| text(r.ended_by.as_ref())),
     ("cause", |r| text(r.cause.as_ref())),
     ("sip_status", |r| text(r.sip_status.as_ref())),

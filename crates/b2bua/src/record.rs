@@ -70,10 +70,53 @@ impl Record {
         self.ended.zip(self.answered).map_or(Duration::ZERO, |(end, start)| end.since(start))
     }
 
+    /// Whose voice came while they were joined; `None` if they never were, or one of them was not said to have closed.
+    #[must_use]
+    pub fn heard(&self) -> Option<Heard> {
+        self.bridged?;
+        let spoke = |media: &Statistics| media.packets_while_joined > 0;
+        let legs = self.caller_media.as_ref().zip(self.callee_media.as_ref())?;
+        Some(match (spoke(legs.0), spoke(legs.1)) {
+            (true, true) => Heard::Both,
+            (true, false) => Heard::Caller,
+            (false, true) => Heard::Callee,
+            (false, false) => Heard::Neither,
+        })
+    }
+
     /// From the bridge to the end; zero if never joined.
     #[must_use]
     pub fn talked_for(&self) -> Duration {
         self.ended.zip(self.bridged).map_or(Duration::ZERO, |(end, start)| end.since(start))
+    }
+}
+
+/// Whose voice came. Other than `Both` is what people call one-way or dead audio, mostly a firewall's or a NAT's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Heard {
+    /// As it should be.
+    Both,
+    /// Only the caller's: of the callee nothing came.
+    Caller,
+    /// Only the callee's: of the caller nothing came.
+    Callee,
+    /// Nobody's.
+    Neither,
+}
+
+impl Heard {
+    /// Each of them, for metrics that name each.
+    pub const ALL: [Self; 4] = [Self::Both, Self::Caller, Self::Callee, Self::Neither];
+
+    /// The word in records, metrics and the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::Neither => "neither",
+        }
     }
 }
 

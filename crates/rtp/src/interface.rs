@@ -195,6 +195,8 @@ pub struct Statistics {
     pub packets_received: u64,
     /// Their payload octets.
     pub bytes_received: u64,
+    /// How many of them came since the session was first joined to another; 0 if it never was.
+    pub packets_while_joined: u64,
     /// RTP packets we sent.
     pub packets_sent: u64,
     /// Their payload octets.

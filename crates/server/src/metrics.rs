@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::{Family, Kind, Sample, Value};
-use b2bua::{Cause, Counted, Gauges, Record};
+use b2bua::{Cause, Counted, Gauges, Heard, Record};
 
 /// One number that threads share.
 #[derive(Debug, Default)]
@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     ports: Count,
     timers: Count,
     ended: [Count; Cause::ALL.len()],
+    heard: [Count; Heard::ALL.len()],
     talk_seconds: Count,
     garbage: Count,
     strangers: Count,
@@ -56,6 +57,7 @@ impl Default for Metrics {
             ports: Count::default(),
             timers: Count::default(),
             ended: std::array::from_fn(|_| Count::default()),
+            heard: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
             garbage: Count::default(),
             strangers: Count::default(),
@@ -84,6 +86,10 @@ impl Metrics {
             self.ended[place].add(1);
         }
         self.talk_seconds.add(record.talked_for().as_secs());
+        let heard = record.heard().and_then(|heard| Heard::ALL.iter().position(|one| *one == heard));
+        if let Some(place) = heard {
+            self.heard[place].add(1);
+        }
     }
 
     pub(crate) fn gauges(&self, gauges: &Gauges) {
@@ -113,6 +119,10 @@ impl Metrics {
             labels: vec![("cause", cause.word().to_owned())],
             value: Value::Number(count.get()),
         });
+        let by_heard = Heard::ALL.iter().zip(&self.heard).map(|(heard, count)| Sample {
+            labels: vec![("voice", heard.word().to_owned())],
+            value: Value::Number(count.get()),
+        });
         vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
@@ -124,6 +134,12 @@ impl Metrics {
                 help: "Calls ended, by cause.",
                 kind: counter,
                 samples: by_cause.collect(),
+            },
+            Family {
+                name: "bauta_calls_heard",
+                help: "Joined calls, by whose voice came: other than both is one-way or dead audio.",
+                kind: counter,
+                samples: by_heard.collect(),
             },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one("bauta_sip_messages_received", "SIP messages received.", counter, &self.messages_received),

@@ -52,6 +52,7 @@ impl Scribe {
             ended_at: record.ended.map(|at| self.at(at)),
             duration_seconds: seconds(record.answered_for()),
             talk_seconds: seconds(record.talked_for()),
+            heard: record.heard().map(|heard| heard.word().to_owned()),
             ended_by: outcome.map(|outcome| outcome.side.word().to_owned()),
             cause: outcome.map(|outcome| outcome.cause.word().to_owned()),
             sip_status: outcome.and_then(|outcome| outcome.status),

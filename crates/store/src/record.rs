@@ -36,6 +36,8 @@ pub struct Record {
     pub duration_seconds: f64,
     /// From the bridge to the end, seconds, to the millisecond.
     pub talk_seconds: f64,
+    /// Whose voice came while they were joined: `both`, `caller`, `callee`, `neither`; none if they never were.
+    pub heard: Option<String>,
     /// Who ended it: `caller`, `callee` or `us`.
     pub ended_by: Option<String>,
     /// Why it ended, in one word (`hung-up`, `no-answer` …); none in a checkpoint.

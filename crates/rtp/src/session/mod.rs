@@ -65,6 +65,8 @@ pub(crate) struct Session {
     recorder: Option<Recorder>,
     packets: u64,
     octets: u64,
+    /// Of `packets`, those that came before it was first joined to another.
+    alone: Option<u64>,
     foreign: u64,
     codec: Option<Codec>,
 }
@@ -100,6 +102,7 @@ impl Session {
             recorder: None,
             packets: 0,
             octets: 0,
+            alone: None,
             foreign: 0,
             codec: None,
         };
@@ -147,6 +150,7 @@ impl Session {
     /// Hears this one from now on.
     pub(crate) fn join(&mut self, peer: usize) {
         self.peer = Some(peer);
+        self.alone.get_or_insert(self.packets);
         self.stream.interrupt();
     }
 
@@ -247,6 +251,7 @@ impl Session {
         Statistics {
             packets_received: self.packets,
             bytes_received: self.octets,
+            packets_while_joined: self.alone.map_or(0, |alone| self.packets - alone),
             packets_sent: self.stream.packets,
             bytes_sent: self.stream.octets,
             lost: self.receiver.lost(),

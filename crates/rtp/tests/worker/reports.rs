@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtp::{Codec, Compound, Remote, rtcp::ReportBlock};
+use rtp::{Codec, Command, Compound, Remote, rtcp::ReportBlock};
 
 use crate::world::{CALLEE, CALLER, Phone, Sent, World, caller_address, media, port};
 
@@ -191,4 +191,16 @@ fn where_reports_share_the_port_both_kinds_come_and_go_by_it() {
     let statistics = world.close(CALLER);
     assert_eq!((statistics.packets_received, statistics.foreign), (50, 1));
     assert!(world.wire.controls.is_empty());
+}
+
+#[test]
+fn what_comes_once_two_are_joined_is_counted_apart() {
+    let mut world = World::with_call(Codec::Pcma);
+    let mut caller = Phone::caller();
+    caller.talk(&mut world, 7);
+    world.command(Command::Bridge { first: CALLER, second: CALLEE });
+    caller.talk(&mut world, 5);
+    let statistics = world.close(CALLER);
+    assert_eq!((statistics.packets_received, statistics.packets_while_joined), (12, 5));
+    assert_eq!(world.close(CALLEE).packets_while_joined, 0);
 }
