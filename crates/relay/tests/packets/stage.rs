@@ -102,7 +102,12 @@ impl Stage {
             direction: Direction::SendReceive,
         };
         self.give(Command::Open { session: SessionId(session), port, media });
-        // Commands are carried out in their order: an answer to this one says that the session is open.
+        self.settle();
+    }
+
+    /// Waits until all that was given is carried out.
+    pub(crate) fn settle(&mut self) {
+        // Commands are carried out in their order, and this one is answered.
         let nobody = SessionId(u32::MAX);
         self.give(Command::Close { session: nobody });
         self.until(|report| matches!(report, Report::Closed { session, .. } if *session == nobody));
