@@ -166,8 +166,8 @@ pub struct Settings {
     pub languages: Vec<String>,
     /// Names of the webhooks, so that their dead letters can be found.
     pub webhooks: Vec<String>,
-    /// Where recordings are.
-    pub recordings: std::path::PathBuf,
+    /// Where recordings are, and the keys that open them.
+    pub recordings: recording::Settings,
     /// How numbers stand in records, so that they can be searched by number.
     pub privacy: Privacy,
 }

@@ -87,7 +87,7 @@ fn start(legs: u16, io: Io) -> (Relay, Vec<u16>, Receiver<Report>) {
     let settings = Settings {
         workers: 1,
         io,
-        recordings: "/nowhere".into(),
+        recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().expect("an address")],
             public: Vec::new(),

@@ -11,6 +11,7 @@ use std::process::{Child, Command as Program};
 use std::time::{Duration, Instant};
 
 use phone::{LOUD, PACKET, Phone, loudness, talk};
+use recording::Settings as Recordings;
 use rtp::{Codec, Command, Library, Report, SessionId};
 use stage::Stage;
 use tempfile::TempDir;
@@ -38,7 +39,7 @@ fn this_program(what: &str, folder: &Path) -> Child {
 
 /// Two phones, bridged; what they say is recorded.
 fn two_phones(folder: &str) -> (Stage, [Phone; 2]) {
-    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), folder.into());
+    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(folder.into()));
     let phones = [(0, 500.0), (1, 1_000.0)].map(|(place, hertz)| {
         let (port, to) = stage.port(0, place);
         let phone = Phone::new("127.0.0.1", to, Codec::Pcmu, hertz);
@@ -102,14 +103,17 @@ fn a_killed_process_leaves_recordings_that_can_be_played_and_repaired() {
     child.kill().expect("it can be killed");
     child.wait().expect("it was killed");
     assert!(duration(&path) >= Some(counted), "playable as it is");
-    relay::repair(folder.path()).expect("the folder can be read and written");
+    recording::repair(&Recordings::wav(folder.path().into())).expect("the folder can be read and written");
     let frames = (std::fs::metadata(&path).expect("the file is there").len() - 44) / 4;
     assert_eq!(duration(&path).map(u64::from), Some(frames));
     assert!(frames > u64::from(counted));
     let caller = caller(&path);
     let tone = loudness(&caller[10 * PACKET..], 500.0);
     assert!((tone - LOUD).abs() < 0.03, "{tone}");
-    assert_eq!(relay::repair(folder.path()).expect("as before"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(
+        recording::repair(&Recordings::wav(folder.path().into())).expect("as before").repaired,
+        Vec::<std::path::PathBuf>::new()
+    );
 }
 
 fn a_full_disk_ends_the_recording_and_not_the_call() {

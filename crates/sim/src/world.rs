@@ -82,6 +82,7 @@ pub fn config() -> Config {
             ports: vec![(0..100).map(|n| 20_000 + 2 * n).collect()],
         }],
         codecs: vec![Codec::Pcma, Codec::Pcmu],
+        recordings: "wav".into(),
         limits: Limits {
             calls: 1000,
             calls_per_second: 1000,

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use recording::Settings as Recordings;
 use rtp::{Codec, Command, Library, Report, SessionId};
 
 use crate::phone::{LOUD, Phone, loudness, talk};
@@ -12,7 +13,7 @@ use crate::stage::Stage;
 fn caller_and_callee_lie_side_by_side_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().join("recordings");
-    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), recordings.clone());
+    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
     let ([(first, to_first), (second, to_second)], law) =
         ([0, 1].map(|place| stage.port(0, place)), Codec::Pcma);
     let mut one = Phone::new("127.0.0.1", to_first, law, 500.0);
@@ -52,7 +53,7 @@ fn caller_and_callee_lie_side_by_side_in_time() {
 fn a_recording_that_cannot_be_written_is_reported_and_the_call_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().join("recordings");
-    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), recordings.clone());
+    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
     let (port, to) = stage.port(0, 0);
     let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
     stage.open(1, port, &phone, Codec::Pcmu);

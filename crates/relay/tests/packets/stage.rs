@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use recording::Settings as Recordings;
 use relay::{Io, Relay, Settings, Usable};
 use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
 
@@ -44,7 +44,7 @@ fn io() -> Io {
 }
 
 impl Stage {
-    pub(crate) fn new(addresses: &[&str], library: Library, recordings: PathBuf) -> Self {
+    pub(crate) fn new(addresses: &[&str], library: Library, recordings: Recordings) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let (reports, said) = channel();
         let settings = Settings {

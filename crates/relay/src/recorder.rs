@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use recording::{Finished, Recording, Settings};
 use rtp::{Report, SessionId};
-
-use super::file::{Finished, Recording};
 
 /// Blocks that may wait for the disk: 4 seconds of a hundred recordings.
 const WAITING: usize = 4_096;
@@ -57,14 +56,14 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Starts the threads. The folder is made, for its owner alone, when the first recording begins.
-    pub(crate) fn start(folder: PathBuf, say: Say) -> io::Result<Self> {
+    pub(crate) fn start(settings: Settings, say: Say) -> io::Result<Self> {
         let (entries, inbox) = sync_channel(WAITING);
         let (finished, syncing) = sync_channel(SYNCING);
         let syncer = {
-            let (folder, say) = (folder.clone(), Arc::clone(&say));
+            let (folder, say) = (settings.folder.clone(), Arc::clone(&say));
             Builder::new().name("recordings-sync".into()).spawn(move || sync(&folder, &syncing, &say))?
         };
-        let writer = Writer { folder, say, finished, recordings: BTreeMap::new() };
+        let writer = Writer { settings, say, finished, recordings: BTreeMap::new() };
         let thread = Builder::new().name("recordings".into()).spawn(move || {
             writer.run(&inbox);
             syncer.join().expect("the thread that syncs does not panic");
@@ -166,7 +165,7 @@ impl Drop for Feed {
 
 /// What the writing thread owns.
 struct Writer {
-    folder: PathBuf,
+    settings: Settings,
     say: Say,
     finished: SyncSender<Done>,
     recordings: BTreeMap<SessionId, Recording>,
@@ -211,8 +210,8 @@ impl Writer {
             return self.fault(session, "this session is being recorded already".to_owned());
         }
         let create = || {
-            DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-            Recording::create(&self.folder, name)
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.settings.folder)?;
+            Recording::create(&self.settings, name)
         };
         match create() {
             Ok(recording) => {
@@ -227,7 +226,7 @@ impl Writer {
         let Some(recording) = self.recordings.get_mut(&session) else { return };
         if let Err(error) = act(recording) {
             if let Some(recording) = self.recordings.remove(&session) {
-                recording.break_off();
+                break_off(recording);
             }
             self.fault(session, format!("broken off: {error}"));
         }
@@ -251,6 +250,14 @@ impl Writer {
     }
 }
 
+/// Lets what reached the disk be played, as far as the disk still takes that.
+fn break_off(recording: Recording) {
+    let path = recording.path().to_owned();
+    if let Err(error) = recording.break_off() {
+        tracing::warn!(path = %path.display(), %error, "a broken recording cannot be repaired now");
+    }
+}
+
 fn sync(folder: &Path, done: &Receiver<Done>, say: &Say) {
     for Done { session, file, fault } in done {
         let synced = file.sync().and_then(|()| File::open(folder)?.sync_all());
@@ -267,7 +274,7 @@ mod tests {
     fn recorder(folder: &Path) -> (Recorder, Receiver<Report>) {
         let (reports, said) = channel();
         let say: Say = Arc::new(move |report| reports.send(report).unwrap());
-        (Recorder::start(folder.to_owned(), say).unwrap(), said)
+        (Recorder::start(Settings::wav(folder.to_owned()), say).unwrap(), said)
     }
 
     fn samples(path: &Path) -> Vec<i16> {
