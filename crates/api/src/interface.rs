@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::CallId;
+use b2bua::{CallId, Recording};
 use number::{Number, Plan};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -23,6 +23,15 @@ pub enum Ask {
         call: CallId,
         /// Whether there is such a call.
         reply: oneshot::Sender<bool>,
+    },
+    /// Pause or resume the recording of a call.
+    PauseRecording {
+        /// Which.
+        call: CallId,
+        /// Whether what is said is left out.
+        paused: bool,
+        /// What it came to; `None`: there is no such call.
+        reply: oneshot::Sender<Option<Recording>>,
     },
     /// Say what would happen to a call, without placing it.
     Simulate {

@@ -43,6 +43,7 @@ pub(crate) enum Fault {
     RecordingUnknown,
     RecordingDeleted,
     RecordingUnreadable,
+    NotRecorded,
     PromptUnknown,
     WebhookUnknown,
     DeadLetterUnknown,
@@ -57,7 +58,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 46] = [
+const ROWS: [(Fault, &str, S, &str); 47] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -113,6 +114,7 @@ const ROWS: [(Fault, &str, S, &str); 46] = [
         S::INTERNAL_SERVER_ERROR,
         "The recording cannot be read",
     ),
+    (Fault::NotRecorded, "not-recorded", S::CONFLICT, "The call is not recorded"),
     (Fault::PromptUnknown, "prompt-unknown", S::NOT_FOUND, "There is no such prompt"),
     (Fault::WebhookUnknown, "webhook-unknown", S::NOT_FOUND, "There is no such webhook"),
     (Fault::DeadLetterUnknown, "dead-letter-unknown", S::NOT_FOUND, "There is no such dead letter"),

@@ -41,7 +41,7 @@ fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     if core.line.record {
         let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
         core.record.recording = Some(name.clone());
-        core.recording = true;
+        core.tape = super::core::Tape::Running;
         desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
     }
     if media.remote.is_none() {
