@@ -66,7 +66,7 @@ impl Relay {
         let (pairs, usable) = ports::bind(&sessions.addresses, &sessions.ports, workers)?;
         sessions.others = ports::others(&sessions.ports, &usable);
         let say: Say = Arc::new(say);
-        let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
+        let recorder = Recorder::start(&recordings, &say).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);
         let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, here, recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {

@@ -376,8 +376,7 @@ mod tests {
         let (mut pairs, usable) = ports::bind(&[loopback], &(first..=first + 19), 1).unwrap();
         let number = usable[0][0][0];
         let port = Port { worker: 0, address: 0, number };
-        let recorder =
-            Recorder::start(recording::Settings::wav(folder.path().to_owned()), Arc::clone(&say)).unwrap();
+        let recorder = Recorder::start(&recording::Settings::wav(folder.path().to_owned()), &say).unwrap();
         let sockets = Arc::new(Sockets::new(pairs.remove(0)));
         let outbox = Outbox::new(Arc::clone(&sockets), recorder.feed(), say);
         let (orders, inbox) = sync_channel(16);
