@@ -124,14 +124,12 @@ fn tags() -> Vec<u8> {
 }
 
 /// What a file holds whole.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Pages {
     /// Octets up to the end of its last whole page.
     pub(crate) length: usize,
     /// Where that page begins.
     pub(crate) last: usize,
-    /// Whether that page ends its stream.
-    pub(crate) ends: bool,
 }
 
 /// Walks the pages of a stream of ours. `None`: it is none.
@@ -139,12 +137,21 @@ pub(crate) fn pages(octets: &[u8]) -> Option<Pages> {
     let mut pages = None;
     let mut start = 0;
     while let Some(length) = page(octets.get(start..)?) {
-        let ends = octets[start + KIND] & END != 0;
-        pages = Some(Pages { length: start + length, last: start, ends });
+        pages = Some(Pages { length: start + length, last: start });
         start += length;
     }
     let first = octets.get(PAGE_HEADER + 1..PAGE_HEADER + 9)?;
     pages.filter(|_| first == b"OpusHead")
+}
+
+/// Octets a page can have (RFC 3533 §6).
+pub(crate) const LONGEST_PAGE: u64 = 65_307;
+
+/// Whether these octets, the last of a file, close with a whole page that ends its stream.
+pub(crate) fn ends(octets: &[u8]) -> bool {
+    let starts = octets.windows(4).enumerate().rev().filter(|(_, window)| window == b"OggS");
+    let mut pages = starts.map(|(start, _)| &octets[start..]);
+    pages.any(|rest| page(rest) == Some(rest.len()) && rest[KIND] & END != 0)
 }
 
 /// Octets of the page these begin with, if all of it is there.

@@ -116,3 +116,20 @@ fn what_a_kill_leaves_can_be_played_and_is_ended_by_repair_wherever_it_is_cut() 
         assert_eq!(repair(&settings).unwrap().repaired, [] as [&Path; 0], "{length}");
     }
 }
+
+#[test]
+fn a_whole_recording_is_left_alone_by_repair_and_one_with_something_behind_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), Format::Opus, &[]);
+    let path = folder.path().join("a.opus");
+    // Longer than what repair reads of a whole one.
+    record(&settings, "a.opus", &tones(8_000 * 30, 440.0, 1_000.0));
+    let whole = std::fs::read(&path).unwrap();
+    assert!(whole.len() > 70_000, "{}", whole.len());
+    assert_eq!(repair(&settings).unwrap().repaired, [] as [&Path; 0]);
+    let mut longer = whole.clone();
+    longer.extend_from_slice(b"OggS\x00");
+    std::fs::write(&path, &longer).unwrap();
+    assert_eq!(repair(&settings).unwrap().repaired, [path.as_path()]);
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+}
