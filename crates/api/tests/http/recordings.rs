@@ -123,6 +123,30 @@ fn frames() -> Vec<[i16; 2]> {
     (0..4_000).map(|place| [place, -place]).collect()
 }
 
+#[tokio::test]
+async fn damage_in_the_midst_of_an_answer_breaks_it_off() {
+    let (world, _, _) = sealed(&[1], 1, Format::Wav).await;
+    let mut kept = record(1);
+    let name = format!("{}.wav.sealed", kept.id);
+    let mut sound = Recording::create(&files(&world, &[1], Format::Wav), &name).unwrap();
+    (0..20).for_each(|_| sound.add(&frames()).unwrap());
+    sound.finish().unwrap();
+    let file = world.recordings().join(&name);
+    kept.recording = Some(name);
+    world.store.finish(&kept, vec![]).unwrap();
+    let mut octets = std::fs::read(&file).unwrap();
+    octets[200_000] ^= 1;
+    std::fs::write(&file, &octets).unwrap();
+    let path = format!("/v1/recordings/{}", kept.id);
+    let answer = world.ask(Role::App, Method::GET, &path).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.content_length()), (200, Some(320_044)));
+    assert!(answer.bytes().await.is_err(), "nobody takes it for whole");
+    // What lies before the damage and behind it can still be had.
+    for range in ["bytes=0-99999", "bytes=250000-"] {
+        assert_eq!(ranged(&world, &path, &[("range", range)]).await.status, 206, "{range}");
+    }
+}
+
 /// Where a world has its recordings, with these keys.
 fn files(world: &World, octets: &[u8], format: Format) -> recording::Settings {
     let keys = octets.iter().map(|one| Key::read(&[*one; 32]).unwrap()).collect();
