@@ -8,10 +8,26 @@ use tests::tool::repository;
 use toml::Table;
 
 /// Who may use whom: the whole list.
-const EDGES: [(&str, &[&str]); 14] = [
-    ("server", &["api", "store", "relay", "b2bua", "phone", "number", "sip", "rtp", "ua", "ivr", "clock"]),
-    ("api", &["store", "b2bua", "number"]),
-    ("relay", &["rtp", "clock"]),
+const EDGES: [(&str, &[&str]); 15] = [
+    (
+        "server",
+        &[
+            "api",
+            "store",
+            "relay",
+            "recording",
+            "b2bua",
+            "phone",
+            "number",
+            "sip",
+            "rtp",
+            "ua",
+            "ivr",
+            "clock",
+        ],
+    ),
+    ("api", &["store", "recording", "b2bua", "number"]),
+    ("relay", &["recording", "rtp", "clock"]),
     ("b2bua", &["ua", "sip", "sdp", "ivr", "rtp", "number", "clock"]),
     ("ua", &["sip"]),
     ("rtp", &["clock"]),
@@ -19,6 +35,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("phone", &["sip", "sdp", "rtp", "ua", "clock", "number"]),
     ("sim", &["b2bua", "sip", "sdp", "rtp", "number", "clock"]),
     ("sdp", &[]),
+    ("recording", &[]),
     ("ivr", &[]),
     ("number", &[]),
     ("clock", &[]),

@@ -1,11 +1,14 @@
 //! `/v1/calls`: what is going on now.
 
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
-use b2bua::CallId;
+use b2bua::{CallId, Recording};
+use serde::{Deserialize, Serialize};
 use store::Ulid;
 
+use crate::body;
 use crate::gate::Gate;
 use crate::interface::Ask;
 use crate::live::LiveCall;
@@ -53,6 +56,44 @@ pub(crate) async fn hang_up(State(gate): State<Gate>, Path(id): Path<String>) ->
     let call = call_id(&id).ok_or_else(unknown)?;
     let found = gate.ask(|reply| Ask::HangUp { call, reply }).await?;
     if found { Ok(StatusCode::ACCEPTED) } else { Err(unknown()) }
+}
+
+/// Whether what is said is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Recorded {
+    Recording,
+    Paused,
+}
+
+/// What `POST /v1/calls/{id}/recording` takes and answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordingBody {
+    state: Recorded,
+}
+
+/// `POST /v1/calls/{id}/recording`
+pub(crate) async fn record(
+    State(gate): State<Gate>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<RecordingBody>, Problem> {
+    let call = call_id(&id).ok_or_else(unknown)?;
+    let RecordingBody { state } = body::json(&headers, &body)?;
+    let paused = state == Recorded::Paused;
+    let state =
+        match gate.ask(|reply| Ask::PauseRecording { call, paused, reply }).await?.ok_or_else(unknown)? {
+            Recording::Running => Recorded::Recording,
+            Recording::Paused => Recorded::Paused,
+            Recording::No => {
+                let detail =
+                    "its line does not record, it is not answered yet or over, or its recording broke off";
+                return Err(Problem::new(Fault::NotRecorded, detail));
+            }
+        };
+    Ok(Json(RecordingBody { state }))
 }
 
 /// A call's id in a path.

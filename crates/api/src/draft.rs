@@ -218,7 +218,7 @@ mod tests {
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
             languages: vec!["ru".into(), "en".into()],
             webhooks: vec![],
-            recordings: "nowhere".into(),
+            recordings: recording::Settings::wav("nowhere".into()),
             privacy: crate::Privacy::Full,
         }
     }

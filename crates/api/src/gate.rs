@@ -177,7 +177,7 @@ pub(crate) mod tests {
             lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
             languages: vec!["ru".into()],
             webhooks: vec![],
-            recordings: dir.path().into(),
+            recordings: recording::Settings::wav(dir.path().into()),
             privacy: Privacy::Full,
         };
         (Gate::new(store, settings, asks), dir, asked)

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::CallId;
+use b2bua::{CallId, Recording};
 use number::{Number, Plan};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -23,6 +23,15 @@ pub enum Ask {
         call: CallId,
         /// Whether there is such a call.
         reply: oneshot::Sender<bool>,
+    },
+    /// Pause or resume the recording of a call.
+    PauseRecording {
+        /// Which.
+        call: CallId,
+        /// Whether what is said is left out.
+        paused: bool,
+        /// What it came to; `None`: there is no such call.
+        reply: oneshot::Sender<Option<Recording>>,
     },
     /// Say what would happen to a call, without placing it.
     Simulate {
@@ -166,8 +175,8 @@ pub struct Settings {
     pub languages: Vec<String>,
     /// Names of the webhooks, so that their dead letters can be found.
     pub webhooks: Vec<String>,
-    /// Where recordings are.
-    pub recordings: std::path::PathBuf,
+    /// Where recordings are, and the keys that open them.
+    pub recordings: recording::Settings,
     /// How numbers stand in records, so that they can be searched by number.
     pub privacy: Privacy,
 }

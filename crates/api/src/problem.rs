@@ -41,6 +41,9 @@ pub(crate) enum Fault {
     CallUnknown,
     RecordUnknown,
     RecordingUnknown,
+    RecordingDeleted,
+    RecordingUnreadable,
+    NotRecorded,
     PromptUnknown,
     WebhookUnknown,
     DeadLetterUnknown,
@@ -55,7 +58,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 44] = [
+const ROWS: [(Fault, &str, S, &str); 47] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -104,6 +107,14 @@ const ROWS: [(Fault, &str, S, &str); 44] = [
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),
+    (Fault::RecordingDeleted, "recording-deleted", S::GONE, "The recording was deleted"),
+    (
+        Fault::RecordingUnreadable,
+        "recording-unreadable",
+        S::INTERNAL_SERVER_ERROR,
+        "The recording cannot be read",
+    ),
+    (Fault::NotRecorded, "not-recorded", S::CONFLICT, "The call is not recorded"),
     (Fault::PromptUnknown, "prompt-unknown", S::NOT_FOUND, "There is no such prompt"),
     (Fault::WebhookUnknown, "webhook-unknown", S::NOT_FOUND, "There is no such webhook"),
     (Fault::DeadLetterUnknown, "dead-letter-unknown", S::NOT_FOUND, "There is no such dead letter"),

@@ -1,21 +1,23 @@
 //! `/v1/recordings`: what was said.
 
-use std::io::SeekFrom;
 use std::path::{Component, Path as FilePath, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
+use futures_util::stream::{self, Stream};
+use recording::{Ending, OpenError, Opened};
+use store::Record;
 
 use crate::gate::Gate;
 use crate::problem::{Fault, Problem};
 use crate::range::{self, Asked};
 use crate::records;
+
+/// Octets read at a time.
+const PIECE: usize = 64 * 1024;
 
 /// `GET /v1/recordings/{id}`
 pub(crate) async fn get(
@@ -23,15 +25,10 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let path = path(&gate, &id).await?;
-    let mut file = File::open(&path).await.map_err(|error| unreadable(&error))?;
-    let facts = file.metadata().await.map_err(|error| unreadable(&error))?;
-    if !facts.is_file() {
-        return Err(unknown());
-    }
-    let length = facts.len();
-    let changed = facts.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let tag = format!("\"{length:x}-{:x}\"", changed.as_millis());
+    let (record, path) = find(&gate, &id).await?;
+    let opened = open(&gate, record, path).await?;
+    let length = opened.length();
+    let tag = format!("\"{length:x}-{:x}\"", opened.changed().as_millis());
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
@@ -50,17 +47,16 @@ pub(crate) async fn get(
             );
         }
     };
-    file.seek(SeekFrom::Start(first)).await.map_err(|error| unreadable(&error))?;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024));
+    let media_type = opened.format().media_type();
     let mut response = (
         status,
         [
-            (header::CONTENT_TYPE, "audio/wav".to_owned()),
+            (header::CONTENT_TYPE, media_type.to_owned()),
             (header::CONTENT_LENGTH, count.to_string()),
             (header::ACCEPT_RANGES, "bytes".to_owned()),
             (header::ETAG, tag),
         ],
-        body,
+        Body::from_stream(pieces(opened, first, count).await?),
     )
         .into_response();
     if status == StatusCode::PARTIAL_CONTENT {
@@ -73,19 +69,22 @@ pub(crate) async fn get(
 
 /// `DELETE /v1/recordings/{id}`
 pub(crate) async fn delete(State(gate): State<Gate>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let path = path(&gate, &id).await?;
+    let (record, path) = find(&gate, &id).await?;
     match tokio::fs::remove_file(&path).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(unreadable(&error)),
+        Err(error) => Err(unreadable(&record, &error.into())),
     }
 }
 
-/// Where the recording of a call is. The path is never made of what was asked for: that only names a record, and the
-/// record names a file.
-async fn path(gate: &Gate, id: &str) -> Result<PathBuf, Problem> {
-    let record = records::find(gate, id.strip_suffix(".wav").unwrap_or(id)).await?.ok_or_else(unknown)?;
-    let name = record.recording.ok_or_else(unknown)?;
-    within(&gate.settings().recordings, &name).ok_or_else(unknown)
+/// The record of a call and where its recording is. The path is never made of what was asked for: that only names a
+/// record, and the record names a file.
+async fn find(gate: &Gate, id: &str) -> Result<(Record, PathBuf), Problem> {
+    // The id may be asked for as the file is called.
+    let call = id.split_once('.').map_or(id, |(call, _)| call);
+    let record = records::find(gate, call).await?.ok_or_else(unknown)?;
+    let name = record.recording.as_deref().ok_or_else(unknown)?;
+    let path = within(&gate.settings().recordings.folder, name).ok_or_else(unknown)?;
+    Ok((record, path))
 }
 
 /// A file of this directory itself, whatever a damaged record may say.
@@ -97,16 +96,93 @@ fn within(directory: &FilePath, name: &str) -> Option<PathBuf> {
     }
 }
 
-fn unknown() -> Problem {
-    Problem::new(Fault::RecordingUnknown, "this call has no recording, or it was deleted")
+/// Opens a recording and holds it against its record: one that was whole is whole, and no other stands in its place.
+async fn open(gate: &Gate, record: Record, path: PathBuf) -> Result<Opened, Problem> {
+    let settings = gate.settings();
+    blocking(move || {
+        let held = Opened::open(&path, &settings.recordings.keys).and_then(|opened| {
+            if !record.recording.as_deref().is_some_and(|name| opened.is_of(name)) {
+                return Err(OpenError::Damaged("it is the recording of another call"));
+            }
+            if opened.ending() != Ending::Whole && record.recording_fault.is_none() {
+                return Err(OpenError::Damaged("its end is missing, and the record knows nothing of that"));
+            }
+            Ok(opened)
+        });
+        held.map_err(|error| unreadable(&record, &error))
+    })
+    .await
 }
 
-fn unreadable(error: &std::io::Error) -> Problem {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return unknown();
+/// So many octets from `first` on. The first piece is read before anything is answered; should a later one turn out to be
+/// damaged, the answer breaks off before its length is reached.
+async fn pieces(
+    opened: Opened,
+    first: u64,
+    count: u64,
+) -> Result<impl Stream<Item = Result<Bytes, OpenError>>, Problem> {
+    let opened = Arc::new(opened);
+    let end = first + count;
+    let begun = read(Arc::clone(&opened), first, end).await;
+    let begun = begun.map_err(|_| Problem::new(Fault::RecordingUnreadable, "the log says why"))?;
+    Ok(stream::try_unfold((Some(begun), first), move |(ready, place)| {
+        let opened = Arc::clone(&opened);
+        async move {
+            let piece = match ready {
+                Some(piece) => piece,
+                None => read(opened, place, end).await?,
+            };
+            let next = place + piece.len() as u64;
+            Ok((!piece.is_empty()).then(|| (piece, (None, next))))
+        }
+    }))
+}
+
+async fn read(opened: Arc<Opened>, place: u64, end: u64) -> Result<Bytes, OpenError> {
+    let count = usize::try_from(end - place).map_or(PIECE, |left| left.min(PIECE));
+    let read = tokio::task::spawn_blocking(move || opened.read_at(place, count)).await;
+    let read = read.unwrap_or_else(|panic| Err(std::io::Error::other(panic).into()));
+    read.map(Bytes::from).inspect_err(|error| tracing::error!(%error, place, "a recording cannot be read"))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        tracing::error!(%panic, "work on a recording panicked");
+        Err(Problem::new(Fault::Internal, "the fault is logged"))
+    })
+}
+
+fn unknown() -> Problem {
+    Problem::new(Fault::RecordingUnknown, "this call has no recording")
+}
+
+fn unreadable(record: &Record, error: &OpenError) -> Problem {
+    match error {
+        OpenError::File(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            match &record.recording_fault {
+                Some(fault) => {
+                    Problem::new(Fault::RecordingUnknown, format!("it may never have been written: {fault}"))
+                }
+                None => Problem::new(
+                    Fault::RecordingDeleted,
+                    "it was deleted, by someone or after the days recordings are kept; its record stays",
+                ),
+            }
+        }
+        OpenError::File(_) | OpenError::NoKey(_) | OpenError::Damaged(_) => {
+            tracing::error!(call = %record.id, %error, "a recording cannot be read or removed");
+            let detail = match error {
+                OpenError::NoKey(_) => {
+                    "it is sealed with a key this server does not have; the log says which"
+                }
+                OpenError::Damaged(_) => "it was damaged or tampered with; the log says how",
+                OpenError::File(_) => "the file cannot be reached; the log says why",
+            };
+            Problem::new(Fault::RecordingUnreadable, detail)
+        }
     }
-    tracing::error!(%error, "a recording cannot be read or removed");
-    Problem::new(Fault::StoreFailed, "the recording cannot be reached; the log says why")
 }
 
 #[cfg(test)]

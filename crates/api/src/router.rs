@@ -75,6 +75,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
+        row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),

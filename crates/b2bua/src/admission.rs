@@ -141,6 +141,7 @@ impl Gate<'_> {
             operator_reached: false,
             locked_out: false,
             recording: None,
+            recording_paused: Duration::ZERO,
             recording_fault: None,
             data: None,
             caller_media: None,

@@ -26,6 +26,8 @@ pub struct Config {
     pub media: Vec<MediaAddress>,
     /// Codecs in order of liking.
     pub codecs: Vec<Codec>,
+    /// What file names of recordings end with, after a dot: `wav`, `opus.sealed`.
+    pub recordings: Box<str>,
     /// Bounds.
     pub limits: Limits,
 }

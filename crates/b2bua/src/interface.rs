@@ -61,6 +61,14 @@ pub enum Input {
 pub enum Control {
     /// End this call.
     HangUp(CallId),
+    /// Leave out of the recording of this call what is said from now on, or take it in again. Nothing where it is so
+    /// already, or the call is not recorded; [`crate::Switchboard::recording`] says what it came to.
+    PauseRecording {
+        /// Which call.
+        call: CallId,
+        /// Whether what is said is left out.
+        paused: bool,
+    },
     /// Take no new calls; running ones go on.
     Drain,
     /// End every call.
@@ -77,6 +85,17 @@ pub enum Control {
     /// Panic while handling this call: only for proving that nothing else falls with it.
     #[cfg(feature = "faults")]
     Panic(CallId),
+}
+
+/// Whether what is said in a call is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// It is not: the line does not record, the call is not answered yet or over, or the recording broke off.
+    No,
+    /// It is.
+    Running,
+    /// It is not now, and can be again.
+    Paused,
 }
 
 /// Everything the switchboard can do.
@@ -253,6 +272,10 @@ pub enum Happening {
     Bridged,
     /// `call.operator`: the caller asked for an operator.
     Operator,
+    /// `recording.paused`: what is said is not recorded.
+    RecordingPaused,
+    /// `recording.resumed`: what is said is recorded again.
+    RecordingResumed,
     /// `call.ended`. The record follows.
     Ended {
         /// Who ended it and why.
@@ -273,6 +296,8 @@ impl Happening {
             Self::Ringing => "ringing",
             Self::Bridged => "bridged",
             Self::Operator => "operator",
+            Self::RecordingPaused => "paused",
+            Self::RecordingResumed => "resumed",
             Self::Ended { .. } => "ended",
         }
     }

@@ -53,6 +53,8 @@ pub struct Record {
     pub locked_out: bool,
     /// File name of the recording.
     pub recording: Option<Box<str>>,
+    /// How long the recording was paused.
+    pub recording_paused: Duration,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
     /// What the shop attached to the order, as JSON text.

@@ -18,7 +18,7 @@ use crate::call::{self, Call, Core, State, Timer, Whose};
 use crate::config::{Config, Line};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::ids::Ids;
-use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output};
+use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output, Recording};
 use crate::lockout::Lockouts;
 use crate::ports::Ports;
 use crate::record::{Cause, Record};
@@ -131,6 +131,13 @@ impl Switchboard {
         self.by_id.contains_key(&call)
     }
 
+    /// Whether what is said in this call is recorded; `None`: there is no such call.
+    #[must_use]
+    pub fn recording(&self, call: CallId) -> Option<Recording> {
+        let core = &self.calls[*self.by_id.get(&call)?].core;
+        Some(core.is_recorded())
+    }
+
     fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Message { flow, bytes } => {
@@ -151,6 +158,9 @@ impl Switchboard {
     fn control(&mut self, now: Instant, control: Control, out: &mut Vec<Output>) {
         match control {
             Control::HangUp(call) => self.tell_named(now, call, call::Input::HangUp(Cause::Ended), out),
+            Control::PauseRecording { call, paused } => {
+                self.tell_named(now, call, call::Input::PauseRecording(paused), out);
+            }
             Control::Drain => {
                 self.draining = true;
                 self.tell_agent(ua::Input::Unavailable(Some(RETRY_AFTER)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rtp::{Port, Recording, Report, SessionId, Sink};
 
-use crate::recording::{Feed, Say};
+use crate::recorder::{Feed, Say};
 use crate::sockets::{Place, Sockets};
 
 /// Packets there is room for without allocation.

@@ -1,7 +1,6 @@
 //! The relay as the rest of the node sees it.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -15,7 +14,7 @@ use crate::here::Here;
 use crate::lost::{Counters, Lost};
 use crate::outbox::Outbox;
 use crate::ports;
-use crate::recording::{Recorder, Say};
+use crate::recorder::{Recorder, Say};
 use crate::sockets::Sockets;
 use crate::worker::{Equipment, Order, Worker};
 use crate::{StartError, Usable};
@@ -32,8 +31,8 @@ pub struct Settings {
     pub workers: u16,
     /// How packets are moved.
     pub io: Io,
-    /// Where recordings are put. Made, for its owner alone, when it is first needed.
-    pub recordings: PathBuf,
+    /// Where recordings are put, and as what.
+    pub recordings: recording::Settings,
     /// What every session shares. All ports on all its addresses are bound at the start.
     pub sessions: rtp::Settings,
 }
@@ -67,7 +66,7 @@ impl Relay {
         let (pairs, usable) = ports::bind(&sessions.addresses, &sessions.ports, workers)?;
         sessions.others = ports::others(&sessions.ports, &usable);
         let say: Say = Arc::new(say);
-        let recorder = Recorder::start(recordings, Arc::clone(&say)).map_err(StartError::Thread)?;
+        let recorder = Recorder::start(&recordings, &say).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);
         let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, here, recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {

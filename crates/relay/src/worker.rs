@@ -197,6 +197,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             | Command::Play { .. }
             | Command::Stop { .. }
             | Command::Bridge { .. }
+            | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Record { .. } => {}
         }
@@ -255,7 +256,7 @@ mod tests {
     use super::*;
     use crate::backend::{Epoll, Uring};
     use crate::ports;
-    use crate::recording::{Recorder, Say};
+    use crate::recorder::{Recorder, Say};
     use rtp::{Codec, Direction, Format, Media, Statistics};
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
     use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -278,6 +279,7 @@ mod tests {
                 | Command::Play { .. }
                 | Command::Stop { .. }
                 | Command::Bridge { .. }
+                | Command::PauseRecording { .. }
                 | Command::Press { .. }
                 | Command::Record { .. } => {}
             }
@@ -374,7 +376,7 @@ mod tests {
         let (mut pairs, usable) = ports::bind(&[loopback], &(first..=first + 19), 1).unwrap();
         let number = usable[0][0][0];
         let port = Port { worker: 0, address: 0, number };
-        let recorder = Recorder::start(folder.path().to_owned(), Arc::clone(&say)).unwrap();
+        let recorder = Recorder::start(&recording::Settings::wav(folder.path().to_owned()), &say).unwrap();
         let sockets = Arc::new(Sockets::new(pairs.remove(0)));
         let outbox = Outbox::new(Arc::clone(&sockets), recorder.feed(), say);
         let (orders, inbox) = sync_channel(16);

@@ -70,7 +70,7 @@ fn bridged(io: Io, first: u16) {
     let settings = Settings {
         workers: 1,
         io,
-        recordings: "/nowhere".into(),
+        recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().unwrap()],
             public: Vec::new(),

@@ -143,6 +143,14 @@ pub enum Command {
         /// File name without folder.
         name: Box<str>,
     },
+    /// Leave out of a recording what is said from now on, or take it in again. The recording goes on: a pause is
+    /// silence of the same length, so that what follows stays where it was said. Nothing where no recording runs.
+    PauseRecording {
+        /// The session it was begun for.
+        session: SessionId,
+        /// Whether what is said is left out.
+        paused: bool,
+    },
     /// End a session; answered with `Report::Closed`.
     Close {
         /// Which.

@@ -42,6 +42,9 @@ pub(crate) struct Recorder {
     /// Which timestamp of which stream lies where.
     anchors: [Option<Anchor>; 2],
     next_at: Instant,
+    paused: bool,
+    /// Nothing is put before this position: it was said in a pause.
+    resumed: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +63,18 @@ impl Recorder {
             ring: vec![[0; 2]; RING].into_boxed_slice(),
             anchors: [None; 2],
             next_at: now + CHUNK_TIME,
+            paused: false,
+            resumed: 0,
         }
+    }
+
+    /// Takes in nothing from now on, or everything again. What lies before stays; what was said in the pause and comes
+    /// later has no place any more.
+    pub(crate) fn pause(&mut self, now: Instant, paused: bool) {
+        if self.paused && !paused {
+            self.resumed = self.position(now);
+        }
+        self.paused = paused;
     }
 
     /// When the next chunk is due.
@@ -98,6 +112,9 @@ impl Recorder {
         let length = payload.len() as u64;
         // What the ring has no room for any more is due, whether or not somebody asked for it.
         self.hand_out((clock + TOLERANCE + length).saturating_sub(RING as u64), sink);
+        if self.paused {
+            return;
+        }
         let said_at = clock.saturating_sub(length);
         let position = self.place(side, header, said_at);
         let channel = match side {
@@ -106,7 +123,7 @@ impl Recorder {
         };
         let end = self.written + RING as u64;
         for (position, octet) in (position..end).zip(payload) {
-            if position >= self.written {
+            if position >= self.written.max(self.resumed) {
                 self.ring[index(position)][channel] = g711::decode(law, *octet);
             }
         }

@@ -40,6 +40,9 @@ impl Desk {
                     let _ = desk.turns.send(Turn::HangUp(call, there)).await;
                     let _ = reply.send(answer.await.unwrap_or(false));
                 }
+                Ask::PauseRecording { call, paused, reply } => {
+                    let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
+                }
                 Ask::Health(reply) => {
                     let _ = reply.send(desk.health());
                 }
@@ -90,7 +93,7 @@ impl Desk {
                 self.play_from(&prompts);
                 let _ = reply.send(restored);
             }
-            Ask::HangUp { .. } | Ask::Health(_) | Ask::Metrics(_) => {}
+            Ask::HangUp { .. } | Ask::PauseRecording { .. } | Ask::Health(_) | Ask::Metrics(_) => {}
         }
     }
 

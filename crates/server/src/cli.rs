@@ -37,6 +37,8 @@ enum Command {
     Order(OrderArgs),
     /// Tell what would happen to a call and why, without placing it.
     Simulate(SimulateArgs),
+    /// Read recordings without a server.
+    Recording(RecordingArgs),
 }
 
 impl Cli {
@@ -50,6 +52,7 @@ impl Cli {
             Command::Check(args) => commands::check::run(&args),
             Command::Order(args) => commands::order::run(&args),
             Command::Simulate(args) => commands::simulate::run(&args),
+            Command::Recording(args) => commands::recording::run(&args),
         }
     }
 }
@@ -448,6 +451,33 @@ pub(crate) struct SimulateArgs {
     pub(crate) digits: String,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// `bauta recording`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordingArgs {
+    #[command(subcommand)]
+    pub(crate) command: RecordingCommand,
+}
+
+/// What can be done with recordings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingCommand {
+    /// Write a sealed recording in the clear. Exit 1 if it is damaged, cut, or sealed with another key.
+    Decrypt(DecryptArgs),
+}
+
+/// `bauta recording decrypt`.
+#[derive(Debug, Args)]
+pub(crate) struct DecryptArgs {
+    /// The recording, as it lies in recording.dir.
+    pub(crate) file: PathBuf,
+    /// A file with the key; may be given several times.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key_file: Vec<PathBuf>,
+    /// Where it is written; must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[cfg(test)]

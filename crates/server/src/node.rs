@@ -100,7 +100,7 @@ impl Node {
         let (clock, epoch_ms) = (Clock::start(), wall_ms());
         let data = &checked.node.data_dir;
         folder(data)?;
-        folder(&checked.recording.dir)?;
+        folder(&checked.recording.files.folder)?;
         let privacy = privacy(checked.numbers, data)?;
         let prompts = Prompts::load(&checked.prompts.dir)?;
         let languages = prompts.languages.clone();
@@ -112,11 +112,7 @@ impl Node {
         let deliverer = Deliverer::new(&gate, hooks)?;
         let scribe = scribe(&checked, clock, &privacy);
         recovery::recover(&store, &scribe)?;
-        for path in
-            relay::repair(&checked.recording.dir).map_err(|error| in_folder(&checked.recording.dir, error))?
-        {
-            tracing::warn!(recording = %path.display(), "a recording broken off by a crash was made playable");
-        }
+        repair(&checked.recording.files)?;
 
         let turns = signalling::queue();
         let (relay, usable) = start_relay(&checked, &prompts, turns.0.clone())?;
@@ -297,6 +293,18 @@ fn make_key(path: &Path) -> Result<Vec<u8>, StartError> {
     Ok(key)
 }
 
+/// Ends the recordings that a crash cut off.
+fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
+    let found = recording::repair(recordings).map_err(|error| in_folder(&recordings.folder, error))?;
+    for path in found.repaired {
+        tracing::warn!(recording = %path.display(), "a recording broken off by a crash was made playable");
+    }
+    for (path, fault) in found.unreadable {
+        tracing::error!(recording = %path.display(), %fault, "a recording cannot be read");
+    }
+    Ok(())
+}
+
 fn open(checked: &Checked) -> Result<Store, StartError> {
     let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
@@ -319,7 +327,7 @@ fn start_relay(
     let settings = relay::Settings {
         workers: workers(checked.media.workers),
         io: checked.media.backend,
-        recordings: checked.recording.dir.clone(),
+        recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };
     // A worker that has something to say while the loop is far behind waits for it: that is all the pressure there is.

@@ -67,6 +67,7 @@ impl Scribe {
             operator_reached: record.operator_reached,
             locked_out: record.locked_out,
             recording: record.recording.as_deref().map(str::to_owned),
+            recording_paused_seconds: seconds(record.recording_paused),
             recording_fault: record.recording_fault.clone(),
             data: record.data.as_deref().and_then(|text| Json::parse(text).ok()),
             caller_leg: record.caller_media.as_ref().map(leg),
@@ -99,6 +100,8 @@ impl Scribe {
             Happening::Ringing => ("call.ringing", json!({})),
             Happening::Bridged => ("call.bridged", json!({})),
             Happening::Operator => ("call.operator", json!({})),
+            Happening::RecordingPaused => ("recording.paused", json!({})),
+            Happening::RecordingResumed => ("recording.resumed", json!({})),
             Happening::Ended { outcome } => (
                 "call.ended",
                 json!({

@@ -24,6 +24,9 @@ pub(crate) fn recover(store: &Store, scribe: &Scribe) -> Result<(), StoreError> 
         record.ended_by = Some(Side::Us.word().to_owned());
         record.ended_at = Some(now);
         record.q850 = Some(41);
+        if record.recording.is_some() {
+            record.recording_fault = Some("broken off: the node died".to_owned());
+        }
         let ended = json!({ "ended_by": "us", "cause": Cause::NodeLost.word() });
         let mut events = vec![event("call.ended", now, Some(record.id), &ended)];
         events.extend(scribe.told(now, &record));

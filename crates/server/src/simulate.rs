@@ -246,6 +246,7 @@ impl Walk {
             }
             Command::Update { .. }
             | Command::Bridge { .. }
+            | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Record { .. }
             | Command::Close { .. } => {}
@@ -307,7 +308,11 @@ impl Walk {
                     trunk: self.trunk.clone(),
                 });
             }
-            Happening::Ringing | Happening::Bridged | Happening::Ended { .. } => {}
+            Happening::Ringing
+            | Happening::Bridged
+            | Happening::RecordingPaused
+            | Happening::RecordingResumed
+            | Happening::Ended { .. } => {}
         }
     }
 }

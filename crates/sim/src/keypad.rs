@@ -81,7 +81,10 @@ impl Keypads {
             }
             Command::Bridge { .. } | Command::Press { .. } => {}
             // Nothing is heard here.
-            Command::Play { .. } | Command::Stop { .. } | Command::Record { .. } => return Vec::new(),
+            Command::Play { .. }
+            | Command::Stop { .. }
+            | Command::Record { .. }
+            | Command::PauseRecording { .. } => return Vec::new(),
         }
         let mut told = Told::default();
         self.worker.command(now, command.clone(), &mut told);

@@ -82,6 +82,12 @@ impl Relay {
                     session.records = true;
                 }
             }
+            Command::PauseRecording { session, .. } => {
+                let records = self.session(session, "paused").map(|session| session.records);
+                if records == Some(false) {
+                    self.wrong.push(format!("{session:?} paused, and is not recorded"));
+                }
+            }
             Command::Close { session } => self.close(now, session),
         }
     }

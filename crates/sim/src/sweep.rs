@@ -40,6 +40,8 @@ pub enum Fault {
     MediaLost,
     /// An operator ends the call.
     HungUpByOperator,
+    /// The recording is paused.
+    RecordingPaused,
     /// The node is told to take no more calls.
     Drain,
     /// Our own code panics.
@@ -48,7 +50,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CallerHangsUp,
         Self::CalleeHangsUp,
         Self::CallerActs(Act::Reinvite),
@@ -71,6 +73,7 @@ impl Fault {
         Self::RelaySilent,
         Self::MediaLost,
         Self::HungUpByOperator,
+        Self::RecordingPaused,
         Self::Drain,
         Self::Panic,
     ];
@@ -91,6 +94,10 @@ impl Fault {
             Self::RelaySilent => world.silence_relay(),
             Self::MediaLost => world.lose_media(),
             Self::HungUpByOperator => world.hang_up(),
+            Self::RecordingPaused => {
+                let came_to = world.pause_recording(true);
+                assert_ne!(came_to, Some(b2bua::Recording::Running), "what is told to pause does not run on");
+            }
             Self::Drain => world.feed(b2bua::Input::Control(b2bua::Control::Drain)),
             Self::Panic => {
                 if let Some(call) = world.last_call() {

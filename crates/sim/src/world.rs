@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use b2bua::{
     CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
-    Switchboard, Trunk, Trust,
+    Recording, Switchboard, Trunk, Trust,
 };
 use bytes::Bytes;
 use clock::Instant;
@@ -82,6 +82,7 @@ pub fn config() -> Config {
             ports: vec![(0..100).map(|n| 20_000 + 2 * n).collect()],
         }],
         codecs: vec![Codec::Pcma, Codec::Pcmu],
+        recordings: "wav".into(),
         limits: Limits {
             calls: 1000,
             calls_per_second: 1000,
@@ -359,6 +360,7 @@ impl World {
                     | rtp::Command::Update { .. }
                     | rtp::Command::Stop { .. }
                     | rtp::Command::Bridge { .. }
+                    | rtp::Command::PauseRecording { .. }
                     | rtp::Command::Press { .. }
                     | rtp::Command::Record { .. }
                     | rtp::Command::Close { .. } => None,
@@ -497,6 +499,13 @@ impl World {
         if let Some(call) = self.last_call {
             self.feed(Input::Control(Control::HangUp(call)));
         }
+    }
+
+    /// A shop's program pauses or resumes the recording of the last call; what it came to.
+    pub fn pause_recording(&mut self, paused: bool) -> Option<Recording> {
+        let call = self.last_call?;
+        self.feed(Input::Control(Control::PauseRecording { call, paused }));
+        self.board.recording(call)
     }
 
     /// The same questions after every scenario.

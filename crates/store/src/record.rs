@@ -66,6 +66,8 @@ pub struct Record {
     pub locked_out: bool,
     /// File name of the recording.
     pub recording: Option<String>,
+    /// How long the recording was paused, seconds, to the millisecond.
+    pub recording_paused_seconds: f64,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
     /// What the shop attached to the order.

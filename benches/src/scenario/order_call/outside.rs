@@ -163,6 +163,7 @@ impl Outside {
             | Command::Update { .. }
             | Command::Stop { .. }
             | Command::Record { .. }
+            | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Close { .. } => {}
         }

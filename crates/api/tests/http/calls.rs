@@ -65,6 +65,32 @@ async fn hanging_up_reaches_the_switchboard() {
 }
 
 #[tokio::test]
+async fn a_recording_is_paused_and_resumed_by_programs_of_the_shop() {
+    let world = World::new().await;
+    {
+        let mut desk = world.desk.lock().unwrap();
+        desk.calls.extend([call(0).0, call(1).0]);
+        desk.recorded.insert(call(0).0);
+    }
+    let path = |place| format!("/v1/calls/{}/recording", call(place));
+    for (role, state) in
+        [(Role::App, "paused"), (Role::Admin, "paused"), (Role::App, "recording"), (Role::App, "recording")]
+    {
+        let answer = world.post(role, &path(0), &json!({ "state": state })).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "state": state })));
+    }
+    let paused = json!({ "state": "paused" });
+    let not_recorded = world.post(Role::App, &path(1), &paused).await;
+    assert_eq!(not_recorded.problem(), (409, "not-recorded".into(), None));
+    let unknown = world.post(Role::App, &path(2), &paused).await;
+    assert_eq!(unknown.problem(), (404, "call-unknown".into(), None));
+    assert_eq!(world.post(Role::Operator, &path(0), &paused).await.problem().1, "forbidden");
+    let wrong = world.post(Role::App, &path(0), &json!({ "state": "stopped" })).await;
+    assert_eq!(wrong.problem(), (422, "wrong-type".into(), Some("state".into())));
+    assert_eq!(world.post(Role::App, &path(0), &json!({})).await.problem().1, "missing-field");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_told_as_such() {
     let world = World::new().await;
     world.desk.lock().unwrap().silent = true;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use api::{
     Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trial, Value,
 };
+use b2bua::Recording;
 use tokio::sync::mpsc;
 
 /// What the server is and has.
@@ -13,6 +14,8 @@ use tokio::sync::mpsc;
 pub(crate) struct Desk {
     pub(crate) calls: BTreeSet<u128>,
     pub(crate) hung_up: Vec<u128>,
+    /// Those of the calls that are recorded.
+    pub(crate) recorded: BTreeSet<u128>,
     pub(crate) health: Health,
     /// Asks are dropped without an answer.
     pub(crate) silent: bool,
@@ -29,6 +32,7 @@ pub(crate) fn open(mut asks: mpsc::Receiver<Ask>) -> Shared {
     let desk = Desk {
         calls: BTreeSet::new(),
         hung_up: Vec::new(),
+        recorded: BTreeSet::new(),
         health: Health { draining: false, calls: 3, faults: vec![] },
         silent: false,
         prompts: BTreeMap::new(),
@@ -53,6 +57,14 @@ impl Desk {
             Ask::HangUp { call, reply } => {
                 self.hung_up.push(call.0);
                 let _ = reply.send(self.calls.remove(&call.0));
+            }
+            Ask::PauseRecording { call, paused, reply } => {
+                let state = self.calls.contains(&call.0).then(|| match self.recorded.contains(&call.0) {
+                    true if paused => Recording::Paused,
+                    true => Recording::Running,
+                    false => Recording::No,
+                });
+                let _ = reply.send(state);
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);

@@ -20,6 +20,7 @@ async fn furnished() -> World {
     std::fs::write(world.recordings().join(&name), b"RIFF0123").unwrap();
     kept.recording = Some(name);
     world.desk.lock().unwrap().calls.insert(kept.id.0);
+    world.desk.lock().unwrap().recorded.insert(kept.id.0);
     let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
@@ -57,6 +58,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::POST, "/v1/orders:import", "application/x-ndjson", None),
         (Method::GET, "/v1/calls", json, None),
         (Method::GET, "/v1/calls/{id}", json, None),
+        (Method::POST, "/v1/calls/{id}/recording", json, None),
         (Method::DELETE, "/v1/calls/{id}", json, None),
         (Method::GET, "/v1/records", json, None),
         (Method::GET, "/v1/records", json, Some(("accept", "text/csv"))),

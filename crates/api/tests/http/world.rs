@@ -46,7 +46,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         lines: [(line(LINE), 5), (line(SHORT_LINE), 4)].into(),
         languages: vec!["ru".into(), "en".into()],
         webhooks: vec!["shop".into()],
-        recordings: dir.join("recordings"),
+        recordings: recording::Settings::wav(dir.join("recordings")),
         privacy: Privacy::Full,
     }
 }

@@ -3,6 +3,7 @@
 use rtp::Statistics;
 use ua::{LegCommand, LegEvent, Refusal};
 
+use super::core::Tape;
 use super::leg::Hold;
 use super::{Core, Input, State, Timer, Whose};
 use crate::desk::Desk;
@@ -14,13 +15,13 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
     }
     match input {
         Input::Closed(whose, statistics) => core.closed(whose, statistics, desk),
-        Input::Recorded(fault) => core.recorded(fault),
+        Input::Recorded(fault) => core.recorded(fault, desk),
         Input::Fired(Timer::Close) => {
             for whose in [Whose::Caller, Whose::Callee] {
                 core.closed(whose, Statistics::default(), desk);
             }
-            if core.recording {
-                core.recorded(Some("the relay did not say that it was written".to_owned()));
+            if core.tape != Tape::No {
+                core.recorded(Some("the relay did not say that it was written".to_owned()), desk);
             }
         }
         Input::Leg(whose, LegEvent::Reoffered { .. }) => {
@@ -39,7 +40,8 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
         | Input::Silent(_)
         | Input::Found(_)
         | Input::Fired(_)
-        | Input::HangUp(_) => {}
+        | Input::HangUp(_)
+        | Input::PauseRecording(_) => {}
         #[cfg(feature = "faults")]
         Input::Panic => {}
     }
@@ -49,7 +51,7 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
 /// Writes the record once nothing is owed any more.
 pub(crate) fn advance(core: &mut Core, desk: &mut Desk<'_>) -> State {
     let mut legs = std::iter::once(&core.caller).chain(&core.callee);
-    if core.recording || legs.any(|leg| leg.hold != Hold::Nothing) {
+    if core.tape != Tape::No || legs.any(|leg| leg.hold != Hold::Nothing) {
         return State::Closing;
     }
     desk.disarm(Timer::Close);

@@ -39,9 +39,9 @@ fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
     if core.line.record {
-        let name: Box<str> = format!("{}.wav", core.record.call).into();
+        let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
         core.record.recording = Some(name.clone());
-        core.recording = true;
+        core.tape = super::core::Tape::Running;
         desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
     }
     if media.remote.is_none() {

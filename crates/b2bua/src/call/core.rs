@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clock::Instant;
 use ivr::Prompt;
 use rtp::{Command, PlayId, PromptId, Statistics};
 use ua::{LegCommand, Refusal, Why};
@@ -10,7 +11,7 @@ use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
 use crate::config::{Config, Line};
 use crate::desk::Desk;
-use crate::interface::{CallId, Happening, Language, Order, Output};
+use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
 use crate::outcome;
 use crate::record::{Outcome, Record};
 
@@ -30,6 +31,14 @@ pub(crate) struct Stuff {
     pub(crate) hops: u8,
 }
 
+/// The recording of a call, as far as the relay has not ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tape {
+    No,
+    Running,
+    Paused { since: Instant },
+}
+
 /// What stays the same through a call.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -43,7 +52,7 @@ pub(crate) struct Core {
     pub(crate) order: Option<Box<Order>>,
     pub(crate) record: Box<Record>,
     /// Whether the relay still writes the recording.
-    pub(crate) recording: bool,
+    pub(crate) tape: Tape,
     pub(crate) hops: u8,
 }
 
@@ -51,7 +60,7 @@ impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
         let Stuff { config, line, caller, record, hops } = stuff;
         let language = line.language;
-        Self { config, line, language, caller, callee: None, order: None, record, recording: false, hops }
+        Self { config, line, language, caller, callee: None, order: None, record, tape: Tape::No, hops }
     }
 
     pub(crate) fn id(&self) -> CallId {
@@ -170,6 +179,7 @@ impl Core {
             desk.disarm(timer);
         }
         self.caller.release(desk);
+        self.count_pause(desk);
         self.record.ended = Some(desk.now);
         self.record.outcome = Some(outcome);
         self.account(desk);
@@ -203,8 +213,45 @@ impl Core {
         }
     }
 
-    pub(crate) fn recorded(&mut self, fault: Option<String>) {
-        self.recording = false;
+    /// Whether what is said is recorded.
+    pub(crate) fn is_recorded(&self) -> Recording {
+        match self.tape {
+            _ if self.record.outcome.is_some() => Recording::No,
+            Tape::No => Recording::No,
+            Tape::Running => Recording::Running,
+            Tape::Paused { .. } => Recording::Paused,
+        }
+    }
+
+    /// Leaves out of the recording what is said from now on, or takes it in again.
+    pub(crate) fn pause_recording(&mut self, paused: bool, desk: &mut Desk<'_>) {
+        let what = match (self.tape, paused) {
+            (Tape::Running, true) => {
+                self.tape = Tape::Paused { since: desk.now };
+                Happening::RecordingPaused
+            }
+            (Tape::Paused { .. }, false) => {
+                self.count_pause(desk);
+                Happening::RecordingResumed
+            }
+            (Tape::No, _) | (Tape::Running, false) | (Tape::Paused { .. }, true) => return,
+        };
+        let session = self.caller.session;
+        desk.media(self.caller.port.worker, Command::PauseRecording { session, paused });
+        desk.notice(self.id(), what);
+    }
+
+    /// A pause is over: the record counts it.
+    fn count_pause(&mut self, desk: &Desk<'_>) {
+        if let Tape::Paused { since } = self.tape {
+            self.record.recording_paused += desk.now.since(since);
+            self.tape = Tape::Running;
+        }
+    }
+
+    pub(crate) fn recorded(&mut self, fault: Option<String>, desk: &Desk<'_>) {
+        self.count_pause(desk);
+        self.tape = Tape::No;
         self.record.recording_fault = fault;
     }
 

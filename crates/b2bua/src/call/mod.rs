@@ -80,6 +80,7 @@ pub(crate) enum Input {
     Found(Finding),
     Fired(Timer),
     HangUp(Cause),
+    PauseRecording(bool),
     #[cfg(feature = "faults")]
     Panic,
 }
@@ -109,6 +110,7 @@ impl Input {
             Self::Found(_) => "found",
             Self::Fired(_) => "fired",
             Self::HangUp(_) => "hang up",
+            Self::PauseRecording(_) => "pause recording",
             #[cfg(feature = "faults")]
             Self::Panic => "panic",
         }
@@ -205,12 +207,16 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             state
         }
         Input::Recorded(fault) => {
-            core.recorded(fault);
+            core.recorded(fault, desk);
             state
         }
         Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
         Input::Fired(timer) => enter(state, Event::Fired(timer), core, desk),
         Input::HangUp(cause) => core.finish(verdict(&state, outcome::ours(cause)), desk),
+        Input::PauseRecording(paused) => {
+            core.pause_recording(paused, desk);
+            state
+        }
         #[cfg(feature = "faults")]
         Input::Panic => panic!("asked to"),
     }

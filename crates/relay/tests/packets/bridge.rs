@@ -1,5 +1,6 @@
 //! Two sessions joined.
 
+use recording::Settings as Recordings;
 use rtp::{Codec, Command, Library, SessionId};
 
 use crate::loopback::on_loopback;
@@ -41,7 +42,7 @@ fn each_hears_the_other_in_the_law_it_agreed_to() {
 
 #[test]
 fn a_leg_may_be_ipv6() {
-    let mut stage = Stage::new(&["127.0.0.1", "::1"], Library::default(), "/nowhere".into());
+    let mut stage = Stage::new(&["127.0.0.1", "::1"], Library::default(), Recordings::wav("/nowhere".into()));
     let [mut one, mut two] = bridged(&mut stage, [(0, "127.0.0.1"), (1, "::1")], [Codec::Pcma; 2]);
     talk(&mut [&mut one, &mut two], 25, |_, _| true);
     assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));

@@ -1,7 +1,10 @@
 //! What is recorded.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
+use recording::Settings as Recordings;
 use rtp::{Codec, Command, Library, Report, SessionId};
 
 use crate::phone::{LOUD, Phone, loudness, talk};
@@ -12,7 +15,7 @@ use crate::stage::Stage;
 fn caller_and_callee_lie_side_by_side_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().join("recordings");
-    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), recordings.clone());
+    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
     let ([(first, to_first), (second, to_second)], law) =
         ([0, 1].map(|place| stage.port(0, place)), Codec::Pcma);
     let mut one = Phone::new("127.0.0.1", to_first, law, 500.0);
@@ -52,7 +55,7 @@ fn caller_and_callee_lie_side_by_side_in_time() {
 fn a_recording_that_cannot_be_written_is_reported_and_the_call_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().join("recordings");
-    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), recordings.clone());
+    let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
     let (port, to) = stage.port(0, 0);
     let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
     stage.open(1, port, &phone, Codec::Pcmu);
@@ -63,4 +66,39 @@ fn a_recording_that_cannot_be_written_is_reported_and_the_call_goes_on() {
     talk(&mut [&mut phone], 3, |_, _| true);
     assert_eq!(stage.close(1).packets_received, 3);
     assert!(!folder.path().join("escape.wav").exists());
+}
+
+/// The thread that writes stands still in the midst of a report, as it does where a disk takes nothing.
+#[test]
+fn a_recorder_that_stands_still_is_not_heard_in_the_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stalled, stall) = channel();
+    let (go_on, may_go_on) = channel::<()>();
+    let gate = Mutex::new((stalled, may_go_on));
+    let recordings = Recordings::wav(folder.path().into());
+    let mut stage = Stage::telling(&["127.0.0.1"], Library::default(), recordings, move |report| {
+        if matches!(report, Report::Recorded { fault: Some(_), .. }) {
+            let gate = gate.lock().unwrap();
+            gate.0.send(()).unwrap();
+            gate.1.recv().unwrap();
+        }
+    });
+    let ([(first, to_first), (second, to_second)], law) =
+        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcma);
+    let mut one = Phone::new("127.0.0.1", to_first, law, 500.0);
+    let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
+    stage.open(1, first, &one, law);
+    stage.open(2, second, &two, law);
+    stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
+    stage.give(Command::Record { session: SessionId(1), name: "call.wav".into() });
+    stage.give(Command::Record { session: SessionId(2), name: "../nowhere".into() });
+    stall.recv().unwrap();
+    talk(&mut [&mut one, &mut two], 100, |_, _| true);
+    assert!((two.hears(500.0) - LOUD).abs() < 0.03, "{}", two.hears(500.0));
+    assert!((one.hears(1_000.0) - LOUD).abs() < 0.03, "{}", one.hears(1_000.0));
+    assert_eq!(stage.close(1).packets_received, 100);
+    assert_eq!(stage.close(2).packets_received, 100);
+    go_on.send(()).unwrap();
+    let recorded = stage.until(|report| matches!(report, Report::Recorded { session: SessionId(1), .. }));
+    assert_eq!(recorded, Report::Recorded { session: SessionId(1), fault: None }, "it had room to wait");
 }

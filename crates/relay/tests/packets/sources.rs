@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use recording::Settings as Recordings;
 use relay::Lost;
 use rtp::{Codec, Command, Library, PlayId, Prompt, PromptId, Report, SessionId};
 
@@ -76,7 +77,7 @@ fn a_phone_that_is_gone_harms_nobody() {
 fn descriptions_that_name_our_own_ports_make_no_ring() {
     for address in ["127.0.0.1", "0.0.0.0"] {
         let library = Library::new(vec![Some(Prompt::new(&[8_000; 1_600]))]);
-        let mut stage = Stage::new(&[address], library, "/nowhere".into());
+        let mut stage = Stage::new(&[address], library, Recordings::wav("/nowhere".into()));
         let ports = [0, 1].map(|place| stage.port(0, place).0);
         let [to_first, to_second] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)));
         stage.open_to(1, ports[0], to_second, Codec::Pcmu);

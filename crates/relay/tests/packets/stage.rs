@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use recording::Settings as Recordings;
 use relay::{Io, Relay, Settings, Usable};
 use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
 
@@ -44,7 +44,17 @@ fn io() -> Io {
 }
 
 impl Stage {
-    pub(crate) fn new(addresses: &[&str], library: Library, recordings: PathBuf) -> Self {
+    pub(crate) fn new(addresses: &[&str], library: Library, recordings: Recordings) -> Self {
+        Self::telling(addresses, library, recordings, |_| {})
+    }
+
+    /// One of which every report is heard by `hear` first, on the thread that says it.
+    pub(crate) fn telling(
+        addresses: &[&str],
+        library: Library,
+        recordings: Recordings,
+        hear: impl Fn(&Report) + Send + Sync + 'static,
+    ) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let (reports, said) = channel();
         let settings = Settings {
@@ -61,7 +71,10 @@ impl Stage {
                 inband: true,
             },
         };
-        let say = move |report| drop(reports.send(report));
+        let say = move |report| {
+            hear(&report);
+            drop(reports.send(report));
+        };
         let (relay, usable) = Relay::start(settings, &Arc::new(library), say).expect("the relay starts");
         Self { relay, usable, addresses, said }
     }

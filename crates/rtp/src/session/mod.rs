@@ -147,6 +147,13 @@ impl Session {
         sink.record(self.id, Recording::Begin { name });
     }
 
+    /// Leaves out of the recording what is said from now on, or takes it in again.
+    pub(crate) fn pause_recording(&mut self, now: Instant, paused: bool) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.pause(now, paused);
+        }
+    }
+
     /// Hears this one from now on.
     pub(crate) fn join(&mut self, peer: usize) {
         self.peer = Some(peer);

@@ -100,6 +100,11 @@ impl Worker {
                     sink.report(Report::Recorded { session, fault });
                 }
             },
+            Command::PauseRecording { session, paused } => {
+                if let Some(slot) = self.slot(session) {
+                    self.sessions[slot].pause_recording(now, paused);
+                }
+            }
             Command::Close { session } => self.close(now, session, sink),
         }
     }

@@ -127,3 +127,57 @@ fn a_recording_of_nobody_is_told_to_have_failed() {
         world.wire.reports
     );
 }
+
+#[test]
+fn a_pause_is_silence_on_both_sides_and_what_follows_stays_where_it_was_said() {
+    let mut world = World::with_call(Codec::Pcmu);
+    let (mut caller, mut callee) = (Phone::caller(), Phone::callee(Codec::Pcmu));
+    record(&mut world, CALLER, "call.wav");
+    world.command(Command::Bridge { first: CALLER, second: CALLEE });
+    let mut both = |world: &mut World, packets: usize| {
+        for _ in 0..packets {
+            caller.speak(world, 160, 5000);
+            callee.speak(world, 160, -3000);
+            world.run(20);
+        }
+    };
+    both(&mut world, 50);
+    for paused in [true, true] {
+        world.command(Command::PauseRecording { session: CALLER, paused });
+    }
+    both(&mut world, 50);
+    for paused in [false, false] {
+        world.command(Command::PauseRecording { session: CALLER, paused });
+    }
+    both(&mut world, 50);
+    let statistics = world.close(CALLER);
+    assert_eq!(statistics.packets_received, 150, "the call knows of no pause");
+    let samples = samples(&world, CALLER);
+    assert_eq!(samples.len(), 24_000);
+    for channel in 0..2 {
+        let silent: Vec<usize> = (0..samples.len()).filter(|place| samples[*place][channel] == 0).collect();
+        let (first, last) = (silent[0], silent[silent.len() - 1]);
+        assert!(first.abs_diff(8_000) <= 160, "{first} on channel {channel}");
+        assert_eq!((silent.len(), last), (last + 1 - first, 15_999), "one pause, to its very end");
+    }
+}
+
+#[test]
+fn what_was_said_in_a_pause_and_comes_late_is_not_recorded() {
+    let mut world = World::with_call(Codec::Pcmu);
+    let mut caller = Phone::caller();
+    record(&mut world, CALLER, "call.wav");
+    caller.talk(&mut world, 5);
+    world.command(Command::PauseRecording { session: CALLER, paused: true });
+    world.run(100);
+    world.command(Command::PauseRecording { session: CALLER, paused: false });
+    // Five packets at once, which the network had held up.
+    for _ in 0..5 {
+        caller.speak(&mut world, 160, 5000);
+    }
+    world.run(1_000);
+    world.close(CALLER);
+    let samples = samples(&world, CALLER);
+    assert!(samples[..640].iter().any(|pair| pair[0] != 0));
+    assert!(samples[800..].iter().all(|pair| pair[0] == 0), "it was said before the pause ended");
+}

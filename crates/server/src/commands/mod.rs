@@ -8,4 +8,5 @@ mod import;
 mod loopback;
 pub(crate) mod order;
 pub(crate) mod phone;
+pub(crate) mod recording;
 pub(crate) mod simulate;

@@ -1,7 +1,4 @@
-//! `[store]`, `[recording]` and `[privacy]`: what is kept of calls, and in what form.
-
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+//! `[store]` and `[privacy]`: where and how what is known of calls is kept.
 
 use super::value;
 use super::walk::{Schema, Section, Walk};
@@ -15,24 +12,7 @@ pub(super) const STORE: Schema = Schema {
     ],
 };
 
-pub(super) const RECORDING: Schema = Schema {
-    name: "recording",
-    keys: &["dir", "format", "retention_days"],
-    refused: &[("key", NO_KEY), ("key_env", NO_KEY), ("key_file", NO_KEY), ("encryption_key", NO_KEY)],
-};
-
-const NO_KEY: &str = "encrypting recordings is not available yet; put recording.dir on an encrypted disk";
-
 pub(super) const PRIVACY: Schema = Schema { name: "privacy", keys: &["numbers"], refused: &[] };
-
-/// `[recording]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recording {
-    /// Where recordings are written; made when the server starts.
-    pub(crate) dir: PathBuf,
-    /// How long they are kept; `None`: until someone deletes them.
-    pub(crate) retention: Option<Duration>,
-}
 
 /// `privacy.numbers`: how numbers stand in records, events and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +32,6 @@ pub(super) fn store<'d>(walk: &mut Walk<'d>, root: &Section<'d>) {
         &[("sled", Ok(())), ("shared", LATER), ("postgres", LATER), ("redis", LATER)];
     let section = walk.section(root, &STORE);
     walk.get(&section, "engine", |value| value::word(value, ENGINES));
-}
-
-pub(super) fn recording<'d>(walk: &mut Walk<'d>, root: &Section<'d>, data_dir: &Path) -> Recording {
-    const FORMATS: &[(&str, Result<(), &str>)] =
-        &[("wav", Ok(())), ("mp3", Err("is not made here")), ("flac", Err("is not made here"))];
-    let section = walk.section(root, &RECORDING);
-    walk.get(&section, "format", |value| value::word(value, FORMATS));
-    let dir = walk.get(&section, "dir", value::folder).or(data_dir.join("recordings"));
-    let days = walk.get(&section, "retention_days", |value| value::integer(value, 0..=36_500)).or(30);
-    let retention = (days > 0).then(|| Duration::from_secs(days * 86_400));
-    Recording { dir, retention }
 }
 
 pub(super) fn privacy<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Numbers {

@@ -13,6 +13,7 @@ mod media;
 mod node;
 mod pieces;
 mod prompts;
+mod recordings;
 mod reload;
 mod remark;
 mod secret;
@@ -29,11 +30,12 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use http::Http;
-pub(crate) use keeping::{Numbers, Recording};
+pub(crate) use keeping::Numbers;
 pub(crate) use line::{Line, Operator};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
 pub(crate) use prompts::Prompts;
+pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
 pub(crate) use trunk::Trunk;
 pub(crate) use walk::Environment;
@@ -55,7 +57,7 @@ const SECTIONS: &[&Schema] = &[
     &keeping::STORE,
     &http::SCHEMA,
     &webhook::SCHEMA,
-    &keeping::RECORDING,
+    &recordings::SCHEMA,
     &keeping::PRIVACY,
 ];
 
@@ -158,7 +160,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
     keeping::store(walk, &root);
-    let recording = keeping::recording(walk, &root, &node.data_dir);
+    let recording = recordings::read(walk, &root, &node.data_dir);
     let numbers = keeping::privacy(walk, &root);
 
     cross::trunks(walk, &trunks, &sip);

@@ -40,6 +40,7 @@ impl Checked {
             ua: self.agent(),
             media: media.collect(),
             codecs: self.media.codecs.clone(),
+            recordings: self.recording.files.suffix().into(),
             limits: Limits {
                 calls: self.sip.max_calls,
                 calls_per_second: self.sip.calls_per_second,
@@ -94,7 +95,7 @@ impl Checked {
             lines: self.lines.iter().map(|line| (line.number, line.manner.code_length)).collect(),
             languages: languages.to_vec(),
             webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
-            recordings: self.recording.dir.clone(),
+            recordings: self.recording.files.clone(),
             privacy,
         }
     }

@@ -92,7 +92,7 @@ fn unfit(secret: &str) -> Option<String> {
 }
 
 #[cfg(unix)]
-fn warn_if_open<'d>(walk: &mut Walk<'d>, section: &Section<'d>, key: &str) {
+pub(super) fn warn_if_open<'d>(walk: &mut Walk<'d>, section: &Section<'d>, key: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let path = walk.get(section, key, value::text).ok();
     let mode = path.and_then(|path| std::fs::metadata(path).ok()).map(|file| file.permissions().mode());
@@ -102,4 +102,4 @@ fn warn_if_open<'d>(walk: &mut Walk<'d>, section: &Section<'d>, key: &str) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_open<'d>(_: &mut Walk<'d>, _: &Section<'d>, _: &str) {}
+pub(super) fn warn_if_open<'d>(_: &mut Walk<'d>, _: &Section<'d>, _: &str) {}

@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 15] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -32,6 +32,8 @@ const EVENTS: [&str; 13] = [
     "call.operator",
     "call.ended",
     "record.written",
+    "recording.paused",
+    "recording.resumed",
     "recording.ready",
     "order.put",
     "order.expired",

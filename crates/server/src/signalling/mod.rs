@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use b2bua::{CallId, Control, Input, Output, Switchboard};
+use b2bua::{CallId, Control, Input, Output, Recording, Switchboard};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +36,8 @@ pub(crate) enum Turn {
     Library(Arc<rtp::Library>),
     /// End a call; says whether there was one.
     HangUp(CallId, oneshot::Sender<bool>),
+    /// Pause or resume the recording of a call; says what it came to.
+    PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
     /// Leave once no call is left.
     LeaveWhenEmpty(oneshot::Sender<()>),
 }
@@ -197,6 +199,10 @@ impl Loop {
                 let there = self.board.has(call);
                 self.handle(Input::Control(Control::HangUp(call)), out);
                 let _ = reply.send(there);
+            }
+            Turn::PauseRecording { call, paused, reply } => {
+                self.handle(Input::Control(Control::PauseRecording { call, paused }), out);
+                let _ = reply.send(self.board.recording(call));
             }
             Turn::LeaveWhenEmpty(left) => *leaving = Some(left),
         }

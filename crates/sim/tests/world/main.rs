@@ -2,6 +2,7 @@
 
 mod mask;
 mod order_call;
+mod recording;
 mod shed;
 mod sweep;
 mod worlds;

@@ -1,7 +1,6 @@
 //! What each key becomes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use number::Number;
@@ -184,7 +183,7 @@ fn every_key_of_http_and_webhooks_changes_what_it_names() {
 fn every_key_of_what_is_kept_changes_what_it_names() {
     let Checked { prompts, recording, numbers, .. } = good(EVERY_KEY);
     assert_eq!(prompts.dir, Path::new("/nowhere/prompts"));
-    assert_eq!(recording, Recording { dir: PathBuf::from("/nowhere/recordings"), retention: None });
+    assert_eq!(recording.files, recording::Settings::wav("/nowhere/recordings".into()));
     assert_eq!(numbers, Numbers::Hashed);
 }
 
@@ -220,7 +219,7 @@ fn what_is_left_out_has_the_documented_default() {
         warning: second * 60,
     };
     assert_eq!(line.manner, manner);
-    assert_eq!(checked.recording.dir, Path::new("data/recordings"));
+    assert_eq!(checked.recording.files.folder, Path::new("data/recordings"));
     assert_eq!(checked.recording.retention, Some(second * 86_400 * 30));
     assert_eq!(checked.numbers, Numbers::Full);
 }
@@ -266,5 +265,58 @@ fn each_part_of_the_server_gets_its_piece() {
     assert!(checked.relay().inband);
     let api = checked.api(&languages, api::Privacy::Last4);
     assert_eq!(api.lines, BTreeMap::from([(checked.lines[0].number, 6)]));
-    assert_eq!(api.recordings, checked.recording.dir);
+    assert_eq!(api.recordings, checked.recording.files);
+}
+
+#[test]
+fn recordings_are_sealed_with_one_key_and_opened_with_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let key = |octet: u8| ::recording::Key::read(&[octet; 32]).unwrap();
+    let (new, old) = (file("new", &format!("{}\n", "02".repeat(32))), file("old", &"01".repeat(32)));
+    let text =
+        format!("{LEAST}[recording]\nformat = \"opus\"\nkey_file = {new:?}\nold_key_files = [{old:?}]\n");
+    let files = good(&text).recording.files;
+    assert_eq!(files.keys, ::recording::Keyring::new(vec![key(2), key(1)]));
+    assert_eq!(files.suffix(), "opus.sealed");
+    let from_environment = format!("{LEAST}[recording]\nkey_env = \"SECRET_KEY\"\n");
+    let hex = "03".repeat(32);
+    let environment = |name: &str| (name == "SECRET_KEY").then(|| hex.clone());
+    let outcome = parse(&from_environment, Path::new("bauta.toml"), &environment);
+    let files = outcome.checked.unwrap().recording.files;
+    assert_eq!(files.keys, ::recording::Keyring::new(vec![key(3)]));
+    assert_eq!(files.suffix(), "wav.sealed");
+}
+
+#[test]
+fn what_is_no_key_is_a_fault_that_does_not_show_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "hunter2-hunter2-hunter2").unwrap();
+    let told = |keys: &str| {
+        let text = format!("{LEAST}[recording]\n{keys}\n");
+        let outcome = parse(&text, Path::new("bauta.toml"), &|_| Some("hunter2".to_owned()));
+        outcome.checked.unwrap_err()[0].to_string()
+    };
+    for (keys, why) in [
+        (format!("key_file = {path:?}"), "is no key"),
+        (format!("old_key_files = [{path:?}]"), "is no key"),
+        ("key_env = \"SECRET_KEY\"".to_owned(), "is no key"),
+        (format!("key_file = {:?}", dir.path().join("missing")), "cannot be read"),
+        (format!("key = {:?}", "00".repeat(32)), "does not stand in this file"),
+    ] {
+        let told = told(&keys);
+        assert!(told.contains(why) && !told.contains("hunter2") && !told.contains("0000"), "{told}");
+    }
+    std::fs::write(&path, [7; 32]).unwrap();
+    let twice = format!("key_file = {path:?}\nkey_env = \"SECRET_KEY\"");
+    assert!(
+        told(&twice).contains("is no key") || told(&twice).contains("keep one of them"),
+        "{}",
+        told(&twice)
+    );
 }

@@ -103,7 +103,7 @@ impl Bridge {
                 Backend::IoUring => Io::IoUring,
             },
             // Nothing is recorded.
-            recordings: "/nonexistent".into(),
+            recordings: recording::Settings::wav("/nonexistent".into()),
             sessions: rtp::Settings {
                 addresses: addresses.iter().map(|address| IpAddr::V4(*address)).collect(),
                 public: Vec::new(),
