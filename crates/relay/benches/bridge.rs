@@ -119,7 +119,12 @@ fn open(relay: &mut Relay, ports: &[u16], peer: SocketAddr) {
     };
     // RTCP goes nowhere that counts.
     let rtcp = SocketAddr::new(peer.ip(), 9_999);
-    let media = Media { remote: Some(Remote { rtp: peer, rtcp }), format, direction: Direction::SendReceive };
+    let media = Media {
+        remote: Some(Remote { rtp: peer, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+    };
     for (session, number) in (0..).zip(ports) {
         let port = Port { worker: 0, address: 0, number: *number };
         relay.send(0, Command::Open { session: SessionId(session), port, media });

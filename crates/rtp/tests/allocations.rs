@@ -111,7 +111,7 @@ fn open(session: u32, law: Codec) -> Command {
         ptime: 20,
     };
     let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
-    let media = Media { remote, format, direction: Direction::SendReceive };
+    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
     Command::Open { session: SessionId(session), port: port(session), media }
 }
 

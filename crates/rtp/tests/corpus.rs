@@ -96,7 +96,7 @@ fn worker(sink: &mut Reader) -> Worker {
             ptime: 20,
         };
         let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
-        let media = Media { remote, format, direction: Direction::SendReceive };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
         let open = Command::Open { session: SessionId(session), port: port(session), media };
         worker.command(Instant::ZERO, open, sink);
     }

@@ -100,6 +100,7 @@ impl Stage {
                 ptime: 20,
             },
             direction: Direction::SendReceive,
+            srtp: None,
         };
         self.give(Command::Open { session: SessionId(session), port, media });
         // Commands are carried out in their order: an answer to this one says that the session is open.

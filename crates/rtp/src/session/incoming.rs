@@ -9,6 +9,7 @@ use super::{Press, Session};
 use crate::packet::{Header, Packet};
 use crate::receiver::Place;
 use crate::recorder::Side;
+use crate::srtp::Unproven;
 use crate::telephone_event::presses::Sighting;
 use crate::telephone_event::twins::Way;
 use crate::telephone_event::{self, Event, key};
@@ -54,7 +55,7 @@ impl Session {
         &mut self,
         now: Instant,
         from: SocketAddr,
-        bytes: &[u8],
+        bytes: &mut [u8],
         settings: &Settings,
         sink: &mut impl Sink,
     ) -> Option<Heard> {
@@ -62,6 +63,16 @@ impl Session {
             self.foreign += 1;
             return None;
         }
+        let bytes = match &mut self.secure {
+            None => bytes,
+            Some(secure) => match secure.unprotect(bytes) {
+                Ok(bytes) => bytes,
+                Err(Unproven) => {
+                    self.unproven += 1;
+                    return None;
+                }
+            },
+        };
         let Packet { header, payload } = Packet::parse(bytes).ok()?;
         if !self.pace.admits(now) {
             return None;

@@ -2,6 +2,7 @@
 
 mod incoming;
 mod outgoing;
+mod secure;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,16 +18,18 @@ use crate::recorder::Recorder;
 use crate::rtcp::Compound;
 use crate::silence::Silence;
 use crate::source::Sources;
+use crate::srtp::Unproven;
 use crate::stream::Stream;
 use crate::telephone_event::keys::Keys;
 use crate::telephone_event::presses::{Presses, Sighting};
 use crate::telephone_event::twins::{Twins, Way};
 use crate::tones::detector::Detector;
 use crate::{
-    Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Statistics,
+    Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Statistics,
 };
 
 pub(crate) use incoming::{Audio, Heard};
+use secure::Secure;
 
 /// What became of a key of one side, for the other.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +52,10 @@ pub(crate) struct Session {
     /// The slot of the session it is bridged with.
     pub(crate) peer: Option<usize>,
     media: Media,
+    /// Where SRTP was agreed.
+    secure: Option<Box<Secure>>,
+    /// Something went in the clear before it was.
+    was_plain: bool,
     phase: Duration,
     sources: Sources,
     pace: Pace,
@@ -66,6 +73,7 @@ pub(crate) struct Session {
     packets: u64,
     octets: u64,
     foreign: u64,
+    unproven: u64,
     codec: Option<Codec>,
 }
 
@@ -85,6 +93,8 @@ impl Session {
             port,
             peer: None,
             media,
+            secure: media.srtp.map(|srtp| Box::new(Secure::new(srtp))),
+            was_plain: false,
             phase: identity.phase,
             sources: Sources::new(media.remote),
             pace: Pace::default(),
@@ -101,6 +111,7 @@ impl Session {
             packets: 0,
             octets: 0,
             foreign: 0,
+            unproven: 0,
             codec: None,
         };
         session.watch(now);
@@ -114,10 +125,22 @@ impl Session {
         if media.remote != self.media.remote {
             self.silence.expect();
         }
+        self.secure(media.srtp);
         self.media = media;
         self.sources.update(media.remote);
         self.watch(now);
         self.listen(settings.inband);
+    }
+
+    /// Protects what comes and goes from now on as was agreed.
+    fn secure(&mut self, agreed: Option<Srtp>) {
+        let spoke = self.packets > 0 || self.stream.packets > 0;
+        self.was_plain |= spoke && (self.secure.is_none() || agreed.is_none());
+        match (&mut self.secure, agreed) {
+            (Some(secure), Some(agreed)) => secure.update(agreed),
+            (None, Some(agreed)) => self.secure = Some(Box::new(Secure::new(agreed))),
+            (_, None) => self.secure = None,
+        }
     }
 
     /// Begins to listen for keys in their audio, or stops, as was agreed.
@@ -177,7 +200,7 @@ impl Session {
                 Some(to) => {
                     let reception = self.receiver.report();
                     let report = self.control.report(now, &self.stream, reception, next_at);
-                    sink.send_control(self.port, to, report.octets());
+                    self.send_control(to, report.octets(), sink);
                 }
                 None => self.control.skip(next_at),
             }
@@ -196,6 +219,16 @@ impl Session {
             self.foreign += 1;
             return;
         }
+        let bytes = match &mut self.secure {
+            None => bytes,
+            Some(secure) => match secure.unprotect_control(bytes) {
+                Ok(bytes) => bytes,
+                Err(Unproven) => {
+                    self.unproven += 1;
+                    return;
+                }
+            },
+        };
         let Ok(compound) = Compound::parse(bytes) else { return };
         self.sources.rtcp.learn(from);
         self.silence.broken(now);
@@ -207,7 +240,7 @@ impl Session {
         if let Some(to) = self.sources.rtcp.destination() {
             let reception = self.receiver.report();
             if let Some(farewell) = self.control.farewell(now, &self.stream, reception) {
-                sink.send_control(self.port, to, farewell.octets());
+                self.send_control(to, farewell.octets(), sink);
             }
         }
         let statistics = self.statistics();
@@ -228,7 +261,9 @@ impl Session {
             remote_loss: self.control.remote_loss(),
             round_trip_ms: self.control.round_trip_ms(),
             foreign: self.foreign,
+            unproven: self.unproven,
             codec: self.codec,
+            srtp: self.secure.as_ref().map(|secure| secure.agreed.suite).filter(|_| !self.was_plain),
         }
     }
 

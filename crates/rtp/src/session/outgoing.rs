@@ -60,7 +60,7 @@ impl Session {
                         let header = self.stream.prompt(at, payload_type, talkspurt, length as u32);
                         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
                         self.stream.octets += length as u64;
-                        sink.send(self.port, to, packet);
+                        self.send(to, packet, sink);
                     }
                 }
                 Some(Step::Rest) => {}
@@ -103,7 +103,7 @@ impl Session {
         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
         packet[HEADER_LENGTH..].copy_from_slice(&due.event.write());
         self.stream.octets += crate::Event::LENGTH as u64;
-        sink.send(self.port, to, &packet);
+        self.send(to, &packet, sink);
     }
 
     fn send_tones(&mut self, now: Instant, to: SocketAddr, due: &Due, sink: &mut impl Sink) {
@@ -124,7 +124,31 @@ impl Session {
         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
         generator::fill(law, due.event.code, part, &mut packet[HEADER_LENGTH..]);
         self.stream.octets += u64::from(length);
-        sink.send(self.port, to, packet);
+        self.send(to, packet, sink);
+    }
+
+    /// Sends a packet, protected as was agreed.
+    fn send(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        match &mut self.secure {
+            None => sink.send(self.port, to, packet),
+            Some(secure) => {
+                if let Some(packet) = secure.protect(packet) {
+                    sink.send(self.port, to, packet);
+                }
+            }
+        }
+    }
+
+    /// Sends a compound RTCP packet, protected as was agreed.
+    pub(super) fn send_control(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        match &mut self.secure {
+            None => sink.send_control(self.port, to, packet),
+            Some(secure) => {
+                if let Some(packet) = secure.protect_control(packet) {
+                    sink.send_control(self.port, to, packet);
+                }
+            }
+        }
     }
 
     /// Puts what its peer said on the right of its recording.
@@ -151,7 +175,7 @@ impl Session {
         let packet = &mut bytes[payload.start - HEADER_LENGTH..payload.end];
         packet[..HEADER_LENGTH].copy_from_slice(&Header { payload_type, ..header }.write());
         self.stream.octets += payload.len() as u64;
-        sink.send(self.port, to, packet);
+        self.send(to, packet, sink);
     }
 
     /// A packet of its peer is not passed on.

@@ -4,9 +4,7 @@ use std::fmt;
 
 use super::keys::{Keys, Kind};
 use super::window::Window;
-use super::{
-    CONTROL_HEADER_LENGTH, CONTROL_TAG, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, MasterKey, Suite,
-};
+use super::{CONTROL_HEADER_LENGTH, CONTROL_TAG, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, MasterKey, Suite};
 
 /// Sources that one side may have under one key. None is ever forgotten, or its packets could be played again.
 const SOURCES: usize = 16;
@@ -56,8 +54,7 @@ impl Receiver {
         let end = bytes.len().checked_sub(self.suite.tag()).ok_or(Unproven)?;
         let (packet, tag) = bytes.split_at_mut(end);
         let (start, sequence, ssrc) = header(packet).ok_or(Unproven)?;
-        let proves =
-            |index: &u64| *index < 1 << 48 && self.packets.proves(packet, (index >> 16) as u32, tag);
+        let proves = |index: &u64| *index < 1 << 48 && self.packets.proves(packet, (index >> 16) as u32, tag);
         let index = match self.heard.find(ssrc) {
             Some(window) => {
                 let new = window.estimate(sequence).filter(|index| window.is_new(*index));

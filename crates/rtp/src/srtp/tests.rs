@@ -51,13 +51,11 @@ fn heard_report(receiver: &mut Receiver, bytes: &[u8]) -> Result<Vec<u8>, Unprov
 fn packets_are_those_of_libsrtp() {
     let (mut sender, mut receiver) = pair(Suite::AesCm128HmacSha1_80);
     let plain = octets("800F1234DECAFBADCAFEBABE ABABABABABABABABABABABABABABABAB");
-    let secret =
-        octets("800F1234DECAFBADCAFEBABE 4E55DC4CE79978D88CA4D215949D2402 B78D6ACC99EA179B8DBB");
+    let secret = octets("800F1234DECAFBADCAFEBABE 4E55DC4CE79978D88CA4D215949D2402 B78D6ACC99EA179B8DBB");
     assert_eq!(protected(&mut sender, &plain), secret);
     assert_eq!(heard(&mut receiver, &secret), Ok(plain));
     let plain = octets("81C8000BCAFEBABE ABABABABABABABABABABABABABABABAB");
-    let secret =
-        octets("81C8000BCAFEBABE 7128035BE487B9BDBEF89041F977A5A8 80000001 993E08CD54D6C1230798");
+    let secret = octets("81C8000BCAFEBABE 7128035BE487B9BDBEF89041F977A5A8 80000001 993E08CD54D6C1230798");
     assert_eq!(heard_report(&mut receiver, &secret), Ok(plain.clone()));
     protected_report(&mut sender, &REPORT);
     assert_eq!(protected_report(&mut sender, &plain), secret, "the second, of index 1");
@@ -143,7 +141,8 @@ fn arbitrary_octets_are_never_heard_nor_do_they_harm() {
 #[test]
 fn contributing_sources_and_extensions_stay_readable() {
     let (mut sender, mut receiver) = pair(Suite::AesCm128HmacSha1_80);
-    for (flags, beside) in [(0x82, &b"srcAsrcB"[..]), (0x90, b"\xBE\xDE\0\x01extn"), (0x91, b"srcA\xBE\xDE\0\0")]
+    for (flags, beside) in
+        [(0x82, &b"srcAsrcB"[..]), (0x90, b"\xBE\xDE\0\x01extn"), (0x91, b"srcA\xBE\xDE\0\0")]
     {
         // Nothing of ours has them, so that the packet is made here: counter mode from the payload on.
         let sequence = u16::from(flags);

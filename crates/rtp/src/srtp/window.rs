@@ -44,11 +44,6 @@ impl Window {
             None => self.seen |= 1u128.checked_shl((self.highest - index) as u32).unwrap_or(0),
         }
     }
-
-    /// The highest index there was.
-    pub(super) fn highest(&self) -> u64 {
-        self.highest
-    }
 }
 
 #[cfg(test)]
@@ -84,6 +79,5 @@ mod tests {
         let mut window = Window::new(0);
         window.mark(1 << 40);
         assert!(!window.is_new(0) && window.is_new((1 << 40) - 1));
-        assert_eq!(window.highest(), 1 << 40);
     }
 }
