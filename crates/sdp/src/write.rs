@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::Codec;
 use crate::agree::Agreed;
+use crate::crypto::{Crypto, Secured};
 use crate::description::{Description, Direction, Kind, Protocol};
 use crate::offer::{Layout, Offer};
 
@@ -32,6 +33,7 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
         event: offer.event,
         ptime: offer.ptime,
         direction: Direction::SendReceive,
+        crypto: &offer.crypto,
     };
     write(local, &offer.layout, &audio)
 }
@@ -43,11 +45,13 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
 #[must_use]
 pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Bytes {
     let formats: Vec<_> = agreed.receive.iter().flatten().copied().collect();
+    let crypto = agreed.secured.as_ref().map(Secured::said);
     let audio = Audio {
         formats: &formats,
         event: agreed.event_receive,
         ptime: agreed.ptime,
         direction: agreed.direction,
+        crypto: crypto.as_slice(),
     };
     write(local, &Layout::of(offer, agreed.layout.audio), &audio)
 }
@@ -68,10 +72,11 @@ struct Audio<'a> {
     event: Option<u8>,
     ptime: u8,
     direction: Direction,
+    crypto: &'a [Crypto],
 }
 
 fn write(local: &Local, layout: &Layout, audio: &Audio<'_>) -> Bytes {
-    let mut text = String::with_capacity(320);
+    let mut text = String::with_capacity(480);
     describe(&mut text, local, layout, audio).expect("a string takes all that is written to it");
     text.into()
 }
@@ -103,6 +108,9 @@ fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>)
     }
     if let Some(event) = audio.event {
         write!(text, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n")?;
+    }
+    for line in audio.crypto {
+        write!(text, "a=crypto:{line}\r\n")?;
     }
     write!(text, "a=ptime:{}\r\na={}\r\n", audio.ptime, audio.direction.word())
 }
