@@ -1,4 +1,5 @@
-//! What a session has beyond a plain one where SRTP was agreed.
+//! What a session has beyond a plain one where SRTP was agreed. Kept out of line, so that packets of plain sessions pay nothing
+//! for it.
 
 use crate::srtp::{Receiver, Sender, Unproven};
 use crate::{Srtp, packet, srtp};
@@ -37,22 +38,26 @@ impl Secure {
     }
 
     /// A packet of ours as it goes out.
+    #[inline(never)]
     pub(super) fn protect(&mut self, packet: &[u8]) -> Option<&[u8]> {
         self.sender.protect(packet, &mut self.room)
     }
 
     /// A compound RTCP packet of ours as it goes out.
+    #[inline(never)]
     pub(super) fn protect_control(&mut self, packet: &[u8]) -> Option<&[u8]> {
         self.sender.protect_control(packet, &mut self.room)
     }
 
     /// A packet of theirs, decrypted where it lies.
+    #[inline(never)]
     pub(super) fn unprotect<'b>(&mut self, bytes: &'b mut [u8]) -> Result<&'b mut [u8], Unproven> {
         let length = self.receiver.unprotect(bytes)?;
         Ok(&mut bytes[..length])
     }
 
     /// A compound RTCP packet of theirs, decrypted.
+    #[inline(never)]
     pub(super) fn unprotect_control(&mut self, bytes: &[u8]) -> Result<&[u8], Unproven> {
         let room = self.room.get_mut(..bytes.len()).ok_or(Unproven)?;
         room.copy_from_slice(bytes);

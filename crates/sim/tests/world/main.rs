@@ -2,6 +2,7 @@
 
 mod mask;
 mod order_call;
+mod security;
 mod shed;
 mod sweep;
 mod worlds;
