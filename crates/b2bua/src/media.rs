@@ -237,3 +237,89 @@ fn srtp(secured: &Secured) -> Srtp {
     };
     Srtp { suite, send: MasterKey(secured.ours.0), receive: MasterKey(secured.theirs.0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THEIRS: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    const THEIR_NEXT: &str = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+
+    fn offer(suite: &str, key: &str) -> String {
+        format!(
+            "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_{suite} inline:{key}\r\n"
+        )
+    }
+
+    fn local() -> Local {
+        Local { address: IpAddr::from([198, 51, 100, 1]), port: 20_000, session: 1, version: 1 }
+    }
+
+    fn answering(ids: &mut Ids) -> Session {
+        let security = security(SrtpPolicy::Offered, ids);
+        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security);
+        Session::answering(local(), answerable.expect("we can speak it"))
+    }
+
+    fn srtp(session: &Session) -> Srtp {
+        session.media().srtp.expect("it is encrypted")
+    }
+
+    #[test]
+    fn the_same_offer_again_is_answered_by_the_same_answer() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let said = session.said();
+        let (media, again) = session.answer(offer("80", THEIRS).as_bytes(), &mut ids).expect("as before");
+        assert_eq!((Some(srtp(&session)), again), (media.srtp, said));
+    }
+
+    #[test]
+    fn whoever_renews_their_key_or_changes_the_suite_gets_a_new_one_of_ours() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let mut known = vec![srtp(&session).send];
+        // Back to what was before, too: no key is used from a beginning again.
+        for (suite, key) in [("80", THEIR_NEXT), ("32", THEIR_NEXT), ("80", THEIR_NEXT), ("80", THEIRS)] {
+            session.answer(offer(suite, key).as_bytes(), &mut ids).expect("we can speak it");
+            assert!(!known.contains(&srtp(&session).send), "{suite} {key}");
+            known.push(srtp(&session).send);
+        }
+    }
+
+    #[test]
+    fn our_offers_have_the_key_in_use_and_no_other_that_ever_was() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let first = srtp(&session).send;
+        session.offer();
+        // They choose the other suite, then the first again.
+        for (suite, tag) in [("32", 2), ("80", 1)] {
+            let answer = offer(suite, THEIRS).replace("crypto:1", &format!("crypto:{tag}"));
+            session.read_answer(answer.as_bytes(), &mut ids).expect("we can speak it");
+            session.offer();
+        }
+        session.read_answer(offer("80", THEIRS).as_bytes(), &mut ids).expect("we can speak it");
+        assert_ne!(srtp(&session).send, first);
+    }
+
+    #[test]
+    fn what_is_encrypted_is_not_offered_nor_answered_in_the_clear() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let plain = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 8\r\n";
+        assert_eq!(session.answer(plain.as_bytes(), &mut ids), None);
+        let offered = session.offer();
+        assert!(String::from_utf8_lossy(&offered).contains("RTP/SAVP 8"), "{offered:?}");
+        assert_eq!(session.read_answer(plain.as_bytes(), &mut ids), None);
+        assert!(session.media().srtp.is_some());
+    }
+
+    #[test]
+    fn a_session_does_not_show_its_keys() {
+        let mut ids = Ids::new([7; 32], 0);
+        let session = answering(&mut ids);
+        let shown = format!("{session:?}");
+        assert!(shown.contains("Key(..)") && !shown.contains("inline"), "{shown}");
+    }
+}
