@@ -51,6 +51,7 @@ enum Kind {
 
 impl Session {
     /// Takes what came to the RTP socket. `None`: it does not count.
+    #[inline]
     pub(crate) fn hear(
         &mut self,
         now: Instant,

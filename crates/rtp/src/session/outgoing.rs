@@ -160,6 +160,7 @@ impl Session {
 
     /// Sends on what its peer said, rewriting the packet where it lies. Nothing of the peer's header is left: neither
     /// its contributing sources nor extensions nor padding.
+    #[inline]
     pub(crate) fn forward(&mut self, now: Instant, audio: &Audio, bytes: &mut [u8], sink: &mut impl Sink) {
         let Audio { header: incoming, place, law, payload } = audio;
         if payload.is_empty() {
