@@ -230,3 +230,25 @@ fn whoever_does_not_encrypt_gets_no_call_where_it_is_required() {
     );
     assert_eq!(record["answered_at"], serde_json::Value::Null);
 }
+
+#[test]
+fn a_linphone_that_must_encrypt_talks_with_a_baresip_that_cannot() {
+    let loopback = Loopback::claim();
+    let mut client = Baresip::start(CLIENT, 1000.0, Answering::Auto);
+    let bauta = open_with(&loopback, client.address(), "offered");
+    let mut courier = Linphone::encrypting(loopback.carrier(), COURIER, 440.0, Answering::Manual);
+    courier.dial(&uri(loopback.sip()));
+    courier.await_output("connected");
+    courier.press(CODE);
+    client.await_event("CALL_ESTABLISHED");
+    await_bridge(&bauta);
+    client.hear_more(3);
+    client.command("hangup", "");
+    courier.await_output("ended");
+    let heard = courier.heard();
+    let seconds = tone::seconds(&heard.channels[0], heard.rate, 1000.0);
+    assert!(seconds > 2.0, "1000 Hz heard for {seconds} s");
+    assert_recorded(&bauta, 2.0);
+    let record = bauta.await_record();
+    assert!(record["caller_leg"]["srtp"].is_string() && record["callee_leg"]["srtp"].is_null(), "{record:#}");
+}

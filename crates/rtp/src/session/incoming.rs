@@ -1,4 +1,7 @@
 //! What a packet of theirs is and whether it counts.
+//!
+//! What every packet goes through is inlined into its one caller, here and in `outgoing`: the compiler leaves it out of line
+//! since SRTP has made it longer, which costs plain packets a fifteenth more.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -51,7 +54,7 @@ enum Kind {
 
 impl Session {
     /// Takes what came to the RTP socket. `None`: it does not count.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hear(
         &mut self,
         now: Instant,
@@ -109,6 +112,7 @@ impl Session {
         }
     }
 
+    #[inline(always)]
     fn hear_audio(
         &mut self,
         now: Instant,

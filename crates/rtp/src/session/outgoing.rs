@@ -128,6 +128,7 @@ impl Session {
     }
 
     /// Sends a packet, protected as was agreed.
+    #[inline(always)]
     fn send(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
         match &mut self.secure {
             None => sink.send(self.port, to, packet),
@@ -152,6 +153,7 @@ impl Session {
     }
 
     /// Puts what its peer said on the right of its recording.
+    #[inline(always)]
     pub(crate) fn record_peer(&mut self, now: Instant, audio: &Audio, bytes: &[u8], sink: &mut impl Sink) {
         if let Some(recorder) = &mut self.recorder {
             recorder.put(now, Side::Right, &audio.header, audio.law, &bytes[audio.payload.clone()], sink);
@@ -160,7 +162,7 @@ impl Session {
 
     /// Sends on what its peer said, rewriting the packet where it lies. Nothing of the peer's header is left: neither
     /// its contributing sources nor extensions nor padding.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn forward(&mut self, now: Instant, audio: &Audio, bytes: &mut [u8], sink: &mut impl Sink) {
         let Audio { header: incoming, place, law, payload } = audio;
         if payload.is_empty() {
