@@ -252,3 +252,30 @@ fn a_linphone_that_must_encrypt_talks_with_a_baresip_that_cannot() {
     let record = bauta.await_record();
     assert!(record["caller_leg"]["srtp"].is_string() && record["callee_leg"]["srtp"].is_null(), "{record:#}");
 }
+
+#[test]
+fn an_encrypted_call_that_was_held_comes_back() {
+    let loopback = Loopback::claim();
+    let mut client = Baresip::encrypting(CLIENT, 1000.0, Answering::Auto, "srtp-mand");
+    let bauta = open_with(&loopback, client.address(), "required");
+    let mut courier = Baresip::encrypting(COURIER, 440.0, Answering::Manual, "srtp-mand");
+    courier.dial(&uri(loopback.sip()));
+    courier.await_event("CALL_ESTABLISHED");
+    courier.press(CODE);
+    client.await_event("CALL_ESTABLISHED");
+    await_bridge(&bauta);
+    courier.command("hold", "");
+    courier.await_log("a=recvonly");
+    courier.command("resume", "");
+    client.hear_more(3);
+    courier.hear_more(3);
+    courier.command("hangup", "");
+    client.await_event("CALL_CLOSED");
+    assert_recorded(&bauta, 2.0);
+    let record = bauta.await_record();
+    assert!(
+        record["caller_leg"]["srtp"].is_string() && record["callee_leg"]["srtp"].is_string(),
+        "{record:#}"
+    );
+    bauta.assert_no_fault();
+}
