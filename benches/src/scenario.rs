@@ -18,6 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "order-call", run: order_call::run },
     Scenario { name: "relay-packet", run: relay::packet },
     Scenario { name: "relay-transcoded", run: relay::transcoded },
+    Scenario { name: "relay-srtp", run: relay::srtp },
     Scenario { name: "inband-packet", run: relay::inband },
     Scenario { name: "digit", run: relay::digit },
 ];

@@ -44,6 +44,16 @@ impl Baresip {
     /// If it does not start.
     #[must_use]
     pub fn start(number: &str, hertz: f64, answering: Answering) -> Self {
+        Self::with(number, hertz, answering, "")
+    }
+
+    /// A phone that encrypts its voice as `mediaenc` says: `srtp` if the other side can, `srtp-mand` always.
+    #[must_use]
+    pub fn encrypting(number: &str, hertz: f64, answering: Answering, mediaenc: &str) -> Self {
+        Self::with(number, hertz, answering, &format!(";mediaenc={mediaenc}"))
+    }
+
+    fn with(number: &str, hertz: f64, answering: Answering, parameters: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let first = free_ports();
         let (address, listener) = (SocketAddr::from((HOST, first)), SocketAddr::from((HOST, first + 2)));
@@ -60,7 +70,7 @@ impl Baresip {
             Answering::Manual => "manual",
         };
         let account = format!(
-            "<sip:+{number}@{address}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1,PCMU/8000/1\n"
+            "<sip:+{number}@{address}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1,PCMU/8000/1{parameters}\n"
         );
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             std::fs::write(path(name), text).expect("the disk has room");

@@ -25,12 +25,26 @@ impl Linphone {
     /// If it does not start.
     #[must_use]
     pub fn start(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
+        Self::with(address, number, hertz, answering, "none")
+    }
+
+    /// A phone that always encrypts its voice.
+    #[must_use]
+    pub fn encrypting(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
+        Self::with(address, number, hertz, answering, "srtp")
+    }
+
+    fn with(address: IpAddr, number: &str, hertz: f64, answering: Answering, encryption: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let path = |name: &str| dir.path().join(name);
         wav::write(&path("voice.wav"), &tone::sine(hertz, 120.0));
         std::fs::create_dir_all(path(".local/share/linphone")).expect("the disk has room");
         let template = std::fs::read_to_string(tool::interop("linphone/rc")).expect("a template");
-        let rc = template.replace("@ADDRESS@", &address.to_string()).replace("@NUMBER@", number);
+        let rc = template
+            .replace("@ADDRESS@", &address.to_string())
+            .replace("@NUMBER@", number)
+            .replace("@ENCRYPTION@", encryption);
+        let rc = rc.replace("@MANDATORY@", if encryption == "none" { "0" } else { "1" });
         std::fs::write(path("rc"), rc).expect("the disk has room");
         let output = std::fs::File::create(path("output")).expect("the disk has room");
         let mut command = tool::command("linphonec", "linphone-cli");

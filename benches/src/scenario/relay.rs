@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
+use rtp::srtp::{MASTER_LENGTH, Sender};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, Media, Port, Recording, Remote, Report,
-    SessionId, Settings, Sink, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, Port, Recording, Remote,
+    Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
 };
 
 const SESSIONS: u32 = 1000;
@@ -21,6 +22,8 @@ const EVENTS: u8 = 101;
 /// Packets of one key press: seven while it lasts, its end three times (RFC 4733 §2.5.1.4).
 const PRESS: u64 = 10;
 const ENDS: u64 = 3;
+/// Protected packets are made before the first round, so many for each session; a phone's work is not ours.
+const PROTECTED: u64 = 64;
 
 /// A round is one packet between two phones of one law, rewritten and sent on.
 pub(crate) fn packet(rounds: u64) {
@@ -38,9 +41,37 @@ pub(crate) fn inband(rounds: u64) {
     bridged(rounds, [Codec::Pcma, Codec::Pcma], Keys::Tones);
 }
 
+/// A round is one packet between two phones of one law that both speak SRTP: proved and decrypted, rewritten, encrypted
+/// and authenticated under the other's key, and sent on.
+pub(crate) fn srtp(rounds: u64) {
+    // All sessions have the same keys, so that the packets made for one do for all.
+    let key = |octet| MasterKey([octet; MASTER_LENGTH]);
+    let agreed = Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(1), receive: key(2) };
+    let mut phone = Sender::new(agreed.suite, &agreed.receive);
+    let mut relay = Relay::new([Codec::Pcma; 2], Keys::Events, Some(agreed));
+    let packets: Vec<_> = (0..PROTECTED)
+        .map(|tick| {
+            let header = header(tick as u32, Codec::Pcma, 1);
+            relay.buffer[..HEADER].copy_from_slice(&header.write());
+            phone.protect(&relay.buffer, &mut [0; 2 * (HEADER + SAMPLES)]).expect("there is room").to_vec()
+        })
+        .collect();
+    relay.bridge();
+    let first = u64::from(SESSIONS);
+    assert!(first + rounds <= PROTECTED * first, "no more are made");
+    let mut buffer = packets[0].clone();
+    for round in 0..first + rounds {
+        let tick = round / first;
+        buffer.copy_from_slice(&packets[tick as usize]);
+        let now = Instant(Duration::from_millis(20 * tick));
+        relay.take(now, (round % first) as u32, &mut buffer);
+    }
+    assert_eq!(relay.tally.packets, first + rounds, "every packet is sent on");
+}
+
 /// A round is one key press of a caller who is asked for a code: ten packets, one report.
 pub(crate) fn digit(rounds: u64) {
-    let mut relay = Relay::new([Codec::Pcma, Codec::Pcma], Keys::Events);
+    let mut relay = Relay::new([Codec::Pcma; 2], Keys::Events, None);
     for round in 0..rounds {
         relay.press(round);
     }
@@ -48,7 +79,7 @@ pub(crate) fn digit(rounds: u64) {
 }
 
 fn bridged(rounds: u64, laws: [Codec; 2], keys: Keys) {
-    let mut relay = Relay::new(laws, keys);
+    let mut relay = Relay::new(laws, keys, None);
     relay.bridge();
     // The first packet of a session decides where its media comes from: none of those is counted.
     let first = u64::from(SESSIONS);
@@ -105,7 +136,7 @@ struct Relay {
 
 impl Relay {
     /// Sessions with even numbers take the first law, those with odd ones the second.
-    fn new(laws: [Codec; 2], keys: Keys) -> Self {
+    fn new(laws: [Codec; 2], keys: Keys, srtp: Option<Srtp>) -> Self {
         let settings = Settings {
             addresses: vec![[198, 51, 100, 4].into()],
             public: Vec::new(),
@@ -118,7 +149,7 @@ impl Relay {
         let mut worker = Worker::new(settings, Arc::new(Library::default()), [7; 32]);
         let mut tally = Tally::default();
         for session in 0..SESSIONS {
-            let media = media(session, law(laws, session), keys);
+            let media = Media { srtp, ..media(session, law(laws, session), keys) };
             let open = Command::Open { session: SessionId(session), port: port(session), media };
             worker.command(Instant::ZERO, open, &mut tally);
         }
@@ -143,13 +174,7 @@ impl Relay {
     fn speak(&mut self, round: u64) {
         let session = (round % u64::from(SESSIONS)) as u32;
         let tick = (round / u64::from(SESSIONS)) as u32;
-        let header = Header {
-            marker: false,
-            payload_type: payload_type(law(self.laws, session)),
-            sequence: tick as u16,
-            timestamp: tick.wrapping_mul(SAMPLES as u32),
-            ssrc: session,
-        };
+        let header = header(tick, law(self.laws, session), session);
         let now = Instant(Duration::from_millis(20 * u64::from(tick)));
         self.hear(now, session, header, SAMPLES);
     }
@@ -183,6 +208,22 @@ impl Relay {
         self.buffer[..HEADER].copy_from_slice(&header.write());
         let packet = &mut self.buffer[..HEADER + payload];
         self.worker.packet(now, port(session), address(session), black_box(packet), &mut self.tally);
+    }
+
+    /// What comes is this, whatever it is.
+    fn take(&mut self, now: Instant, session: u32, packet: &mut [u8]) {
+        self.worker.packet(now, port(session), address(session), black_box(packet), &mut self.tally);
+    }
+}
+
+/// The header of a phone's packet in this tick.
+fn header(tick: u32, law: Codec, ssrc: u32) -> Header {
+    Header {
+        marker: false,
+        payload_type: payload_type(law),
+        sequence: tick as u16,
+        timestamp: tick.wrapping_mul(SAMPLES as u32),
+        ssrc,
     }
 }
 
@@ -225,5 +266,5 @@ fn media(session: u32, law: Codec, keys: Keys) -> Media {
     };
     let (rtp, mut rtcp) = (address(session), address(session));
     rtcp.set_port(rtp.port() + 1);
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive }
+    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
 }

@@ -13,7 +13,7 @@ use crate::call::{Leg, Stuff};
 use crate::caller;
 use crate::config::{Config, Line, Trunk};
 use crate::ids::Ids;
-use crate::media::{Answerable, Session};
+use crate::media::{self, Answerable, Session};
 use crate::outcome;
 use crate::ports::Ports;
 use crate::record::{Cause, Record};
@@ -65,7 +65,9 @@ impl Gate<'_> {
             return Err(self.reject(record, Cause::Loop));
         }
         let codecs = &self.config.codecs;
-        let offer = match incoming.offer.as_deref().map(|offer| Answerable::read(offer, codecs)) {
+        let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
+        let security = media::security(trunk.srtp, self.ids);
+        let offer = match incoming.offer.as_deref().map(|offer| Answerable::read(offer, codecs, security)) {
             Some(None) => return Err(self.reject(record, Cause::NotAcceptable)),
             Some(Some(answerable)) => Some(answerable),
             None => None,
@@ -78,8 +80,8 @@ impl Gate<'_> {
         let public = self.config.media[usize::from(address)].public;
         let local = Local { address: public, port: port.number, session: self.ids.number(), version: 1 };
         let description = match offer {
-            Some(answerable) => Session::answering(local, codecs, answerable),
-            None => Session::offering(local, codecs, None),
+            Some(answerable) => Session::answering(local, answerable),
+            None => Session::offering(local, codecs, None, security),
         };
         let caller = Leg::new(leg, self.ids.session(), port, description);
         Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops })

@@ -71,6 +71,19 @@ pub struct Trunk {
     pub trust: Trust,
     /// Also present our number in P-Asserted-Identity.
     pub asserted: bool,
+    /// Whether media by it is protected.
+    pub srtp: SrtpPolicy,
+}
+
+/// Whether a leg's media is protected by SRTP, with keys in the session descriptions (RFC 4568).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SrtpPolicy {
+    /// Never.
+    Off,
+    /// If the other side can.
+    Offered,
+    /// Always: there is no call without.
+    Required,
 }
 
 /// A range of addresses (CIDR).

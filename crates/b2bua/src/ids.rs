@@ -7,6 +7,7 @@ use clock::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::{PlayId, SessionId};
+use sdp::{KEY_LENGTH, Key, Keys};
 
 use crate::interface::CallId;
 
@@ -41,6 +42,14 @@ impl Ids {
     pub(crate) fn play(&mut self) -> PlayId {
         self.plays = self.plays.wrapping_add(1);
         PlayId(self.plays)
+    }
+
+    /// New keys for the media of one leg.
+    pub(crate) fn keys(&mut self) -> Keys {
+        let (mut long, mut short) = ([0; KEY_LENGTH], [0; KEY_LENGTH]);
+        self.chance.fill_bytes(&mut long);
+        self.chance.fill_bytes(&mut short);
+        Keys { long: Key(long), short: Key(short) }
     }
 
     pub(crate) fn number(&mut self) -> u64 {

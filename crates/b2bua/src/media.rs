@@ -1,17 +1,20 @@
 //! One leg's session description: ours, and what was agreed with theirs. Only values pass from one leg to the
 //! other: which codec is liked best.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rtp::{Codec, Direction, Format, Media, Remote};
-use sdp::{Agreed, Capabilities, Description, Local, Offer};
+use rtp::{Codec, Direction, Format, MasterKey, Media, Remote, Srtp};
+use sdp::{Agreed, Capabilities, Description, Local, Offer, Secured, Security, Suite};
+
+use crate::config::SrtpPolicy;
+use crate::ids::Ids;
 
 /// What we ask for in offers, milliseconds.
 const PTIME: u8 = 20;
 
 /// Our side of a leg's descriptions.
-#[derive(Debug)]
 pub(crate) struct Session {
     local: Local,
     capabilities: Capabilities,
@@ -31,15 +34,17 @@ enum State {
 /// An offer of theirs that we can answer.
 pub(crate) struct Answerable {
     description: Description,
+    capabilities: Capabilities,
     agreed: Agreed,
 }
 
 impl Answerable {
     /// `None`: nothing both can speak, or not to be read.
-    pub(crate) fn read(offer: &[u8], codecs: &[Codec]) -> Option<Self> {
+    pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security) -> Option<Self> {
         let description = Description::parse(offer).ok()?;
-        let agreed = sdp::answer(&description, &capabilities(codecs, None)).ok()?;
-        Some(Self { description, agreed })
+        let capabilities = capabilities(codecs, None, security);
+        let agreed = sdp::answer(&description, &capabilities).ok()?;
+        Some(Self { description, capabilities, agreed })
     }
 
     /// Where they want media.
@@ -50,18 +55,19 @@ impl Answerable {
 
 impl Session {
     /// A session that begins with our offer. `liked` comes first if we have it.
-    pub(crate) fn offering(local: Local, codecs: &[Codec], liked: Option<Codec>) -> Self {
-        let capabilities = capabilities(codecs, liked);
+    pub(crate) fn offering(local: Local, codecs: &[Codec], liked: Option<Codec>, security: Security) -> Self {
+        let capabilities = capabilities(codecs, liked, security);
         let offer = Offer::first(&capabilities);
         let said = sdp::write_offer(&local, &offer);
         Self { local, capabilities, state: State::Offered { offer, before: None }, said }
     }
 
     /// A session that begins with their offer.
-    pub(crate) fn answering(local: Local, codecs: &[Codec], answerable: Answerable) -> Self {
-        let Answerable { description, agreed } = answerable;
+    pub(crate) fn answering(local: Local, answerable: Answerable) -> Self {
+        let Answerable { description, mut capabilities, agreed } = answerable;
         let said = sdp::write_answer(&local, &description, &agreed);
-        Self { local, capabilities: capabilities(codecs, None), state: State::Agreed(agreed), said }
+        capabilities.security = only_secured(capabilities.security, agreed.secured.as_ref());
+        Self { local, capabilities, state: State::Agreed(agreed), said }
     }
 
     /// What we said last.
@@ -82,17 +88,25 @@ impl Session {
                     event_receive: None,
                     ptime: PTIME,
                 };
-                Media { remote: None, format, direction: Direction::SendReceive }
+                Media { remote: None, format, direction: Direction::SendReceive, srtp: None }
             }
         }
     }
 
     /// The codec we send, once agreed.
     pub(crate) fn codec(&self) -> Option<Codec> {
+        self.agreed().map(|agreed| codec(agreed.send.0))
+    }
+
+    fn agreed(&self) -> Option<&Agreed> {
         match &self.state {
-            State::Agreed(agreed) | State::Offered { before: Some(agreed), .. } => Some(codec(agreed.send.0)),
+            State::Agreed(agreed) | State::Offered { before: Some(agreed), .. } => Some(agreed),
             State::Offered { before: None, .. } => None,
         }
+    }
+
+    fn secured(&self) -> Option<Secured> {
+        self.agreed().and_then(|agreed| agreed.secured)
     }
 
     /// A full offer, for a peer who asks for one in mid-dialog (RFC 3261 §14.2).
@@ -107,34 +121,88 @@ impl Session {
     }
 
     /// Answers a new offer of theirs. `None`: nothing both can speak; what held goes on holding.
-    pub(crate) fn answer(&mut self, offer: &[u8]) -> Option<(Media, Bytes)> {
+    pub(crate) fn answer(&mut self, offer: &[u8], ids: &mut Ids) -> Option<(Media, Bytes)> {
         let description = Description::parse(offer).ok()?;
-        let agreed = sdp::answer(&description, &self.capabilities).ok()?;
+        let mut agreed = sdp::answer(&description, &self.capabilities).ok()?;
+        let renews =
+            |(before, now): (Secured, Secured)| (before.suite, before.theirs) != (now.suite, now.theirs);
+        if self.secured().zip(agreed.secured).is_some_and(renews) {
+            // Their direction begins anew. Whoever renews one renews both as a rule, and no key of ours may ever be used
+            // from a beginning again.
+            self.capabilities.security = Security::Required(ids.keys());
+            agreed = sdp::answer(&description, &self.capabilities).ok()?;
+        }
         self.said =
             sdp::renew(&mut self.local, &self.said, |local| sdp::write_answer(local, &description, &agreed));
-        let media = media(&agreed);
-        self.state = State::Agreed(agreed);
-        Some((media, self.said()))
+        self.agree(agreed);
+        Some((self.media(), self.said()))
     }
 
     /// Their answer to our offer. `None`: nothing both can speak. Without an offer of ours it changes nothing.
-    pub(crate) fn read_answer(&mut self, answer: &[u8]) -> Option<Media> {
+    pub(crate) fn read_answer(&mut self, answer: &[u8], ids: &mut Ids) -> Option<Media> {
         if let State::Offered { offer, .. } = &self.state {
             let description = Description::parse(answer).ok()?;
-            self.state = State::Agreed(sdp::read_answer(&description, offer).ok()?);
+            let agreed = sdp::read_answer(&description, offer).ok()?;
+            let before = self.secured().map(|secured| secured.suite);
+            let now = agreed.secured.map(|secured| secured.suite);
+            self.agree(agreed);
+            if before.is_some() && before != now {
+                self.forget_unused(ids);
+            }
         }
         Some(self.media())
     }
+
+    fn agree(&mut self, agreed: Agreed) {
+        self.capabilities.security = only_secured(self.capabilities.security, agreed.secured.as_ref());
+        self.state = State::Agreed(agreed);
+    }
+
+    /// The suite has changed: the key of the one before has been used, and may not be again from a beginning.
+    fn forget_unused(&mut self, ids: &mut Ids) {
+        if let Some(secured) = self.secured() {
+            let mut keys = ids.keys();
+            match secured.suite {
+                Suite::AesCm128HmacSha1_80 => keys.long = secured.ours,
+                Suite::AesCm128HmacSha1_32 => keys.short = secured.ours,
+            }
+            self.capabilities.security = Security::Required(keys);
+        }
+    }
 }
 
-fn capabilities(codecs: &[Codec], liked: Option<Codec>) -> Capabilities {
+impl fmt::Debug for Session {
+    /// Without what we said: our keys are in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A trunk's policy for one leg, with the leg's own keys.
+pub(crate) fn security(policy: SrtpPolicy, ids: &mut Ids) -> Security {
+    match policy {
+        SrtpPolicy::Off => Security::Off,
+        SrtpPolicy::Offered => Security::Offered(ids.keys()),
+        SrtpPolicy::Required => Security::Required(ids.keys()),
+    }
+}
+
+/// Media that is protected is never again in the clear.
+fn only_secured(security: Security, secured: Option<&Secured>) -> Security {
+    match security {
+        Security::Offered(keys) if secured.is_some() => Security::Required(keys),
+        Security::Off | Security::Offered(_) | Security::Required(_) => security,
+    }
+}
+
+fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security) -> Capabilities {
     let liked = liked.filter(|codec| codecs.contains(codec));
     let codecs = liked.into_iter().chain(codecs.iter().copied());
     let codecs = codecs.map(|codec| match codec {
         Codec::Pcmu => sdp::Codec::Pcmu,
         Codec::Pcma => sdp::Codec::Pcma,
     });
-    Capabilities { codecs: codecs.collect(), events: true, ptime: PTIME }
+    Capabilities { codecs: codecs.collect(), events: true, ptime: PTIME, security }
 }
 
 fn codec(codec: sdp::Codec) -> Codec {
@@ -159,5 +227,99 @@ fn media(agreed: &Agreed) -> Media {
         ptime: agreed.ptime,
     };
     let remote = agreed.remote.map(|remote| Remote { rtp: remote.rtp, rtcp: remote.rtcp });
-    Media { remote, format, direction }
+    Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp) }
+}
+
+fn srtp(secured: &Secured) -> Srtp {
+    let suite = match secured.suite {
+        Suite::AesCm128HmacSha1_80 => rtp::Suite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32 => rtp::Suite::AesCm128HmacSha1_32,
+    };
+    Srtp { suite, send: MasterKey(secured.ours.0), receive: MasterKey(secured.theirs.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THEIRS: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    const THEIR_NEXT: &str = "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+
+    fn offer(suite: &str, key: &str) -> String {
+        format!(
+            "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_{suite} inline:{key}\r\n"
+        )
+    }
+
+    fn local() -> Local {
+        Local { address: IpAddr::from([198, 51, 100, 1]), port: 20_000, session: 1, version: 1 }
+    }
+
+    fn answering(ids: &mut Ids) -> Session {
+        let security = security(SrtpPolicy::Offered, ids);
+        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security);
+        Session::answering(local(), answerable.expect("we can speak it"))
+    }
+
+    fn srtp(session: &Session) -> Srtp {
+        session.media().srtp.expect("it is encrypted")
+    }
+
+    #[test]
+    fn the_same_offer_again_is_answered_by_the_same_answer() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let said = session.said();
+        let (media, again) = session.answer(offer("80", THEIRS).as_bytes(), &mut ids).expect("as before");
+        assert_eq!((Some(srtp(&session)), again), (media.srtp, said));
+    }
+
+    #[test]
+    fn whoever_renews_their_key_or_changes_the_suite_gets_a_new_one_of_ours() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let mut known = vec![srtp(&session).send];
+        // Back to what was before, too: no key is used from a beginning again.
+        for (suite, key) in [("80", THEIR_NEXT), ("32", THEIR_NEXT), ("80", THEIR_NEXT), ("80", THEIRS)] {
+            session.answer(offer(suite, key).as_bytes(), &mut ids).expect("we can speak it");
+            assert!(!known.contains(&srtp(&session).send), "{suite} {key}");
+            known.push(srtp(&session).send);
+        }
+    }
+
+    #[test]
+    fn our_offers_have_the_key_in_use_and_no_other_that_ever_was() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let first = srtp(&session).send;
+        session.offer();
+        // They choose the other suite, then the first again.
+        for (suite, tag) in [("32", 2), ("80", 1)] {
+            let answer = offer(suite, THEIRS).replace("crypto:1", &format!("crypto:{tag}"));
+            session.read_answer(answer.as_bytes(), &mut ids).expect("we can speak it");
+            session.offer();
+        }
+        session.read_answer(offer("80", THEIRS).as_bytes(), &mut ids).expect("we can speak it");
+        assert_ne!(srtp(&session).send, first);
+    }
+
+    #[test]
+    fn what_is_encrypted_is_not_offered_nor_answered_in_the_clear() {
+        let mut ids = Ids::new([7; 32], 0);
+        let mut session = answering(&mut ids);
+        let plain = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 8\r\n";
+        assert_eq!(session.answer(plain.as_bytes(), &mut ids), None);
+        let offered = session.offer();
+        assert!(String::from_utf8_lossy(&offered).contains("RTP/SAVP 8"), "{offered:?}");
+        assert_eq!(session.read_answer(plain.as_bytes(), &mut ids), None);
+        assert!(session.media().srtp.is_some());
+    }
+
+    #[test]
+    fn a_session_does_not_show_its_keys() {
+        let mut ids = Ids::new([7; 32], 0);
+        let session = answering(&mut ids);
+        let shown = format!("{session:?}");
+        assert!(shown.contains("Key(..)") && !shown.contains("inline"), "{shown}");
+    }
 }

@@ -30,7 +30,12 @@ const PORT_TRIES: usize = 64;
 
 /// The codecs and the rest a phone can do.
 fn capabilities() -> Capabilities {
-    Capabilities { codecs: vec![sdp::Codec::Pcma, sdp::Codec::Pcmu], events: true, ptime: 20 }
+    Capabilities {
+        codecs: vec![sdp::Codec::Pcma, sdp::Codec::Pcmu],
+        events: true,
+        ptime: 20,
+        security: sdp::Security::Off,
+    }
 }
 
 /// A key being pressed.

@@ -14,6 +14,8 @@ pub(crate) struct Chance(ChaCha12Rng);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Identity {
     pub(crate) ssrc: u32,
+    /// In the lower half of its range, so that whoever misses our first packets still sees that the sequence did not begin
+    /// anew since (RFC 3711 §3.3.1).
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) cname: [u8; 16],
@@ -38,7 +40,7 @@ impl Chance {
         let cname = cname.map(|octet| LETTERS[usize::from(octet & 63)]);
         Identity {
             ssrc: self.0.next_u32(),
-            sequence: (self.0.next_u32() >> 16) as u16,
+            sequence: (self.0.next_u32() >> 17) as u16,
             timestamp: self.0.next_u32(),
             cname,
             epoch: self.0.next_u64(),

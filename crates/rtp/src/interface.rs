@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::srtp::{Srtp, Suite};
+
 /// The media of one leg: one RTP session as its participant (RFC 3550 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
@@ -84,6 +86,8 @@ pub struct Media {
     pub format: Format,
     /// Which ways.
     pub direction: Direction,
+    /// How it is protected; `None`: not at all.
+    pub srtp: Option<Srtp>,
 }
 
 /// Everything the relay can be told. Both sessions of a bridge belong to one worker.
@@ -219,8 +223,12 @@ pub struct Statistics {
     pub round_trip_ms: Option<f32>,
     /// Packets dropped because their source was not the signalled one.
     pub foreign: u64,
+    /// Packets dropped, RTCP among them, because SRTP did not prove them theirs and new.
+    pub unproven: u64,
     /// Codec that came in last.
     pub codec: Option<Codec>,
+    /// How all of it was protected; `None` where anything went in the clear.
+    pub srtp: Option<Suite>,
 }
 
 /// What every session of a worker shares.

@@ -3,7 +3,7 @@
 //!
 //! [`Worker`] holds every session of one worker. It is told the time, commands and packets, and answers through a
 //! [`Sink`]; it never waits, and allocates nothing for a packet. Whoever speaks RTP without a worker, as a phone
-//! does, finds the language in [`packet`], [`rtcp`], [`telephone_event`] and [`g711`].
+//! does, finds the language in [`packet`], [`rtcp`], [`srtp`], [`telephone_event`] and [`g711`].
 
 mod chance;
 mod control;
@@ -21,6 +21,7 @@ mod session;
 mod silence;
 mod sink;
 mod source;
+pub mod srtp;
 mod stream;
 pub mod telephone_event;
 mod tones;
@@ -31,5 +32,6 @@ pub use library::{Library, Prompt};
 pub use packet::{Header, Packet};
 pub use rtcp::Compound;
 pub use sink::{Recording, Sink};
+pub use srtp::{MasterKey, Srtp, Suite};
 pub use telephone_event::Event;
 pub use worker::Worker;

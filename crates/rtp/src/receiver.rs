@@ -106,6 +106,7 @@ impl Receiver {
     }
 
     /// Takes the time a packet of audio came (§A.8).
+    #[inline(always)]
     pub(crate) fn arrived(&mut self, now: Instant, timestamp: u32) {
         let Some(incoming) = &mut self.incoming else { return };
         let transit = samples(now.0).wrapping_sub(timestamp);

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
+use rtp::srtp::{MASTER_LENGTH, Sender};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, Media, PlayId, Port, Prompt, PromptId,
-    Recording, Remote, Report, SessionId, Settings, Sink, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, PlayId, Port, Prompt,
+    PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
 };
 
 /// Counts what each thread takes.
@@ -115,7 +116,7 @@ fn open(session: u32, law: Codec) -> Command {
         ptime: 20,
     };
     let remote = Some(Remote { rtp: address(session), rtcp: reports(session) });
-    let media = Media { remote, format, direction: Direction::SendReceive };
+    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
     Command::Open { session: SessionId(session), port: port(session), media }
 }
 
@@ -255,4 +256,55 @@ fn what_was_open_gives_its_memory_to_what_opens_next() {
     };
     let first = round(0);
     assert_eq!((1..20).map(|n| round(n * 500)).max(), Some(first));
+}
+
+#[test]
+fn what_is_protected_takes_no_memory_for_a_packet_either() {
+    let mut worker = worker();
+    let mut sink = Tally::default();
+    let agreed = |session: u8| {
+        let [send, receive] = [2, 3].map(|key| MasterKey([2 * session + key; MASTER_LENGTH]));
+        Srtp { suite: Suite::AesCm128HmacSha1_80, send, receive }
+    };
+    let mut phones = [0, 1].map(|session| Sender::new(agreed(session).suite, &agreed(session).receive));
+    for session in 0..2 {
+        let command = open(session.into(), Codec::Pcma);
+        let Command::Open { media, .. } = command else { unreachable!("it opens one") };
+        worker.command(Instant::ZERO, command, &mut sink);
+        let plain = OCTETS.get();
+        let media = Media { srtp: Some(agreed(session)), ..media };
+        worker.command(
+            Instant::ZERO,
+            Command::Update { session: SessionId(session.into()), media },
+            &mut sink,
+        );
+        let more = OCTETS.get() - plain;
+        assert!(more < 8192, "{more}");
+    }
+    worker.command(Instant::ZERO, Command::Bridge { first: SessionId(0), second: SessionId(1) }, &mut sink);
+    let before = TAKEN.get();
+    for n in 0..3000 {
+        let now = Instant::ZERO + Duration::from_millis(20) * n;
+        for (session, phone) in (0..).zip(&mut phones) {
+            let mut room = [0; 200];
+            let header = Header {
+                marker: false,
+                payload_type: 8,
+                sequence: n as u16,
+                timestamp: 160 * n,
+                ssrc: session,
+            };
+            let mut packet = [0xD5; 172];
+            packet[..12].copy_from_slice(&header.write());
+            let length = phone.protect(&packet, &mut room).unwrap().len();
+            worker.packet(now, port(session), address(session), &mut room[..length], &mut sink);
+            if n % 100 == 0 {
+                let report = phone.protect_control(&[0x80, 201, 0, 1, 0, 0, 0, 1], &mut room).unwrap();
+                worker.control_packet(now, port(session), address(session), report, &mut sink);
+            }
+        }
+        worker.tick(now + Duration::from_millis(10), &mut sink);
+    }
+    assert_eq!(TAKEN.get() - before, 0);
+    assert!(sink.packets == 6000 && sink.controls > 10, "it was all done");
 }

@@ -12,9 +12,10 @@ use std::time::Duration;
 use clock::Instant;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rtp::srtp::{MASTER_LENGTH, Receiver, Sender, Unproven};
 use rtp::{
-    Codec, Command, Compound, Direction, Event, Format, Library, Media, Packet, Port, Recording, Remote,
-    Report, SessionId, Settings, Sink, Worker,
+    Codec, Command, Compound, Direction, Event, Format, Library, MasterKey, Media, Packet, Port, Recording,
+    Remote, Report, SessionId, Settings, Sink, Suite, Worker,
 };
 
 fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
@@ -101,7 +102,7 @@ fn worker(sink: &mut Reader) -> Worker {
             ptime: 20,
         };
         let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
-        let media = Media { remote, format, direction: Direction::SendReceive };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
         let open = Command::Open { session: SessionId(session), port: port(session), media };
         worker.command(Instant::ZERO, open, sink);
     }
@@ -199,4 +200,36 @@ fn a_worker_lives_through_all_of_it() {
         }
     }
     assert!(sink.packets > 1000 && sink.octets > 100_000, "{} {}", sink.packets, sink.octets);
+}
+
+#[test]
+fn nothing_of_it_is_proved_and_all_that_is_protected_is_once() {
+    let mut random = ChaCha8Rng::seed_from_u64(8);
+    let (suite, key) = (Suite::AesCm128HmacSha1_80, MasterKey([7; MASTER_LENGTH]));
+    let mut protected = 0;
+    for bytes in corpus("packet").into_iter().chain(corpus("control")).map(|(_, bytes)| bytes) {
+        for bytes in variants(&bytes, &mut random) {
+            let (mut sender, mut receiver) = (Sender::new(suite, &key), Receiver::new(suite, &key));
+            let mut there = bytes.clone();
+            assert_eq!(receiver.unprotect(&mut there), Err(Unproven));
+            assert_eq!(receiver.unprotect_control(&mut there), Err(Unproven));
+            assert_eq!(there, bytes, "what is refused lies there as it came");
+            let mut room = vec![0; bytes.len() + 32];
+            if let Some(packet) = sender.protect(&bytes, &mut room) {
+                let (mut first, mut again) = (packet.to_vec(), packet.to_vec());
+                assert_eq!(receiver.unprotect(&mut first), Ok(bytes.len()));
+                assert_eq!(receiver.unprotect(&mut again), Err(Unproven));
+                assert_eq!(first[..bytes.len()], bytes);
+                protected += 1;
+            }
+            if let Some(packet) = sender.protect_control(&bytes, &mut room) {
+                let (mut first, mut again) = (packet.to_vec(), packet.to_vec());
+                assert_eq!(receiver.unprotect_control(&mut first), Ok(bytes.len()));
+                assert_eq!(receiver.unprotect_control(&mut again), Err(Unproven));
+                assert_eq!(first[..bytes.len()], bytes);
+                protected += 1;
+            }
+        }
+    }
+    assert!(protected > 1000, "{protected}");
 }

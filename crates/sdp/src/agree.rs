@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::Codec;
 use crate::address;
+use crate::crypto::{Secured, Security};
 use crate::description::{Connection, Description, Direction, Encoding, Kind, Protocol, Stream};
 use crate::offer::{Capabilities, Layout, Offer, clamp_ptime};
 
@@ -28,6 +29,8 @@ pub struct Agreed {
     pub mux: bool,
     /// Which ways media flows, from our side.
     pub direction: Direction,
+    /// How media is protected; `None`: not at all.
+    pub secured: Option<Secured>,
     /// The media lines of the dialog.
     pub layout: Layout,
 }
@@ -46,8 +49,12 @@ pub struct Remote {
 pub enum Refused {
     /// No audio, or audio with port 0.
     NoAudio,
-    /// Audio only by encrypted transports (SDES or DTLS).
+    /// Audio only by encrypted transports, where we have none: DTLS, or SDES while it is off.
     Secured,
+    /// Audio in the clear, where it must be encrypted.
+    Plain,
+    /// Encrypted audio without a key we can use.
+    Crypto,
     /// No codec in common.
     NoCodec,
     /// No address, or one media must not be sent to: multicast, broadcast and the like.
@@ -67,6 +74,8 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::NoAudio => "no audio stream",
             Self::Secured => "encrypted audio only",
+            Self::Plain => "audio in the clear only",
+            Self::Crypto => "no usable key for encrypted audio",
             Self::NoCodec => "no codec in common",
             Self::Address => "no address that can take media",
             Self::Host => "a host name instead of an address",
@@ -79,7 +88,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What we can agree to of `offer`: its first audio stream that suits us.
+/// What we can agree to of `offer`: its first audio stream that suits us and is protected, else its first that suits us.
 ///
 /// # Errors
 /// Why there is no such stream: of several audio streams, what is wrong with the first.
@@ -88,15 +97,18 @@ pub fn answer(offer: &Description, capabilities: &Capabilities) -> Result<Agreed
     {
         return Err(Refused::UnknownMedia);
     }
-    let mut refused = None;
+    let (mut plain, mut refused) = (None, None);
     for (index, stream) in offer.streams.iter().enumerate() {
         match stream.answered(capabilities, Layout::of(offer, index)) {
-            Ok(agreed) => return Ok(agreed),
+            Ok(agreed) if agreed.secured.is_some() || capabilities.security == Security::Off => {
+                return Ok(agreed);
+            }
+            Ok(agreed) => plain = plain.or(Some(agreed)),
             Err(Refused::NoAudio) => {}
             Err(other) => refused = refused.or(Some(other)),
         }
     }
-    Err(refused.unwrap_or(Refused::NoAudio))
+    plain.ok_or(refused.unwrap_or(Refused::NoAudio))
 }
 
 /// What `answer` makes of `offered`. Codecs we did not offer are passed over.
@@ -106,6 +118,7 @@ pub fn answer(offer: &Description, capabilities: &Capabilities) -> Result<Agreed
 pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refused> {
     let stream = answer.streams.get(offered.layout.audio).ok_or(Refused::Mismatch)?;
     let remote = stream.remote(false)?;
+    let secured = stream.read_secured(offered)?;
     let mut send = None;
     let mut event_send = None;
     let mut receive = Receive::default();
@@ -136,6 +149,7 @@ pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refu
         ptime: stream.packet_time(),
         mux: false,
         direction: stream.our_direction(),
+        secured,
         layout,
     })
 }
@@ -157,6 +171,7 @@ impl Receive {
 impl Stream {
     fn answered(&self, capabilities: &Capabilities, layout: Layout) -> Result<Agreed, Refused> {
         let remote = self.remote(self.mux)?;
+        let secured = self.answered_secured(&capabilities.security)?;
         let mut receive = Receive::default();
         let mut event = None;
         for &format in &self.formats {
@@ -177,8 +192,39 @@ impl Stream {
             ptime: self.packet_time(),
             mux: self.mux,
             direction: self.our_direction(),
+            secured,
             layout,
         })
+    }
+
+    /// How we protect this stream of an offer.
+    fn answered_secured(&self, security: &Security) -> Result<Option<Secured>, Refused> {
+        let chosen = security.chosen(&self.crypto);
+        match (self.is_secured(), security) {
+            (true, Security::Off) => Err(Refused::Secured),
+            (true, _) => chosen.map(Some).ok_or(Refused::Crypto),
+            (false, Security::Required(_)) => chosen.map(Some).ok_or(Refused::Plain),
+            (false, Security::Off | Security::Offered(_)) => Ok(chosen),
+        }
+    }
+
+    /// How they protect this stream of an answer. Whoever answers with keys means to encrypt, whatever the transport is
+    /// called; where those are of no use there is no falling back.
+    fn read_secured(&self, offered: &Offer) -> Result<Option<Secured>, Refused> {
+        if offered.crypto.is_empty() {
+            return if self.is_secured() { Err(Refused::Secured) } else { Ok(None) };
+        }
+        match offered.crypto.iter().find_map(|line| line.answered(&self.crypto)) {
+            Some(secured) => Ok(Some(secured)),
+            None if self.has_crypto || self.is_secured() => Err(Refused::Crypto),
+            None if offered.secured_only => Err(Refused::Plain),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether its transport is SRTP with keys in the description.
+    fn is_secured(&self) -> bool {
+        matches!(self.protocol, Protocol::RtpSavp | Protocol::RtpSavpf)
     }
 
     /// Where this stream takes media, if it is one we can speak; `None` within for a hold by `c=0.0.0.0`.
@@ -187,10 +233,8 @@ impl Stream {
             return Err(Refused::NoAudio);
         }
         match self.protocol {
-            Protocol::RtpAvp | Protocol::RtpAvpf => {}
-            Protocol::RtpSavp | Protocol::RtpSavpf | Protocol::DtlsSavp | Protocol::DtlsSavpf => {
-                return Err(Refused::Secured);
-            }
+            Protocol::RtpAvp | Protocol::RtpAvpf | Protocol::RtpSavp | Protocol::RtpSavpf => {}
+            Protocol::DtlsSavp | Protocol::DtlsSavpf => return Err(Refused::Secured),
             Protocol::Udptl
             | Protocol::DtlsUdptl
             | Protocol::Udp

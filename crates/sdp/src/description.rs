@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::Codec;
+use crate::crypto::Crypto;
 
 /// A peer's session description, reduced to what may matter to us. Names, addresses and attributes that we have
 /// no use for are not kept, so they cannot be passed on.
@@ -32,6 +33,10 @@ pub(crate) struct Stream {
     /// `a=maxptime`, milliseconds, 0 where absent.
     pub(crate) maxptime: u32,
     pub(crate) direction: Direction,
+    /// `a=crypto`, as far as we can honour it, in order.
+    pub(crate) crypto: Vec<Crypto>,
+    /// Whether there was any `a=crypto`.
+    pub(crate) has_crypto: bool,
 }
 
 /// What a payload type means.

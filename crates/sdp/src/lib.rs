@@ -2,17 +2,19 @@
 //! audio stream of G.711 and telephone-events.
 //!
 //! Nothing of a peer's description is ever copied into one of ours. What we write is composed from values on a
-//! closed list: codec, payload type number, ptime, direction, and the kind and transport of each media line
+//! closed list: codec, payload type number, ptime, direction, the tag of a key, and the kind and transport of each media line
 //! (an answer must repeat those, RFC 3264 §6), the latter two only where this crate knows the word.
 
 mod address;
 mod agree;
+mod crypto;
 mod description;
 mod offer;
 mod parse;
 mod write;
 
 pub use agree::{Agreed, Refused, Remote, answer, read_answer};
+pub use crypto::{KEY_LENGTH, Key, Keys, Secured, Security, Suite};
 pub use description::{Description, Direction, ParseError};
 pub use offer::{Capabilities, Layout, Offer};
 pub use write::{Local, renew, write_answer, write_offer};

@@ -1,6 +1,7 @@
 //! What we can do, and what we offer of it.
 
 use crate::agree::Agreed;
+use crate::crypto::{Crypto, Security};
 use crate::description::{Kind, Protocol};
 use crate::{Codec, Description};
 
@@ -16,6 +17,8 @@ pub struct Capabilities {
     pub events: bool,
     /// Milliseconds of audio in a packet that we ask for; held to 10..=60.
     pub ptime: u8,
+    /// Whether media is protected.
+    pub security: Security,
 }
 
 /// The media lines a dialog has had so far. Later offers keep them in their places (RFC 3264 §8) and give no
@@ -30,8 +33,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    fn first() -> Self {
-        Self { lines: vec![(Kind::Audio, Protocol::RtpAvp)], audio: 0, taken: 0 }
+    fn first(security: &Security) -> Self {
+        let protocol = if security.is_required() { Protocol::RtpSavp } else { Protocol::RtpAvp };
+        Self { lines: vec![(Kind::Audio, protocol)], audio: 0, taken: 0 }
     }
 
     /// As `offer` has it, with the stream at `audio` accepted.
@@ -52,13 +56,16 @@ pub struct Offer {
     pub(crate) event: Option<u8>,
     pub(crate) ptime: u8,
     pub(crate) layout: Layout,
+    pub(crate) crypto: Vec<Crypto>,
+    /// Whether an answer must have one of them.
+    pub(crate) secured_only: bool,
 }
 
 impl Offer {
     /// The first offer of a dialog: one audio line.
     #[must_use]
     pub fn first(capabilities: &Capabilities) -> Self {
-        Self::with(capabilities, Some(EVENT), Layout::first())
+        Self::with(capabilities, Some(EVENT), Layout::first(&capabilities.security))
     }
 
     /// A later offer in a dialog where `agreed` holds: the full offer that a re-INVITE without one asks for
@@ -82,6 +89,8 @@ impl Offer {
             event: event.filter(|_| capabilities.events),
             ptime: clamp_ptime(u32::from(capabilities.ptime)),
             layout,
+            crypto: capabilities.security.offered(),
+            secured_only: capabilities.security.is_required(),
         }
     }
 }
@@ -108,8 +117,12 @@ mod tests {
 
     #[test]
     fn a_codec_named_twice_is_offered_once() {
-        let capabilities =
-            Capabilities { codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::Pcma], events: false, ptime: 20 };
+        let capabilities = Capabilities {
+            codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::Pcma],
+            events: false,
+            ptime: 20,
+            security: Security::Off,
+        };
         let offer = Offer::first(&capabilities);
         assert_eq!(offer.codecs, [Codec::Pcma, Codec::Pcmu]);
         assert_eq!(offer.event, None);

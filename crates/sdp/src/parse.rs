@@ -5,10 +5,13 @@ use std::net::IpAddr;
 
 use crate::Codec;
 use crate::address::literal;
+use crate::crypto::Crypto;
 use crate::description::{Connection, Description, Direction, Encoding, Kind, ParseError, Protocol, Stream};
 
 /// `a=rtpmap` lines kept for one stream: twice what seven bits of payload type can name.
 const MAX_MAPS: usize = 256;
+/// `a=crypto` lines kept for one stream; nobody has so many suites.
+const MAX_CRYPTO: usize = 16;
 /// Payload types there are (RFC 3550 §5.1: seven bits).
 const PAYLOAD_TYPES: usize = 128;
 
@@ -129,6 +132,13 @@ impl Reader {
                 stream.rtcp = rtcp(value);
             } else if name.eq_ignore_ascii_case("rtcp-mux") {
                 stream.mux = true;
+            } else if name.eq_ignore_ascii_case("crypto") {
+                stream.has_crypto = true;
+                if let Some(line) = Crypto::parse(value)
+                    && stream.crypto.len() < MAX_CRYPTO
+                {
+                    stream.crypto.push(line);
+                }
             }
         }
     }
@@ -188,6 +198,8 @@ fn media(value: &str) -> Option<Stream> {
         ptime: 0,
         maxptime: 0,
         direction: Direction::SendReceive,
+        crypto: Vec::new(),
+        has_crypto: false,
     })
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::Codec;
 use crate::agree::Agreed;
+use crate::crypto::{Crypto, Secured};
 use crate::description::{Description, Direction, Kind, Protocol};
 use crate::offer::{Layout, Offer};
 
@@ -33,6 +34,7 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
         ptime: offer.ptime,
         mux: false,
         direction: Direction::SendReceive,
+        crypto: &offer.crypto,
     };
     write(local, &offer.layout, &audio)
 }
@@ -44,12 +46,14 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
 #[must_use]
 pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Bytes {
     let formats: Vec<_> = agreed.receive.iter().flatten().copied().collect();
+    let crypto = agreed.secured.as_ref().map(Secured::said);
     let audio = Audio {
         formats: &formats,
         event: agreed.event_receive,
         ptime: agreed.ptime,
         mux: agreed.mux,
         direction: agreed.direction,
+        crypto: crypto.as_slice(),
     };
     write(local, &Layout::of(offer, agreed.layout.audio), &audio)
 }
@@ -71,10 +75,11 @@ struct Audio<'a> {
     ptime: u8,
     mux: bool,
     direction: Direction,
+    crypto: &'a [Crypto],
 }
 
 fn write(local: &Local, layout: &Layout, audio: &Audio<'_>) -> Bytes {
-    let mut text = String::with_capacity(320);
+    let mut text = String::with_capacity(480);
     describe(&mut text, local, layout, audio).expect("a string takes all that is written to it");
     text.into()
 }
@@ -109,6 +114,9 @@ fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>)
     }
     if audio.mux {
         text.push_str("a=rtcp-mux\r\n");
+    }
+    for line in audio.crypto {
+        write!(text, "a=crypto:{line}\r\n")?;
     }
     write!(text, "a=ptime:{}\r\na={}\r\n", audio.ptime, audio.direction.word())
 }

@@ -158,6 +158,7 @@ fn leg(statistics: &Statistics) -> LegRecord {
             }
             .to_owned()
         }),
+        srtp: statistics.srtp.map(|suite| suite.word().to_owned()),
         mos: mos(statistics),
     }
 }

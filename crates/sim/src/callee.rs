@@ -9,7 +9,7 @@ use clock::Instant;
 use sip::{Message, Method, Request};
 
 use crate::caller::port;
-use crate::dialog::{Act, Dialog};
+use crate::dialog::{Act, Dialog, Voice};
 
 /// What a callee does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct CalleePlan {
     pub reaction: Reaction,
     /// Whether it sends and takes telephone-events; otherwise its keys are tones in its audio.
     pub events: bool,
+    /// How its descriptions have its voice.
+    pub voice: Voice,
     /// Keys pressed, counted from the first thing it hears.
     pub keys: Vec<(Duration, char)>,
     /// What it does, counted from its answer.
@@ -47,7 +49,7 @@ impl CalleePlan {
     /// Reacts, and leaves it to the caller to hang up.
     #[must_use]
     pub fn new(reaction: Reaction) -> Self {
-        Self { reaction, events: true, keys: Vec::new(), acts: Vec::new() }
+        Self { reaction, events: true, voice: Voice::Plain, keys: Vec::new(), acts: Vec::new() }
     }
 
     /// Does this, so long after its answer.
@@ -84,6 +86,7 @@ impl Callee {
         let mut dialog = Dialog::new(here, mark, &number, headers.call_id().to_owned(), media);
         headers.from().tag().unwrap_or_default().clone_into(&mut dialog.remote);
         dialog.events = plan.events;
+        dialog.voice = plan.voice;
         if let Some(contact) = headers.contact() {
             contact.uri().as_str().clone_into(&mut dialog.target);
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clock::Instant;
 use sip::{Message, Method, Request};
 
-use crate::dialog::{Act, Dialog};
+use crate::dialog::{Act, Dialog, Voice};
 
 /// What a caller will do.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct CallerPlan {
     pub offers: bool,
     /// Whether it sends and takes telephone-events; otherwise its keys are tones in its audio.
     pub events: bool,
+    /// How its descriptions have its voice.
+    pub voice: Voice,
     /// Whether it acknowledges.
     pub acknowledges: bool,
     /// Keys pressed, counted from the first prompt it hears.
@@ -39,6 +41,7 @@ impl CallerPlan {
             to: to.to_owned(),
             offers: true,
             events: true,
+            voice: Voice::Plain,
             acknowledges: true,
             keys: digits.chars().zip(0..).map(|(key, place)| (at(place), key)).collect(),
             acts: Vec::new(),
@@ -73,6 +76,7 @@ impl Caller {
         let mut dialog = Dialog::new(here, mark, &plan.number, call_id, media);
         dialog.target = format!("sip:{}@198.51.100.1:5060", plan.to);
         dialog.events = plan.events;
+        dialog.voice = plan.voice;
         Self {
             plan,
             dialog,

@@ -19,6 +19,8 @@ pub enum Act {
     HangUp,
     /// A re-INVITE that offers.
     Reinvite,
+    /// A re-INVITE that offers voice in the clear.
+    ReinviteInTheClear,
     /// A re-INVITE that holds.
     Hold,
     /// A re-INVITE without an offer.
@@ -29,6 +31,19 @@ pub enum Act {
     Info(char),
     /// An OPTIONS inside the dialog.
     Options,
+}
+
+/// How a phone's descriptions have its voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// In the clear.
+    Plain,
+    /// In the clear, with a key beside (RFC 8643).
+    Beside,
+    /// Encrypted (RFC 4568).
+    Encrypted,
+    /// Encrypted, by a key that cannot be used.
+    Unusable,
 }
 
 /// What a phone says and where its dialog stands.
@@ -60,6 +75,8 @@ pub(crate) struct Dialog {
     pub(crate) confirmed: bool,
     /// Its descriptions have telephone-events.
     pub(crate) events: bool,
+    /// How its descriptions have its voice.
+    pub(crate) voice: Voice,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +110,7 @@ impl Dialog {
             ended: false,
             confirmed: false,
             events: true,
+            voice: Voice::Plain,
         }
     }
 
@@ -113,6 +131,19 @@ impl Dialog {
     }
 
     pub(crate) fn sdp(&self, direction: &str) -> String {
+        self.sdp_with(self.voice, direction)
+    }
+
+    fn sdp_with(&self, voice: Voice, direction: &str) -> String {
+        // Forty letters of the mark are a key as good as any.
+        let key: String = self.mark.chars().filter(char::is_ascii_alphanumeric).cycle().take(40).collect();
+        let line = |rest| format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}{rest}\r\n");
+        let (transport, crypto) = match voice {
+            Voice::Plain => ("RTP/AVP", String::new()),
+            Voice::Beside => ("RTP/AVP", line("")),
+            Voice::Encrypted => ("RTP/SAVP", line("")),
+            Voice::Unusable => ("RTP/SAVP", line("|2^20|1:4")),
+        };
         let (ip, port, mark) = (self.here.ip(), self.media_port, &self.mark);
         let family = if ip.is_ipv6() { "IP6" } else { "IP4" };
         let (event_type, events) = if self.events {
@@ -122,8 +153,8 @@ impl Dialog {
         };
         format!(
             "v=0\r\no={mark} 77 1 IN {family} {ip}\r\ns={mark}\r\ni={mark}\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-             a=tool:{mark}\r\nm=audio {port} RTP/AVP 8 0{event_type}\r\na=rtpmap:8 PCMA/8000\r\n\
-             {events}a=ssrc:1 cname:{mark}\r\na={direction}\r\n"
+             a=tool:{mark}\r\nm=audio {port} {transport} 8 0{event_type}\r\na=rtpmap:8 PCMA/8000\r\n\
+             {events}{crypto}a=ssrc:1 cname:{mark}\r\na={direction}\r\n"
         )
     }
 
@@ -185,6 +216,10 @@ impl Dialog {
             }
             Act::Reinvite => {
                 let sdp = self.sdp("sendrecv");
+                self.request(now, &Method::Invite, "", Some((SDP, &sdp)), out);
+            }
+            Act::ReinviteInTheClear => {
+                let sdp = self.sdp_with(Voice::Plain, "sendrecv");
                 self.request(now, &Method::Invite, "", Some((SDP, &sdp)), out);
             }
             Act::Hold => {

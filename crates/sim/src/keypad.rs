@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
+use rtp::srtp::Sender;
 use rtp::{
     Command, Event, Header, Library, Media, Port, Recording, Report, SessionId, Settings, Sink, Worker, g711,
     telephone_event,
@@ -98,6 +99,7 @@ impl Keypads {
             return Vec::new();
         };
         let start = (now.0.as_micros() / 125) as u32;
+        let mut sender = media.srtp.map(|srtp| Sender::new(srtp.suite, &srtp.receive));
         let mut told = Told::default();
         for packet in 0..PACKETS {
             let (payload_type, timestamp, payload) =
@@ -119,6 +121,10 @@ impl Keypads {
                 ssrc: session.0,
             };
             let mut bytes = [&header.write()[..], &payload].concat();
+            if let Some(sender) = &mut sender {
+                let mut room = [0; 400];
+                bytes = sender.protect(&bytes, &mut room).map(<[u8]>::to_vec).unwrap_or_default();
+            }
             self.worker.packet(now, port, remote.rtp, &mut bytes, &mut told);
         }
         told.0

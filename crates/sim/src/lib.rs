@@ -17,7 +17,7 @@ mod world;
 pub use audit::Audit;
 pub use callee::{CalleePlan, Reaction};
 pub use caller::CallerPlan;
-pub use dialog::Act;
+pub use dialog::{Act, Voice};
 pub use network::Weather;
 pub use orders::Orders;
 pub use sweep::{Fault, Scenario, sweep};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clock::Instant;
-use rtp::{Command, PlayId, Port, PromptId, Report, SessionId, Statistics};
+use rtp::{Command, Media, PlayId, Port, PromptId, Report, SessionId, Statistics};
 
 use crate::keypad::Keypads;
 
@@ -34,6 +34,7 @@ pub(crate) struct Relay {
 #[derive(Debug)]
 struct Session {
     port: Port,
+    media: Media,
     records: bool,
     peer: Option<SessionId>,
 }
@@ -44,14 +45,16 @@ impl Relay {
             self.later(now + MOMENT, told);
         }
         match command {
-            Command::Open { session, port, .. } => {
+            Command::Open { session, port, media } => {
                 if port.worker != worker || self.sessions.values().any(|other| other.port == port) {
                     self.wrong.push(format!("{session:?} opened on {port:?}, told to worker {worker}"));
                 }
-                self.sessions.insert(session, Session { port, records: false, peer: None });
+                self.sessions.insert(session, Session { port, media, records: false, peer: None });
             }
-            Command::Update { session, .. } => {
-                self.session(session, "updated");
+            Command::Update { session, media } => {
+                if let Some(session) = self.session(session, "updated") {
+                    session.media = media;
+                }
             }
             Command::Press { session, .. } => {
                 self.session(session, "told of a key");
@@ -98,7 +101,8 @@ impl Relay {
             return;
         };
         self.forget_play(session);
-        let statistics = Statistics::default();
+        let srtp = closed.media.srtp.map(|srtp| srtp.suite);
+        let statistics = Statistics { srtp, ..Statistics::default() };
         self.later(now + MOMENT, Report::Closed { session, statistics });
         if closed.records {
             self.later(now + MOMENT * 2, Report::Recorded { session, fault: None });

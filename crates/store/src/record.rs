@@ -100,6 +100,8 @@ pub struct LegRecord {
     pub round_trip_ms: Option<f64>,
     /// Name of the codec.
     pub codec: Option<String>,
+    /// Name of the crypto-suite (RFC 4568 §6.2) all of it was protected by; none where anything went in the clear.
+    pub srtp: Option<String>,
     /// Mean opinion score 1 to 5, estimated by whoever fills the record.
     pub mos: Option<f32>,
 }

@@ -2,11 +2,12 @@
 
 #![no_main]
 
-use sdp::{Capabilities, Codec, Description, Local, Offer, answer, read_answer, write_answer};
+use sdp::{Capabilities, Codec, Description, Local, Offer, Security, answer, read_answer, write_answer};
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Ok(description) = Description::parse(octets) else { return };
-    let capabilities = Capabilities { codecs: vec![Codec::Pcmu, Codec::Pcma], events: true, ptime: 20 };
+    let codecs = vec![Codec::Pcmu, Codec::Pcma];
+    let capabilities = Capabilities { codecs, events: true, ptime: 20, security: Security::Off };
     if let Ok(agreed) = answer(&description, &capabilities) {
         let local = Local { address: [198, 51, 100, 1].into(), port: 20000, session: 4611, version: 7 };
         let written = Description::parse(&write_answer(&local, &description, &agreed))

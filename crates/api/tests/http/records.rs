@@ -15,6 +15,7 @@ pub(crate) fn record(after: u64) -> Record {
     let leg = LegRecord {
         packets_received: 100,
         codec: Some("PCMA".into()),
+        srtp: Some("AES_CM_128_HMAC_SHA1_80".into()),
         mos: Some(4.3),
         ..LegRecord::default()
     };

@@ -131,7 +131,7 @@ impl Core {
     /// Their answer to our offer. `false`: nothing both can speak.
     pub(crate) fn learn(&mut self, whose: Whose, answer: &[u8], desk: &mut Desk<'_>) -> bool {
         let Some(leg) = self.leg_mut(whose) else { return true };
-        let Some(media) = leg.description.read_answer(answer) else { return false };
+        let Some(media) = leg.description.read_answer(answer, desk.ids) else { return false };
         leg.update(media, desk);
         true
     }

@@ -7,10 +7,10 @@ use ua::{Ending, Invite, LegCommand};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
-use crate::config::Operator;
+use crate::config::{Operator, SrtpPolicy};
 use crate::desk::{Desk, Told};
 use crate::interface::{Callee, Happening, Output, Role};
-use crate::media::Session;
+use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
@@ -25,6 +25,7 @@ pub(crate) struct Dialling {
 struct Route {
     flow: Flow,
     uri: String,
+    srtp: SrtpPolicy,
 }
 
 /// Calls the callee while the caller is told and hears music.
@@ -57,7 +58,8 @@ fn invite(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Ou
     let public = core.config.media[usize::from(address)].public;
     let local = Local { address: public, port: port.number, session: desk.ids.number(), version: 1 };
     let liked = core.caller.description.codec();
-    let description = Session::offering(local, &core.config.codecs, liked);
+    let security = media::security(route.srtp, desk.ids);
+    let description = Session::offering(local, &core.config.codecs, liked, security);
     let (media, offer) = (description.media(), description.said());
     let (leg, session) = ((desk.next_leg)(), desk.ids.session());
     let mut callee = Leg::new(leg, session, port, description);
@@ -93,14 +95,15 @@ fn route(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<Route> 
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
-                return flow.map(|flow| Route { flow, uri: uri.to_string() });
+                // An exchange of our own, which no trunk's rule is about.
+                return flow.map(|flow| Route { flow, uri: uri.to_string(), srtp: SrtpPolicy::Off });
             }
         },
     };
     core.record.callee = Some(number);
     let trunk = &core.config.trunks[usize::from(core.line.trunk.0)];
     let flow = desk.roads.get(&trunk.name).copied().flatten()?;
-    Some(Route { flow, uri: format!("sip:{number}@{};user=phone", trunk.host) })
+    Some(Route { flow, uri: format!("sip:{number}@{};user=phone", trunk.host), srtp: trunk.srtp })
 }
 
 impl Dialling {

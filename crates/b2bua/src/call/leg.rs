@@ -80,7 +80,7 @@ impl Leg {
     /// Answers what they offered, or offers where they asked us to. `None`: nothing both can speak.
     pub(crate) fn reoffered(&mut self, offer: Option<&[u8]>, desk: &mut Desk<'_>) -> Option<Bytes> {
         let Some(offer) = offer else { return Some(self.description.offer()) };
-        let (media, answer) = self.description.answer(offer)?;
+        let (media, answer) = self.description.answer(offer, desk.ids)?;
         self.update(media, desk);
         Some(answer)
     }

@@ -113,6 +113,7 @@ impl Stage {
                 ptime: 20,
             },
             direction: Direction::SendReceive,
+            srtp: None,
         };
         self.give(Command::Open { session: SessionId(session), port, media });
         self.settle();

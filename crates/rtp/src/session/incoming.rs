@@ -1,4 +1,7 @@
 //! What a packet of theirs is and whether it counts.
+//!
+//! What every packet goes through is inlined into its one caller, here and in `outgoing`: the compiler leaves it out of line
+//! since SRTP has made it longer, which costs plain packets a fifteenth more.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -9,6 +12,7 @@ use super::{Press, Session};
 use crate::packet::{Header, Packet};
 use crate::receiver::Place;
 use crate::recorder::Side;
+use crate::srtp::Unproven;
 use crate::telephone_event::presses::Sighting;
 use crate::telephone_event::twins::Way;
 use crate::telephone_event::{self, Event, key};
@@ -50,11 +54,12 @@ enum Kind {
 
 impl Session {
     /// Takes what came to the RTP socket. `None`: it does not count.
+    #[inline(always)]
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         from: SocketAddr,
-        bytes: &[u8],
+        bytes: &mut [u8],
         settings: &Settings,
         sink: &mut impl Sink,
     ) -> Option<Heard> {
@@ -62,6 +67,16 @@ impl Session {
             self.foreign += 1;
             return None;
         }
+        let bytes = match &mut self.secure {
+            None => bytes,
+            Some(secure) => match secure.unprotect(bytes) {
+                Ok(bytes) => bytes,
+                Err(Unproven) => {
+                    self.unproven += 1;
+                    return None;
+                }
+            },
+        };
         let Packet { header, payload } = Packet::parse(bytes).ok()?;
         if !self.pace.admits(now) {
             return None;
@@ -97,6 +112,7 @@ impl Session {
         }
     }
 
+    #[inline(always)]
     fn hear_audio(
         &mut self,
         now: Instant,

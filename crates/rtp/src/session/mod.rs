@@ -2,6 +2,7 @@
 
 mod incoming;
 mod outgoing;
+mod secure;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,16 +18,18 @@ use crate::recorder::Recorder;
 use crate::rtcp::Compound;
 use crate::silence::Silence;
 use crate::source::Sources;
+use crate::srtp::Unproven;
 use crate::stream::Stream;
 use crate::telephone_event::keys::Keys;
 use crate::telephone_event::presses::{Presses, Sighting};
 use crate::telephone_event::twins::{Twins, Way};
 use crate::tones::detector::Detector;
 use crate::{
-    Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Statistics,
+    Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Statistics,
 };
 
 pub(crate) use incoming::{Audio, Heard};
+use secure::Secure;
 
 /// What became of a key of one side, for the other.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +52,10 @@ pub(crate) struct Session {
     /// The slot of the session it is bridged with.
     pub(crate) peer: Option<usize>,
     media: Media,
+    /// Where SRTP was agreed.
+    secure: Option<Box<Secure>>,
+    /// Something went in the clear before it was.
+    was_plain: bool,
     phase: Duration,
     sources: Sources,
     pace: Pace,
@@ -68,6 +75,7 @@ pub(crate) struct Session {
     /// Of `packets`, those that came before it was first joined to another.
     alone: Option<u64>,
     foreign: u64,
+    unproven: u64,
     codec: Option<Codec>,
 }
 
@@ -87,6 +95,8 @@ impl Session {
             port,
             peer: None,
             media,
+            secure: media.srtp.map(|srtp| Box::new(Secure::new(srtp))),
+            was_plain: false,
             phase: identity.phase,
             sources: Sources::new(media.remote),
             pace: Pace::default(),
@@ -104,6 +114,7 @@ impl Session {
             octets: 0,
             alone: None,
             foreign: 0,
+            unproven: 0,
             codec: None,
         };
         session.watch(now);
@@ -117,10 +128,22 @@ impl Session {
         if media.remote != self.media.remote {
             self.silence.expect();
         }
+        self.secure(media.srtp);
         self.media = media;
         self.sources.update(media.remote);
         self.watch(now);
         self.listen(settings.inband);
+    }
+
+    /// Protects what comes and goes from now on as was agreed.
+    fn secure(&mut self, agreed: Option<Srtp>) {
+        let spoke = self.packets > 0 || self.stream.packets > 0;
+        self.was_plain |= spoke && (self.secure.is_none() || agreed.is_none());
+        match (&mut self.secure, agreed) {
+            (Some(secure), Some(agreed)) => secure.update(agreed),
+            (None, Some(agreed)) => self.secure = Some(Box::new(Secure::new(agreed))),
+            (_, None) => self.secure = None,
+        }
     }
 
     /// Begins to listen for keys in their audio, or stops, as was agreed.
@@ -188,7 +211,7 @@ impl Session {
                 Some(to) => {
                     let reception = self.receiver.report();
                     let report = self.control.report(now, &self.stream, reception, next_at);
-                    self.say_report(to, report.octets(), sink);
+                    self.send_control(to, report.octets(), sink);
                 }
                 None => self.control.skip(next_at),
             }
@@ -215,6 +238,16 @@ impl Session {
             self.foreign += 1;
             return;
         }
+        let bytes = match &mut self.secure {
+            None => bytes,
+            Some(secure) => match secure.unprotect_control(bytes) {
+                Ok(bytes) => bytes,
+                Err(Unproven) => {
+                    self.unproven += 1;
+                    return;
+                }
+            },
+        };
         let Ok(compound) = Compound::parse(bytes) else { return };
         source.learn(from);
         self.silence.broken(now);
@@ -226,7 +259,7 @@ impl Session {
         if let Some(to) = self.reports_to() {
             let reception = self.receiver.report();
             if let Some(farewell) = self.control.farewell(now, &self.stream, reception) {
-                self.say_report(to, farewell.octets(), sink);
+                self.send_control(to, farewell.octets(), sink);
             }
         }
         let statistics = self.statistics();
@@ -246,14 +279,6 @@ impl Session {
         self.sources.of_reports(shared).destination()
     }
 
-    fn say_report(&self, to: SocketAddr, report: &[u8], sink: &mut impl Sink) {
-        if self.shares_port() {
-            sink.send(self.port, to, report);
-        } else {
-            sink.send_control(self.port, to, report);
-        }
-    }
-
     fn statistics(&self) -> Statistics {
         Statistics {
             packets_received: self.packets,
@@ -266,7 +291,9 @@ impl Session {
             remote_loss: self.control.remote_loss(),
             round_trip_ms: self.control.round_trip_ms(),
             foreign: self.foreign,
+            unproven: self.unproven,
             codec: self.codec,
+            srtp: self.secure.as_ref().map(|secure| secure.agreed.suite).filter(|_| !self.was_plain),
         }
     }
 

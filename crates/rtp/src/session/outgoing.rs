@@ -60,7 +60,7 @@ impl Session {
                         let header = self.stream.prompt(at, payload_type, talkspurt, length as u32);
                         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
                         self.stream.octets += length as u64;
-                        sink.send(self.port, to, packet);
+                        self.send(to, packet, sink);
                     }
                 }
                 Some(Step::Rest) => {}
@@ -103,7 +103,7 @@ impl Session {
         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
         packet[HEADER_LENGTH..].copy_from_slice(&due.event.write());
         self.stream.octets += crate::Event::LENGTH as u64;
-        sink.send(self.port, to, &packet);
+        self.send(to, &packet, sink);
     }
 
     fn send_tones(&mut self, now: Instant, to: SocketAddr, due: &Due, sink: &mut impl Sink) {
@@ -124,10 +124,38 @@ impl Session {
         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
         generator::fill(law, due.event.code, part, &mut packet[HEADER_LENGTH..]);
         self.stream.octets += u64::from(length);
-        sink.send(self.port, to, packet);
+        self.send(to, packet, sink);
+    }
+
+    /// Sends a packet, protected as was agreed.
+    #[inline(always)]
+    fn send(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        match &mut self.secure {
+            None => sink.send(self.port, to, packet),
+            Some(secure) => {
+                if let Some(packet) = secure.protect(packet) {
+                    sink.send(self.port, to, packet);
+                }
+            }
+        }
+    }
+
+    /// Sends a compound RTCP packet, protected as was agreed.
+    pub(super) fn send_control(&mut self, to: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        let shared = self.shares_port();
+        let packet = match &mut self.secure {
+            None => Some(packet),
+            Some(secure) => secure.protect_control(packet),
+        };
+        match packet {
+            Some(packet) if shared => sink.send(self.port, to, packet),
+            Some(packet) => sink.send_control(self.port, to, packet),
+            None => {}
+        }
     }
 
     /// Puts what its peer said on the right of its recording.
+    #[inline(always)]
     pub(crate) fn record_peer(&mut self, now: Instant, audio: &Audio, bytes: &[u8], sink: &mut impl Sink) {
         if let Some(recorder) = &mut self.recorder {
             recorder.put(now, Side::Right, &audio.header, audio.law, &bytes[audio.payload.clone()], sink);
@@ -136,6 +164,7 @@ impl Session {
 
     /// Sends on what its peer said, rewriting the packet where it lies. Nothing of the peer's header is left: neither
     /// its contributing sources nor extensions nor padding.
+    #[inline(always)]
     pub(crate) fn forward(&mut self, now: Instant, audio: &Audio, bytes: &mut [u8], sink: &mut impl Sink) {
         let Audio { header: incoming, place, law, payload } = audio;
         if payload.is_empty() {
@@ -151,7 +180,7 @@ impl Session {
         let packet = &mut bytes[payload.start - HEADER_LENGTH..payload.end];
         packet[..HEADER_LENGTH].copy_from_slice(&Header { payload_type, ..header }.write());
         self.stream.octets += payload.len() as u64;
-        sink.send(self.port, to, packet);
+        self.send(to, packet, sink);
     }
 
     /// A packet of its peer is not passed on.

@@ -11,4 +11,5 @@ mod properties;
 mod recording;
 mod reports;
 mod sources;
+mod srtp;
 mod world;

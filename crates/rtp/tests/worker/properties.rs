@@ -62,7 +62,7 @@ impl Chaos {
             2 => Direction::Inactive,
             _ => Direction::SendReceive,
         };
-        Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction }
+        Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction, srtp: None }
     }
 
     fn command(&mut self) -> Command {

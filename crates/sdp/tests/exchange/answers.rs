@@ -1,7 +1,7 @@
 //! What we answer to the offers peers send.
 
 use crate::corpus::{both_laws, description, text_of};
-use sdp::{Agreed, Capabilities, Codec, Description, Direction, Refused, answer, write_answer};
+use sdp::{Agreed, Capabilities, Codec, Description, Direction, Refused, Security, answer, write_answer};
 
 fn agreed(name: &str) -> Agreed {
     answer(&description(name), &both_laws()).expect("a good description")
@@ -50,7 +50,8 @@ fn their_first_codec_of_ours_is_sent() {
 
 #[test]
 fn only_what_we_can_is_agreed_to() {
-    let only_alaw = Capabilities { codecs: vec![Codec::Pcma], events: false, ptime: 20 };
+    let only_alaw =
+        Capabilities { codecs: vec![Codec::Pcma], events: false, ptime: 20, security: Security::Off };
     let agreed = answer(&description("baresip_offer"), &only_alaw).unwrap();
     assert_eq!(agreed.send, (Codec::Pcma, 8));
     assert_eq!(agreed.receive, [Some((Codec::Pcma, 8)), None, None, None]);

@@ -1,6 +1,6 @@
 //! The descriptions in `tests/corpus`, and what the tests share.
 
-use sdp::{Capabilities, Codec, Description, Local};
+use sdp::{Capabilities, Codec, Description, Local, Security};
 
 /// Reads one file of the corpus.
 pub(crate) fn description(name: &str) -> Description {
@@ -15,7 +15,7 @@ pub(crate) fn bytes(name: &str) -> Vec<u8> {
 
 /// Both laws, mu first, with events.
 pub(crate) fn both_laws() -> Capabilities {
-    Capabilities { codecs: vec![Codec::Pcmu, Codec::Pcma], events: true, ptime: 20 }
+    Capabilities { codecs: vec![Codec::Pcmu, Codec::Pcma], events: true, ptime: 20, security: Security::Off }
 }
 
 /// Our side.

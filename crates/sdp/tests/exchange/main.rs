@@ -4,3 +4,4 @@ mod answers;
 mod corpus;
 mod offers;
 mod replay;
+mod security;

@@ -2,8 +2,8 @@
 
 use crate::corpus::{both_laws, description, local, text_of};
 use sdp::{
-    Agreed, Capabilities, Codec, Description, Direction, Local, Offer, Refused, answer, read_answer, renew,
-    write_answer, write_offer,
+    Agreed, Capabilities, Codec, Description, Direction, Local, Offer, Refused, Security, answer,
+    read_answer, renew, write_answer, write_offer,
 };
 
 fn parse(text: &str) -> Description {
@@ -22,7 +22,12 @@ fn an_offer_is_exactly_this() {
 
 #[test]
 fn two_of_us_agree() {
-    let liking_alaw = Capabilities { codecs: vec![Codec::Pcma, Codec::Pcmu], events: true, ptime: 30 };
+    let liking_alaw = Capabilities {
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        events: true,
+        ptime: 30,
+        security: Security::Off,
+    };
     let offered = Offer::first(&liking_alaw);
     let offer = Description::parse(&write_offer(&local(), &offered)).unwrap();
     let theirs = answer(&offer, &both_laws()).unwrap();
@@ -73,7 +78,12 @@ fn an_answer_of_one_codec_still_lets_the_other_in() {
 
 #[test]
 fn what_was_not_offered_is_not_agreed() {
-    let only_alaw = Offer::first(&Capabilities { codecs: vec![Codec::Pcma], events: false, ptime: 20 });
+    let only_alaw = Offer::first(&Capabilities {
+        codecs: vec![Codec::Pcma],
+        events: false,
+        ptime: 20,
+        security: Security::Off,
+    });
     let answer = |formats: &str| {
         read_answer(
             &parse(&format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP {formats}\r\n")),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::corpus::{both_laws, local, text_of};
-use sdp::{Description, Offer, answer, read_answer, write_answer};
+use sdp::{
+    Capabilities, Description, KEY_LENGTH, Key, Keys, Offer, Security, answer, read_answer, write_answer,
+};
 
 fn files() -> Vec<(String, Vec<u8>)> {
     let folder = format!("{}/tests/corpus", env!("CARGO_MANIFEST_DIR"));
@@ -37,6 +39,17 @@ fn exercise(bytes: &[u8]) -> bool {
         read_answer(&back, &again).expect("our own answer can be agreed to");
     }
     let _ = read_answer(&description, &Offer::first(&both_laws()));
+    let keys = Keys { long: Key([1; KEY_LENGTH]), short: Key([2; KEY_LENGTH]) };
+    for security in [Security::Offered(keys), Security::Required(keys)] {
+        let capabilities = Capabilities { security, ..both_laws() };
+        if let Ok(agreed) = answer(&description, &capabilities) {
+            let written = text_of(&write_answer(&local(), &description, &agreed));
+            let lines = written.lines().filter(|line| line.starts_with("a=crypto")).count();
+            assert_eq!(lines, usize::from(agreed.secured.is_some()), "{written}");
+            assert!(lines == 1 || security == Security::Offered(keys), "in the clear: {written}");
+        }
+        let _ = read_answer(&description, &Offer::first(&capabilities));
+    }
     true
 }
 

@@ -110,6 +110,7 @@ impl Trunk {
             host: self.destination.host_port().into(),
             trust: self.trust,
             asserted: self.asserted,
+            srtp: self.srtp,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `[[trunk]]`: carriers.
 
-use b2bua::{Network, Trust};
+use b2bua::{Network, SrtpPolicy, Trust};
 use number::{Number, Plan};
 
 use super::address::{self, Destination};
@@ -9,7 +9,7 @@ use super::walk::{Given, Schema, Section, Walk};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "trunk",
-    keys: &["name", "uri", "allow", "numbers", "trust", "asserted"],
+    keys: &["name", "uri", "allow", "numbers", "trust", "asserted", "srtp"],
     refused: &[
         ("username", NO_DIGEST),
         ("password", NO_DIGEST),
@@ -19,7 +19,6 @@ pub(super) const SCHEMA: Schema = Schema {
             "register",
             "registering at a carrier is not available yet; have the carrier send calls to this address",
         ),
-        ("srtp", "SRTP is not available yet; voice goes as plain RTP"),
         ("limits", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
         ("max_calls", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
     ],
@@ -42,6 +41,8 @@ pub(crate) struct Trunk {
     pub(crate) trust: Trust,
     /// Also present our number in P-Asserted-Identity.
     pub(crate) asserted: bool,
+    /// Whether media by it is protected.
+    pub(crate) srtp: SrtpPolicy,
 }
 
 /// A trunk as far as it could be read; `None` is a fault already noted.
@@ -54,6 +55,7 @@ pub(super) struct Draft<'d> {
     pub(super) destination: Option<Destination>,
     trust: Trust,
     asserted: bool,
+    srtp: SrtpPolicy,
 }
 
 impl Draft<'_> {
@@ -66,6 +68,7 @@ impl Draft<'_> {
             numbers: self.numbers?,
             trust: self.trust,
             asserted: self.asserted,
+            srtp: self.srtp,
         })
     }
 }
@@ -99,13 +102,25 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     }
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
     let asserted = walk.get(&section, "asserted", value::flag).or(false);
-    Draft { section, name, allow, numbers, destination, trust, asserted }
+    let srtp = walk.get(&section, "srtp", |value| value::word(value, SRTP)).or(SrtpPolicy::Off);
+    if srtp != SrtpPolicy::Off {
+        let text = "the keys are in the SIP messages, which are not encrypted as SIP over TLS is not available yet: whoever \
+                    can read those can hear the calls";
+        walk.warn(section.place("srtp"), text);
+    }
+    Draft { section, name, allow, numbers, destination, trust, asserted, srtp }
 }
 
 const TRUST: &[(&str, Result<Trust, &str>)] = &[
     ("asserted", Ok(Trust::Asserted)),
     ("remote-party-id", Ok(Trust::RemoteParty)),
     ("from", Ok(Trust::From)),
+];
+
+const SRTP: &[(&str, Result<SrtpPolicy, &str>)] = &[
+    ("off", Ok(SrtpPolicy::Off)),
+    ("offered", Ok(SrtpPolicy::Offered)),
+    ("required", Ok(SrtpPolicy::Required)),
 ];
 
 /// `destination` is `None` where it is at fault: then nothing can be said about a missing list.

@@ -3,6 +3,7 @@
 mod mask;
 mod order_call;
 mod recording;
+mod security;
 mod shed;
 mod sweep;
 mod worlds;

@@ -14,7 +14,7 @@ fn ten_faults_are_ten_remarks_in_the_order_of_the_file() {
         "6 sip.listen[1]: tls:// is not available yet; listen on udp:// or tcp://",
         "10 media.ports: ports come in pairs, RTP on the even one",
         "15 trunk[0].allow[1]: \"192.0.2.300\" is no range of addresses",
-        "17 trunk[0].srtp: SRTP is not available yet",
+        "17 trunk[0].srtp: is true or false; write one of \"off\", \"offered\", \"required\"",
         "20 line[0].number: +78005550102 is not among the numbers trunk \"main\" owns; add it to trunk.numbers",
         "22 line[0].warning: the warning comes before max_call has passed",
         "25 http.token[0].role: \"root\" means nothing here; write one of \"admin\", \"app\", \"operator\", \"metrics\"",
@@ -244,4 +244,18 @@ fn a_folder_that_is_a_file_is_a_fault() {
         let told = fault(|text| text.push_str(&format!("[{section} = {:?}\n", file.join("below"))));
         assert!(told.contains("is no folder"), "{told}");
     }
+}
+
+#[test]
+fn keys_in_signalling_that_is_not_encrypted_are_a_warning() {
+    let warned = |srtp: &str| {
+        let text = LEAST.replace("[[line]]", &format!("srtp = {srtp:?}\n[[line]]"));
+        let Outcome { checked, warnings } = outcome(&text);
+        let about = warnings.iter().filter(|warning| warning.key == "trunk[0].srtp").count();
+        (checked.expect("no fault").trunks[0].srtp, about)
+    };
+    assert_eq!(warned("off"), (b2bua::SrtpPolicy::Off, 0));
+    assert_eq!(warned("offered"), (b2bua::SrtpPolicy::Offered, 1));
+    assert_eq!(warned("required"), (b2bua::SrtpPolicy::Required, 1));
+    assert_eq!(good(LEAST).trunks[0].srtp, b2bua::SrtpPolicy::Off);
 }

@@ -46,6 +46,7 @@ allow = ["192.0.2.0/24", "2001:db8:1::/48"]
 numbers = ["030 123456", "+4930123457"]
 trust = "remote-party-id"
 asserted = true
+srtp = "required"
 [[line]]
 number = "+4930123456"
 service = "orders"
@@ -133,6 +134,7 @@ fn every_key_of_a_trunk_changes_what_it_names() {
         ["+4930123456", "+4930123457"]
     );
     assert_eq!((trunks[0].trust, trunks[0].asserted), (b2bua::Trust::RemoteParty, true));
+    assert_eq!(trunks[0].srtp, b2bua::SrtpPolicy::Required);
 }
 
 #[test]

@@ -197,5 +197,5 @@ fn media(remote: SocketAddrV4) -> Media {
         event_receive: Some(101),
         ptime: 20,
     };
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive }
+    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
 }
