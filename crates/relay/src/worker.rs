@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
 
 use clock::Instant;
 use rtp::{Command, Library, Port, Report, SessionId, Sink};
@@ -140,6 +141,10 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             let rung = self.packets(now);
             if rung && self.orders(now).is_break() {
                 self.backend.send(&self.outbox.packets);
+                // A backend may send as it waits.
+                if let Err(error) = self.backend.wait(Some(Duration::ZERO)) {
+                    tracing::error!(%error, "a relay worker's last packets did not go out");
+                }
                 return;
             }
             if self.machine.next_wake().is_some_and(|at| at <= now) {
@@ -260,7 +265,6 @@ mod tests {
     use rtp::{Codec, Direction, Format, Media, Statistics};
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
     use std::sync::mpsc::{SyncSender, channel, sync_channel};
-    use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,5 +1,8 @@
 //! Two sessions joined.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use recording::Settings as Recordings;
 use rtp::{Codec, Command, Library, SessionId};
 
@@ -47,4 +50,32 @@ fn a_leg_may_be_ipv6() {
     talk(&mut [&mut one, &mut two], 25, |_, _| true);
     assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));
     assert!((one.hears(1_000.0) - LOUD).abs() < 0.02, "{}", one.hears(1_000.0));
+}
+
+#[test]
+fn what_is_said_at_the_very_end_still_goes_out() {
+    let mut stage = on_loopback(Library::default());
+    let [(first, to_first), (second, to_second)] = [0, 1].map(|place| stage.port(0, place));
+    let mut one = Phone::new("127.0.0.1", to_first, Codec::Pcma, 440.0);
+    // The other takes reports, too: beside its port, where nobody else is.
+    let (mut two, reports) = std::iter::repeat_with(|| {
+        let phone = Phone::new("127.0.0.1", to_second, Codec::Pcma, 1_000.0);
+        let beside = (phone.address().ip(), phone.address().port() ^ 1);
+        Some((phone, UdpSocket::bind(beside).ok()?))
+    })
+    .flatten()
+    .next()
+    .expect("an endless search");
+    reports.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket takes a timeout");
+    stage.open(1, first, &one, Codec::Pcma);
+    stage.open(2, second, &two, Codec::Pcma);
+    stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
+    while !two.listen() {
+        one.say(true);
+    }
+    stage.give(Command::Close { session: SessionId(2) });
+    drop(stage);
+    let mut report = [0; 1_500];
+    let length = reports.recv(&mut report).expect("a farewell");
+    assert!(report[..length].windows(2).any(|two| two == [0x81, 203]), "a BYE (RFC 3550 §6.6)");
 }

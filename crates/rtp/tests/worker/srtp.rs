@@ -4,7 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::srtp::{MASTER_LENGTH, Receiver, Sender};
 use rtp::{
-    Codec, Command, Compound, Header, MasterKey, Media, Report, SessionId, Srtp, Statistics, Suite, g711,
+    Codec, Command, Compound, Header, MasterKey, Media, Remote, Report, SessionId, Srtp, Statistics, Suite,
+    g711,
 };
 
 use crate::world::{
@@ -310,4 +311,26 @@ fn a_leg_on_which_anything_went_in_the_clear_is_not_said_to_have_been_protected(
     world.open(CALLER, Media { remote: None, ..plain(CALLER) });
     world.command(Command::Update { session: CALLER, media: secured(plain(CALLER), srtp) });
     assert_eq!(world.close(CALLER).srtp, Some(LONG));
+}
+
+#[test]
+fn reports_that_share_the_port_are_protected_as_well() {
+    let srtp = agreed(LONG, 1);
+    let mut world = World::new();
+    let mut shared = secured(media(caller_address(), Codec::Pcma), srtp);
+    shared.remote = Some(Remote { rtp: caller_address(), rtcp: caller_address() });
+    world.open(CALLER, shared);
+    let mut caller = Secured::new(Phone::caller(), srtp);
+    caller.speak(&mut world, 5000);
+    // One in the clear, and one that proves itself.
+    world.packet(CALLER, caller_address(), &REPORT);
+    let report = caller.sender.protect_control(&REPORT, &mut [0; 1500]).unwrap().to_vec();
+    world.packet(CALLER, caller_address(), &report);
+    world.run(10_000);
+    assert!(world.wire.controls.is_empty() && !world.wire.shared.is_empty());
+    for sent in &mut world.wire.shared {
+        let length = caller.receiver.unprotect_control(&mut sent.bytes).expect("it is protected");
+        Compound::parse(&sent.bytes[..length]).expect("it is RTCP");
+    }
+    assert_eq!(unproven(&world.close(CALLER)), (1, 1));
 }
