@@ -241,8 +241,8 @@ pub(crate) struct RelayArgs {
     /// How long packets are sent in each step.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
-    /// How our relay moves packets; several are measured one after the other.
-    #[arg(long, value_delimiter = ',', default_value = "epoll,io_uring")]
+    /// How our relay moves packets; several are measured one after the other. Default: each way this kernel has.
+    #[arg(long, value_delimiter = ',')]
     pub(crate) backend: Vec<Backend>,
     /// The rtpengine to compare with: "auto" for the one installed, "off", or its path.
     #[arg(long, value_name = "PATH", default_value = "auto", value_parser = rtpengine)]

@@ -72,6 +72,15 @@ pub enum Io {
 }
 
 impl Io {
+    /// Whether this machine can move packets so.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Auto | Self::Epoll => true,
+            Self::IoUring => uring::is_available(),
+        }
+    }
+
     /// The word in the configuration.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -128,13 +128,7 @@ impl Uring {
     /// # Errors
     /// The kernel is too old (6.1 is needed), or forbids it to this process.
     pub(crate) fn new(sockets: Arc<Sockets>, bell: Arc<Bell>, counters: Arc<Counters>) -> io::Result<Self> {
-        let ring = IoUring::builder()
-            .setup_r_disabled()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_submit_all()
-            .setup_cqsize(ANSWERS)
-            .build(REQUESTS.into())?;
+        let ring = ring(REQUESTS, ANSWERS)?;
         let buffers = Buffers::register(&ring, GROUP)?;
         // SAFETY: all zeros is a valid msghdr: no address, no buffers, no flags.
         let mut envelope: Box<libc::msghdr> = Box::new(unsafe { mem::zeroed() });
@@ -285,6 +279,21 @@ impl Uring {
         let send = send.build().flags(squeue::Flags::SKIP_SUCCESS);
         self.ask(&send.user_data(Name::Send.pack()))
     }
+}
+
+/// Whether the kernel has what is needed, and lets this process have it.
+pub(super) fn is_available() -> bool {
+    ring(1, 2).is_ok()
+}
+
+fn ring(requests: u16, answers: u32) -> io::Result<IoUring> {
+    IoUring::builder()
+        .setup_r_disabled()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_submit_all()
+        .setup_cqsize(answers)
+        .build(requests.into())
 }
 
 impl Drop for Uring {

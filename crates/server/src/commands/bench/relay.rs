@@ -31,7 +31,7 @@ use self::place::{Place, Side, Veth};
 use self::report::{Latency, Relay, Report, Step};
 use self::steps::Steps;
 use self::subject::{Kind, Subject, Way};
-use crate::cli::{Exit, RelayArgs, Rtpengine};
+use crate::cli::{Backend, Exit, RelayArgs, Rtpengine};
 
 /// Calls of the first step towards saturation, for each worker.
 const FIRST: u32 = 50;
@@ -74,6 +74,14 @@ pub(super) fn run(args: &RelayArgs) -> Result<Exit, String> {
 
 fn kinds(args: &RelayArgs) -> Result<Vec<Kind>, String> {
     let mut kinds: Vec<Kind> = args.backend.iter().copied().map(Kind::Bauta).collect();
+    if kinds.is_empty() {
+        kinds.push(Kind::Bauta(Backend::Epoll));
+        if relay::Io::IoUring.is_available() {
+            kinds.push(Kind::Bauta(Backend::IoUring));
+        } else {
+            note("no io_uring here; the rest is measured without it");
+        }
+    }
     match &args.rtpengine {
         Rtpengine::Off => {}
         Rtpengine::At(path) => kinds.push(Kind::Rtpengine(path.clone())),
