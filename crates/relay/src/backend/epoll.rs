@@ -159,11 +159,9 @@ impl Queue {
     }
 }
 
-/// Rounded up: a deadline must have passed when the wait ends, or the loop would spin up to it.
 fn milliseconds(timeout: Option<Duration>) -> i32 {
     timeout.map_or(-1, |timeout| {
-        let whole = timeout.as_nanos().div_ceil(1_000_000);
-        i32::try_from(whole).unwrap_or(i32::MAX)
+        i32::try_from(super::whole_milliseconds(timeout).as_millis()).unwrap_or(i32::MAX)
     })
 }
 

@@ -45,6 +45,13 @@ pub(crate) trait Backend {
     fn send(&mut self, packets: &Packets);
 }
 
+/// Rounded up: a deadline must have passed when the wait ends, or the loop would spin up to it; and all that is due within
+/// a millisecond is done at one waking up, which costs more than what is done.
+fn whole_milliseconds(timeout: Duration) -> Duration {
+    let whole = timeout.as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(whole).unwrap_or(u64::MAX))
+}
+
 /// What came.
 pub(crate) enum Arrived<'a> {
     /// The bell rang: there are orders.

@@ -346,7 +346,7 @@ impl Backend for Uring {
                 self.arm(place)?;
             }
         }
-        let limit = timeout.map(Timespec::from);
+        let limit = timeout.map(|timeout| Timespec::from(super::whole_milliseconds(timeout)));
         passed(self.submit_and_wait(limit.as_ref()))?;
         self.clear_slots();
         Ok(())
