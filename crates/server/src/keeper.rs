@@ -16,10 +16,15 @@ use crate::time::wall_ms;
 /// answered `Failed`.
 const QUESTIONS: usize = 16_384;
 
+type Question = (CallId, Query);
+
 /// Asks the store, and hands it what is to be kept.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    questions: mpsc::SyncSender<(CallId, Query)>,
+    /// About a code: answered from the first moment on.
+    by_code: mpsc::SyncSender<Question>,
+    /// About a number: just after the start they wait until all orders were read once, and hold up nobody else.
+    by_number: mpsc::SyncSender<Question>,
     store: Store,
     turns: tokio::sync::mpsc::Sender<Turn>,
     gathered: Gathered,
@@ -61,7 +66,7 @@ impl Haste {
 }
 
 impl Keeper {
-    /// Starts the thread that asks.
+    /// Starts the threads that ask.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -70,22 +75,16 @@ impl Keeper {
         languages: Vec<String>,
         turns: tokio::sync::mpsc::Sender<Turn>,
     ) -> std::io::Result<Self> {
-        let (questions, asked) = mpsc::sync_channel(QUESTIONS);
-        let answers = turns.clone();
-        let asking = store.clone();
-        thread::Builder::new().name("bauta-keeper".to_owned()).spawn(move || {
-            while let Ok((call, query)) = asked.recv() {
-                let finding = find(&asking, &languages, query).unwrap_or_else(|error| {
-                    tracing::error!(%error, "the store could not be asked");
-                    Finding::Failed
-                });
-                if answers.blocking_send(Turn::Board(Input::Found { call, finding })).is_err() {
-                    return;
-                }
-            }
-        })?;
+        let asker = |name: &str| {
+            let (questions, asked) = mpsc::sync_channel(QUESTIONS);
+            let (store, languages, turns) = (store.clone(), languages.clone(), turns.clone());
+            let run = move || answer(&asked, &store, &languages, &turns);
+            thread::Builder::new().name(name.to_owned()).spawn(run)?;
+            Ok::<_, std::io::Error>(questions)
+        };
         Ok(Self {
-            questions,
+            by_code: asker("bauta-codes")?,
+            by_number: asker("bauta-numbers")?,
             store,
             turns,
             gathered: Gathered::default(),
@@ -97,7 +96,11 @@ impl Keeper {
 
     /// Asks; `false` if the store is too far behind.
     pub(crate) fn ask(&self, call: CallId, query: Query) -> bool {
-        self.questions.try_send((call, query)).is_ok()
+        let questions = match query {
+            Query::Code { .. } | Query::Nothing => &self.by_code,
+            Query::Party { .. } | Query::Redial { .. } => &self.by_number,
+        };
+        questions.try_send((call, query)).is_ok()
     }
 
     /// Adds something to be kept that nobody waits for.
@@ -155,6 +158,24 @@ impl Keeper {
             }
         });
         committed.map_err(|batch| Gathered { batch, begun })
+    }
+}
+
+/// Answers questions until nobody can ask any more.
+fn answer(
+    asked: &mpsc::Receiver<Question>,
+    store: &Store,
+    languages: &[String],
+    turns: &tokio::sync::mpsc::Sender<Turn>,
+) {
+    while let Ok((call, query)) = asked.recv() {
+        let finding = find(store, languages, query).unwrap_or_else(|error| {
+            tracing::error!(%error, "the store could not be asked");
+            Finding::Failed
+        });
+        if turns.blocking_send(Turn::Board(Input::Found { call, finding })).is_err() {
+            return;
+        }
     }
 }
 
