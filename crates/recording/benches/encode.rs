@@ -45,7 +45,11 @@ fn main() -> std::io::Result<()> {
             recording.finish()?.sync()?;
             let each = start.elapsed() / SECONDS as u32;
             let octets = std::fs::metadata(folder.path().join(&name))?.len() / SECONDS as u64;
-            writeln!(out, "{:5} {sealed:6} {each:>10.1?} of CPU, {octets:6} octets a second", format.word())?;
+            writeln!(
+                out,
+                "{:5} {sealed:6} {each:>10.1?} elapsed, {octets:6} octets a second",
+                format.word()
+            )?;
         }
     }
     Ok(())

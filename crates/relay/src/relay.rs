@@ -68,7 +68,7 @@ impl Relay {
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(&recordings, &say).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);
-        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io, here, recorder };
+        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io: Io::IoUring, here, recorder };
         for (number, pairs) in pairs.into_iter().enumerate() {
             let make = Make {
                 number,
@@ -78,14 +78,16 @@ impl Relay {
                 recorder: &relay.recorder,
                 say: &say,
             };
-            let (hand, io) = Hand::start(&make, relay.io)?;
+            let (hand, got) = Hand::start(&make, io)?;
             relay.hands.push(hand);
-            relay.io = io;
+            if got == Io::Epoll {
+                relay.io = Io::Epoll;
+            }
         }
         Ok((relay, usable))
     }
 
-    /// How packets are moved: never `Auto`.
+    /// How packets are moved, by the slowest of the workers: never `Auto`.
     #[must_use]
     pub fn io(&self) -> Io {
         self.io

@@ -1,6 +1,7 @@
 //! `bauta bench`: a server of its own in another process, a load, and what the one cost the other.
 
 mod child;
+mod process;
 mod relay;
 
 use std::io::{self, Write as _};
@@ -10,6 +11,7 @@ use phone::load::{self, Load};
 use serde_json::{Value, json};
 
 use self::child::Child;
+use self::process::Spent;
 use super::loopback::LINE;
 use crate::cli::{BenchArgs, BenchCommand, CallsArgs, Exit};
 
@@ -44,6 +46,10 @@ struct Seen {
     own_cpu: Duration,
 }
 
+fn own_cpu() -> Result<Duration, String> {
+    Spent::of(std::process::id()).map(|spent| spent.sampled())
+}
+
 fn calls(args: &CallsArgs) -> Result<Exit, String> {
     let orders: Vec<(String, String)> = (0..args.calls.min(ORDERS))
         .map(|order| (format!("+79991{order:06}"), (10_000 + order).to_string()))
@@ -62,7 +68,7 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
         media: args.media,
     };
     let mut seen = Seen { memory_idle: child.memory()?, ..Seen::default() };
-    let (server_before, own_before) = (child.cpu()?, child::own_cpu());
+    let (server_before, own_before) = (child.cpu()?, own_cpu()?);
     let mut watch = |joined: usize| {
         let memory = child.memory().unwrap_or_default();
         seen.memory_peak = seen.memory_peak.max(memory);
@@ -72,7 +78,7 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
     };
     let outcome = load::run(&load, &mut watch).map_err(|error| error.to_string())?;
     seen.server_cpu = child.cpu()?.saturating_sub(server_before);
-    seen.own_cpu = child::own_cpu().saturating_sub(own_before);
+    seen.own_cpu = own_cpu()?.saturating_sub(own_before);
     drop(child);
     let result = result(args, &outcome, &seen);
     let mut out = io::stdout().lock();

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::super::client::Client;
 use super::super::loopback::Loopback;
+use super::process::{self, Spent};
 use crate::cli::{CallsArgs, ServerArgs};
 
 /// For the server to take calls.
@@ -25,9 +26,6 @@ const MOST: u16 = 4_800;
 /// The first UDP port for voice.
 const FIRST_PORT: u16 = 20_000;
 const HTTP_PORT: u16 = 8080;
-/// Memory pages in kilobytes, and clock ticks in a second, where the system does not say.
-const PAGE: u64 = 4096;
-const TICKS: u64 = 100;
 
 /// The server; it ends with this.
 pub(super) struct Child {
@@ -129,42 +127,11 @@ impl Child {
 
     /// Resident memory, in kilobytes.
     pub(super) fn memory(&self) -> Result<u64, String> {
-        let text = self.read("statm")?;
-        let pages: Option<u64> = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-        pages.map(|pages| pages * system(libc::_SC_PAGESIZE, PAGE) / 1024).ok_or(text)
+        process::memory(self.process.id()).map(|octets| octets / 1024)
     }
 
     /// Processor time so far, its own and the system's for it.
     pub(super) fn cpu(&self) -> Result<Duration, String> {
-        let text = self.read("stat")?;
-        // The name, in parentheses, may hold anything; fields are counted behind it (proc(5): utime is the 14th).
-        let fields = text.rsplit_once(") ").map(|(_, fields)| fields.split(' '));
-        let ticks: u64 =
-            fields.into_iter().flatten().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 1000 / system(libc::_SC_CLK_TCK, TICKS)))
+        Spent::of(self.process.id()).map(|spent| spent.sampled())
     }
-
-    fn read(&self, what: &str) -> Result<String, String> {
-        let path = format!("/proc/{}/{what}", self.process.id());
-        std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
-    }
-}
-
-fn system(what: libc::c_int, otherwise: u64) -> u64 {
-    // SAFETY: sysconf takes any name and touches no memory of ours.
-    let value = unsafe { libc::sysconf(what) };
-    u64::try_from(value).ok().filter(|value| *value > 0).unwrap_or(otherwise)
-}
-
-/// Processor time of this process so far.
-pub(super) fn own_cpu() -> Duration {
-    // SAFETY: all-zero octets are a valid rusage.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: `usage` is a rusage that outlives the call.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
-    let time = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec.try_into().unwrap_or(0))
-            + Duration::from_micros(time.tv_usec.try_into().unwrap_or(0))
-    };
-    time(usage.ru_utime) + time(usage.ru_stime)
 }

@@ -26,11 +26,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use self::generator::{Generator, Moment, Outcome};
-use self::machine::{Cores, Spent};
+use self::machine::Cores;
 use self::place::{Place, Side, Veth};
 use self::report::{Latency, Relay, Report, Step};
 use self::steps::Steps;
 use self::subject::{Kind, Subject, Way};
+use super::process::{self, Spent};
 use crate::cli::{Backend, Exit, RelayArgs, Rtpengine};
 
 /// Calls of the first step towards saturation, for each worker.
@@ -197,7 +198,7 @@ impl Bench {
                     at: Instant::now(),
                     own: subject.spent()?,
                     receiving: self.place.spent()?.total,
-                    stolen: machine::stolen()?,
+                    stolen: process::stolen()?,
                 })
             };
             readings.lock().expect("nobody panics with it").push(reading());

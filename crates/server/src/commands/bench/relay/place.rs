@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 
 use std::os::unix::process::CommandExt as _;
 
-use super::machine::{Cores, Spent};
+use super::super::process::Spent;
+use super::machine::Cores;
 
 /// Which end of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

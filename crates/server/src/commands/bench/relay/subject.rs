@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::super::process::{self, Spent};
 use super::inside::{Order, Passed, Word};
-use super::machine::{self, Cores, Spent};
+use super::machine::Cores;
 use super::ng::Control;
 use super::place::{Place, Side, prepare};
 use crate::cli::Backend;
@@ -95,7 +96,7 @@ impl Subject {
             Kind::Bauta(backend) => bauta(*backend, way, calls)?,
             Kind::Rtpengine(program) => rtpengine(program, way, calls)?,
         };
-        let idle = machine::memory(process.0.id())?;
+        let idle = process::memory(process.0.id())?;
         Ok(Self { process, talk, idle })
     }
 
@@ -124,7 +125,7 @@ impl Subject {
 
     /// Octets of memory before the first call, and what the calls take besides.
     pub(super) fn memory(&self) -> Result<(u64, u64), String> {
-        let now = machine::memory(self.process.0.id())?;
+        let now = process::memory(self.process.0.id())?;
         Ok((self.idle, now.saturating_sub(self.idle)))
     }
 
