@@ -24,6 +24,16 @@ impl Pace {
         self.paid_until = self.paid_until.max(now) + INTERVAL;
         true
     }
+
+    /// Until when the share is used up.
+    pub(crate) fn paid_until(&self) -> Instant {
+        self.paid_until
+    }
+
+    /// Packets were taken elsewhere.
+    pub(crate) fn passed(&mut self, paid_until: Instant) {
+        self.paid_until = paid_until;
+    }
 }
 
 #[cfg(test)]

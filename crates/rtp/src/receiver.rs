@@ -6,11 +6,10 @@ use std::time::Duration;
 use clock::Instant;
 
 use crate::packet::Header;
+use crate::shortcut::{MEMORY, Progress};
 
 /// A sequence number this far ahead is a gap, further is a restart (§A.1, `MAX_DROPOUT`).
 const MAX_DROPOUT: u16 = 3000;
-/// A packet this far behind may still be late; so many are remembered, so that none is taken twice.
-const MEMORY: u16 = 64;
 /// So many packets in a row that we seem to have had already are a restart and no doubles.
 const DOUBLES: u8 = 3;
 /// Packets in a row that prove a restart far from where we were (§A.1).
@@ -116,6 +115,47 @@ impl Receiver {
                 self.jitter = self.jitter + change.unsigned_abs() - ((self.jitter + 8) >> 4);
             }
         }
+    }
+
+    /// Where the stream of an SSRC stands, for a shortcut to go on from: `None` if it may be about to begin anew. Times are
+    /// not in it.
+    pub(crate) fn progress(
+        &self,
+        ssrc: u32,
+        timestamp: u32,
+        at: Instant,
+        paid_until: Instant,
+    ) -> Option<Progress> {
+        let incoming = self.incoming.as_ref()?;
+        let is_steady = incoming.ssrc == ssrc && incoming.suspect.is_none();
+        is_steady.then_some(Progress {
+            packets: 0,
+            octets: 0,
+            highest: incoming.highest,
+            received: incoming.received,
+            seen: incoming.seen,
+            timestamp,
+            length: 0,
+            at,
+            transit: incoming.transit?,
+            jitter: self.jitter,
+            paid_until,
+        })
+    }
+
+    /// Its packets went on by a shortcut.
+    pub(crate) fn passed(&mut self, progress: &Progress) {
+        let Some(incoming) = &mut self.incoming else { return };
+        incoming.highest = progress.highest;
+        incoming.received = progress.received;
+        incoming.seen = progress.seen;
+        incoming.transit = Some(progress.transit);
+        self.jitter = progress.jitter;
+    }
+
+    /// The newest packet: its sequence number with its wraps counted above.
+    pub(crate) fn highest(&self) -> Option<u32> {
+        self.incoming.as_ref().map(|incoming| incoming.highest)
     }
 
     /// Packets expected and not received, of all streams so far (§A.3).

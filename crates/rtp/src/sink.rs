@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Port, Report, SessionId};
+use crate::{Port, Report, SessionId, Shortcut};
 
 /// What performs a worker's words: sockets in the relay, a network of its own in a simulation.
 pub trait Sink {
@@ -17,6 +17,11 @@ pub trait Sink {
 
     /// Write to the recording of a session.
     fn record(&mut self, session: SessionId, recording: Recording<'_>);
+
+    /// Packets like these may be sent on past the machine from now on. Nobody need do so: it is offered again.
+    fn shortcut(&mut self, shortcut: Shortcut) {
+        let _ = shortcut;
+    }
 }
 
 /// The parts of a recording, in the order they come: one `Begin`, any number of `Samples`, one `End`.

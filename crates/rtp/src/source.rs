@@ -97,6 +97,14 @@ impl Source {
         }
     }
 
+    /// The only source there is from now on, once it was learnt.
+    pub(crate) fn learnt(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Learnt(only) => Some(only),
+            State::Learning { .. } => None,
+        }
+    }
+
     /// Where to send, if anything may be sent at all.
     pub(crate) fn destination(&self) -> Option<SocketAddr> {
         self.destination

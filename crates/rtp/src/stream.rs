@@ -9,11 +9,12 @@ use clock::Instant;
 use crate::chance::Identity;
 use crate::packet::Header;
 use crate::receiver::{Place, samples};
+use crate::shortcut::{MAX_GAP, MAX_LEAD, Progress};
 
-/// A gap of more packets than this is not passed on: the stream closes up, as after a silence.
-const MAX_GAP: u16 = 50;
-/// A peer's timestamp that runs ahead of time by more than this has jumped.
-const MAX_LEAD: u32 = 8000;
+/// After so many packets passed on without a break a shortcut is offered.
+const SETTLED: u32 = 50;
+/// It is offered again after as many as there were so far, and after no more than so many.
+const OFFERED_AGAIN: u32 = 3000;
 
 /// What the next packet is numbered with, and how the peer's numbers become ours.
 #[derive(Debug)]
@@ -47,6 +48,20 @@ struct Splice {
     sequence: u16,
     timestamp: u32,
     at: Instant,
+    /// Packets passed on since, and how many there are when a shortcut is offered.
+    run: u32,
+    offer_at: u32,
+}
+
+/// How a peer's numbers become those of a stream, for as long as nothing else is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Course {
+    pub(crate) ssrc: u32,
+    pub(crate) base: (u16, u32),
+    pub(crate) sequence_offset: u16,
+    pub(crate) timestamp_offset: u32,
+    pub(crate) timestamp: u32,
+    pub(crate) at: Instant,
 }
 
 impl Stream {
@@ -124,6 +139,7 @@ impl Stream {
             splice.sequence = incoming.sequence;
             splice.base = incoming.sequence;
             splice.base_timestamp = splice.timestamp;
+            (splice.run, splice.offer_at) = (0, SETTLED);
         } else {
             self.splice = None;
         }
@@ -132,6 +148,44 @@ impl Stream {
     /// What the peer says is not passed on for a while: what it says next follows nothing.
     pub(crate) fn interrupt(&mut self) {
         self.splice = None;
+    }
+
+    /// Whether the peer's packets have gone on without a break for a while, so that a shortcut may be offered now.
+    #[inline(always)]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.splice.is_some_and(|splice| splice.run == splice.offer_at)
+    }
+
+    /// The course of the peer's stream, if `highest` is the newest that was passed on. It is not settled before as many have
+    /// passed again.
+    pub(crate) fn course(&mut self, highest: u32) -> Option<Course> {
+        let splice = self.splice.as_mut()?;
+        splice.offer_at = splice.run.saturating_add(splice.run.min(OFFERED_AGAIN));
+        (splice.sequence == highest as u16).then_some(Course {
+            ssrc: splice.ssrc,
+            base: (splice.base, splice.base_timestamp),
+            sequence_offset: splice.sequence_offset,
+            timestamp_offset: splice.timestamp_offset,
+            timestamp: splice.timestamp,
+            at: splice.at,
+        })
+    }
+
+    /// The peer's packets went on by a shortcut.
+    pub(crate) fn passed(&mut self, progress: &Progress) {
+        let Some(splice) = &mut self.splice else { return };
+        let sequence = (progress.highest as u16).wrapping_add(splice.sequence_offset);
+        let timestamp = progress.timestamp.wrapping_add(splice.timestamp_offset);
+        splice.sequence = progress.highest as u16;
+        splice.timestamp = progress.timestamp;
+        splice.at = progress.at;
+        // A tick of G.711 is an octet.
+        let end = timestamp.wrapping_add(progress.length);
+        self.end = self.end.map(|before| later(before, end));
+        self.sequence = sequence.wrapping_add(1);
+        self.last = Some((progress.at, timestamp));
+        self.packets += progress.packets;
+        self.octets += progress.octets;
     }
 
     /// The timestamp of this moment, for a sender report (RFC 3550 §6.4.1).
@@ -152,7 +206,8 @@ impl Stream {
         let sequence = incoming.sequence.wrapping_add(splice.sequence_offset);
         let timestamp = incoming.timestamp.wrapping_add(splice.timestamp_offset);
         let Header { sequence: theirs, timestamp: theirs_at, .. } = *incoming;
-        self.splice = Some(Splice { at: now, sequence: theirs, timestamp: theirs_at, ..splice });
+        let run = splice.run.saturating_add(1);
+        self.splice = Some(Splice { at: now, sequence: theirs, timestamp: theirs_at, run, ..splice });
         let end = timestamp.wrapping_add(length);
         self.end = Some(self.end.map_or(end, |before| later(before, end)));
         self.sent(now, sequence, timestamp);
@@ -175,6 +230,8 @@ impl Stream {
             sequence: incoming.sequence,
             timestamp: incoming.timestamp,
             at: now,
+            run: 0,
+            offer_at: SETTLED,
         }
     }
 

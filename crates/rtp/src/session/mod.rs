@@ -2,6 +2,7 @@
 
 mod incoming;
 mod outgoing;
+mod passing;
 mod secure;
 
 use std::net::SocketAddr;

@@ -183,6 +183,12 @@ impl Session {
         self.send(to, packet, sink);
     }
 
+    /// Whether its peer has gone on without a break for a while.
+    #[inline(always)]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.stream.is_settled()
+    }
+
     /// A packet of its peer is not passed on.
     pub(crate) fn skip(&mut self, incoming: &Header, place: Option<Place>) {
         if let Some(place) = place {

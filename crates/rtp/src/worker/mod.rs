@@ -15,7 +15,7 @@ use self::ports::Ports;
 use crate::chance::Chance;
 use crate::deadlines::Deadlines;
 use crate::session::{Audio, Heard, Session};
-use crate::{Command, Library, Media, Port, Report, SessionId, Settings, Sink, Statistics};
+use crate::{Command, Library, Media, Port, Progress, Report, SessionId, Settings, Sink, Statistics};
 
 /// What a time in the settings is brought within: shorter ones would leave no time for anything else.
 const TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
@@ -174,6 +174,11 @@ impl Worker {
                 if session.receives() {
                     peer.record_peer(now, &audio, bytes, sink);
                     peer.forward(now, &audio, bytes, sink);
+                    if peer.is_settled()
+                        && let Some(shortcut) = session.shortcut(peer)
+                    {
+                        sink.shortcut(shortcut);
+                    }
                 }
                 false
             }
@@ -190,6 +195,21 @@ impl Worker {
                 false
             }
         }
+    }
+
+    /// Packets that came to `port` went on by a shortcut, this far.
+    pub fn progress(&mut self, port: Port, progress: &Progress) {
+        let Some(slot) = self.ports.find(port) else { return };
+        let Some(peer) = self.sessions[slot].peer else { return };
+        if let Ok([session, peer]) = self.sessions.get_disjoint_mut([slot, peer]) {
+            session.passed(peer, progress);
+        }
+    }
+
+    /// Whether what came to the RTP socket of `port` is a report, which disturbs no shortcut.
+    #[must_use]
+    pub fn is_report(&self, port: Port, bytes: &[u8]) -> bool {
+        self.ports.find(port).is_some_and(|slot| self.sessions[slot].is_report(bytes))
     }
 
     /// Takes what came to the RTCP socket of `port`. It is never answered nor passed on: the sink is taken so that all

@@ -10,6 +10,7 @@ mod prompts;
 mod properties;
 mod recording;
 mod reports;
+mod shortcut;
 mod sources;
 mod srtp;
 mod world;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, Media, Packet, PlayId, Port, Prompt, PromptId,
-    Recording, Remote, Report, SessionId, Settings, Sink, Statistics, Worker, g711,
+    Recording, Remote, Report, SessionId, Settings, Shortcut, Sink, Statistics, Worker, g711,
 };
 
 pub(crate) const CALLER: SessionId = SessionId(1);
@@ -66,6 +66,7 @@ pub(crate) struct Wire {
     pub(crate) shared: Vec<Sent>,
     pub(crate) reports: Vec<(Instant, Report)>,
     pub(crate) taped: Vec<(SessionId, Taped)>,
+    pub(crate) shortcuts: Vec<Shortcut>,
 }
 
 impl Sink for Wire {
@@ -89,6 +90,10 @@ impl Sink for Wire {
             Recording::End => Taped::End,
         };
         self.taped.push((session, taped));
+    }
+
+    fn shortcut(&mut self, shortcut: Shortcut) {
+        self.shortcuts.push(shortcut);
     }
 }
 
