@@ -9,6 +9,7 @@ mod bell;
 mod descriptors;
 mod error;
 mod here;
+mod kernel;
 mod lost;
 mod outbox;
 mod ports;
@@ -20,6 +21,7 @@ mod worker;
 
 pub use backend::Io;
 pub use error::StartError;
+pub use kernel::{Cards, KernelError};
 pub use lost::Lost;
 pub use ports::Usable;
 pub use prompt::{PromptError, read_prompt, write_wav};

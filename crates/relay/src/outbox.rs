@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rtp::{Port, Recording, Report, SessionId, Sink};
+use rtp::{Port, Recording, Report, SessionId, Shortcut, Sink};
 
 use crate::recorder::{Feed, Say};
 use crate::sockets::{Place, Sockets};
@@ -13,6 +13,9 @@ use crate::sockets::{Place, Sockets};
 const GATHERED: usize = 1_024;
 /// Bytes of one of our packets: 60 ms of G.711 is 492.
 const USUAL: usize = 512;
+
+/// Shortcuts there is room for.
+const OFFERED: usize = 64;
 
 /// Packets on their way out, in the order they were said.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ impl Packets {
 pub(crate) struct Outbox {
     /// What a backend is to send.
     pub(crate) packets: Packets,
+    /// Offered since they were last looked at; further ones are offered again.
+    pub(crate) shortcuts: Vec<Shortcut>,
     sockets: Arc<Sockets>,
     feed: Feed,
     say: Say,
@@ -64,7 +69,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(sockets: Arc<Sockets>, feed: Feed, say: Say) -> Self {
-        Self { packets: Packets::new(), sockets, feed, say }
+        Self { packets: Packets::new(), shortcuts: Vec::with_capacity(OFFERED), sockets, feed, say }
     }
 
     /// Tries again to hand on what the recorder had no room for.
@@ -75,6 +80,7 @@ impl Outbox {
     /// Forgets what was gathered and ends what is recorded: the machine that said it is gone.
     pub(crate) fn abandon(&mut self) {
         self.packets.clear();
+        self.shortcuts.clear();
         self.feed.end_all();
     }
 
@@ -103,6 +109,12 @@ impl Sink for Outbox {
             Recording::Begin { name } => self.feed.begin(session, name),
             Recording::Samples(frames) => self.feed.add(session, frames),
             Recording::End => self.feed.end(session),
+        }
+    }
+
+    fn shortcut(&mut self, shortcut: Shortcut) {
+        if self.shortcuts.len() < OFFERED {
+            self.shortcuts.push(shortcut);
         }
     }
 }

@@ -11,6 +11,7 @@ use rtp::{Command, Library, Report};
 use crate::backend::{Backend, Epoll, Io, Uring};
 use crate::bell::Bell;
 use crate::here::Here;
+use crate::kernel::{Cards, Kernel, Ways};
 use crate::lost::{Counters, Lost};
 use crate::outbox::Outbox;
 use crate::ports;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub workers: u16,
     /// How packets are moved.
     pub io: Io,
+    /// At which network cards the kernel takes plain packets, if it is to take any. Where it cannot, they come to the workers.
+    pub kernel: Option<Cards>,
     /// Where recordings are put, and as what.
     pub recordings: recording::Settings,
     /// What every session shares. All ports on all its addresses are bound at the start.
@@ -44,6 +47,7 @@ pub struct Relay {
     here: Here,
     /// Outlives the workers, which feed it.
     recorder: Recorder,
+    kernel: Option<Kernel>,
 }
 
 impl Relay {
@@ -59,7 +63,7 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, io, recordings, mut sessions } = settings;
+        let Settings { workers, io, kernel, recordings, mut sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
@@ -68,8 +72,14 @@ impl Relay {
         let say: Say = Arc::new(say);
         let recorder = Recorder::start(&recordings, &say).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);
-        let mut relay = Self { hands: Vec::with_capacity(pairs.len()), io: Io::IoUring, here, recorder };
+        let count = pairs.iter().map(Vec::len).sum();
+        let kernel = kernel.and_then(|cards| start_kernel(&cards, &sessions, count));
+        let hands = Vec::with_capacity(pairs.len());
+        let mut relay = Self { hands, io: Io::IoUring, here, recorder, kernel };
+        let mut first = 0;
         for (number, pairs) in pairs.into_iter().enumerate() {
+            let ways = relay.ways(first, pairs.len(), &sessions);
+            first += pairs.len();
             let make = Make {
                 number,
                 sockets: Arc::new(Sockets::new(pairs)),
@@ -78,13 +88,25 @@ impl Relay {
                 recorder: &relay.recorder,
                 say: &say,
             };
-            let (hand, got) = Hand::start(&make, io)?;
+            let (hand, got) = Hand::start(&make, io, ways)?;
             relay.hands.push(hand);
             if got == Io::Epoll {
                 relay.io = Io::Epoll;
             }
         }
         Ok((relay, usable))
+    }
+
+    /// Whether the kernel takes plain packets.
+    #[must_use]
+    pub fn uses_kernel(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    /// A worker's part of what the kernel does.
+    fn ways(&self, first: usize, pairs: usize, sessions: &rtp::Settings) -> Option<Ways> {
+        let ways = self.kernel.as_ref()?.ways(first, pairs, &sessions.addresses);
+        ways.inspect_err(|error| tracing::warn!(%error, "a relay worker sends all packets on itself")).ok()
     }
 
     /// How packets are moved, by the slowest of the workers: never `Auto`.
@@ -147,7 +169,7 @@ struct Make<'a> {
 
 impl Hand {
     /// Starts a worker that moves its packets as `io` says; says what came of `Auto`.
-    fn start(make: &Make<'_>, io: Io) -> Result<(Self, Io), StartError> {
+    fn start(make: &Make<'_>, io: Io, ways: Option<Ways>) -> Result<(Self, Io), StartError> {
         let bell = Arc::new(Bell::new().map_err(StartError::Thread)?);
         let counters = Arc::new(Counters::default());
         let uring = || Uring::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
@@ -163,13 +185,15 @@ impl Hand {
             thread: Some(spawned.thread),
         };
         match io {
-            Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell)?), Io::Epoll)),
-            Io::IoUring => Ok((hand(make.spawn(uring().map_err(StartError::IoUring)?, &bell)?), Io::IoUring)),
+            Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll)),
+            Io::IoUring => {
+                Ok((hand(make.spawn(uring().map_err(StartError::IoUring)?, &bell, ways)?), Io::IoUring))
+            }
             Io::Auto => match uring() {
-                Ok(uring) => Ok((hand(make.spawn(uring, &bell)?), Io::IoUring)),
+                Ok(uring) => Ok((hand(make.spawn(uring, &bell, ways)?), Io::IoUring)),
                 Err(error) => {
                     tracing::info!(%error, "no io_uring here: media goes by epoll");
-                    Ok((hand(make.spawn(epoll()?, &bell)?), Io::Epoll))
+                    Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll))
                 }
             },
         }
@@ -205,12 +229,18 @@ struct Spawned {
 }
 
 impl Make<'_> {
-    fn spawn(&self, backend: impl Backend + Send + 'static, bell: &Arc<Bell>) -> Result<Spawned, StartError> {
+    fn spawn(
+        &self,
+        backend: impl Backend + Send + 'static,
+        bell: &Arc<Bell>,
+        ways: Option<Ways>,
+    ) -> Result<Spawned, StartError> {
         let (orders, inbox) = sync_channel(ON_THE_WAY);
         let sessions = self.sessions.clone();
         let make = move |library| rtp::Worker::new(sessions.clone(), library, seed());
         let equipment = Equipment {
             backend,
+            ways,
             sockets: Arc::clone(&self.sockets),
             outbox: Outbox::new(Arc::clone(&self.sockets), self.recorder.feed(), Arc::clone(self.say)),
             inbox,
@@ -233,6 +263,14 @@ impl Drop for Hand {
             tracing::error!("a relay worker panicked at its end");
         }
     }
+}
+
+/// Says once, where the kernel takes no packets, why not.
+fn start_kernel(cards: &Cards, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
+    let kernel = Kernel::start(cards, &sessions.addresses, pairs);
+    kernel
+        .inspect_err(|error| tracing::warn!(%error, "the kernel sends no calls on by itself: the relay does"))
+        .ok()
 }
 
 /// Chance from the system.

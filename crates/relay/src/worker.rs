@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use clock::Instant;
-use rtp::{Command, Library, Port, Report, SessionId, Sink};
+use rtp::{Command, Library, Port, Progress, Report, SessionId, Sink};
 
 use crate::backend::{Arrived, Backend};
 use crate::bell::Bell;
+use crate::kernel::Ways;
 use crate::outbox::Outbox;
 use crate::sockets::{Place, Sockets};
 
@@ -39,6 +40,8 @@ pub(crate) trait Machine {
     fn tick(&mut self, now: Instant, sink: &mut impl Sink);
     fn next_wake(&self) -> Option<Instant>;
     fn library(&mut self, library: Arc<Library>);
+    fn progress(&mut self, port: Port, progress: &Progress);
+    fn is_report(&self, port: Port, bytes: &[u8]) -> bool;
 }
 
 impl Machine for rtp::Worker {
@@ -72,6 +75,14 @@ impl Machine for rtp::Worker {
     fn library(&mut self, library: Arc<Library>) {
         Self::library(self, library);
     }
+
+    fn progress(&mut self, port: Port, progress: &Progress) {
+        Self::progress(self, port, progress);
+    }
+
+    fn is_report(&self, port: Port, bytes: &[u8]) -> bool {
+        Self::is_report(self, port, bytes)
+    }
 }
 
 /// One relay thread.
@@ -82,6 +93,8 @@ pub(crate) struct Worker<B, M, F> {
     outbox: Outbox,
     sockets: Arc<Sockets>,
     backend: B,
+    /// Where the kernel sends plain packets on by itself.
+    ways: Option<Ways>,
     inbox: Receiver<Order>,
     bell: Arc<Bell>,
     began: std::time::Instant,
@@ -94,6 +107,7 @@ pub(crate) struct Worker<B, M, F> {
 /// What a worker is given, its machine aside.
 pub(crate) struct Equipment<B> {
     pub(crate) backend: B,
+    pub(crate) ways: Option<Ways>,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Receiver<Order>,
@@ -102,7 +116,10 @@ pub(crate) struct Equipment<B> {
 
 impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     pub(crate) fn new(make: F, library: Arc<Library>, equipment: Equipment<B>) -> Self {
-        let Equipment { backend, sockets, outbox, inbox, bell } = equipment;
+        let Equipment { backend, mut ways, sockets, outbox, inbox, bell } = equipment;
+        if let Some(ways) = &mut ways {
+            ways.begin_time();
+        }
         Self {
             machine: make(Arc::clone(&library)),
             make,
@@ -110,6 +127,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             outbox,
             sockets,
             backend,
+            ways,
             inbox,
             bell,
             began: std::time::Instant::now(),
@@ -132,7 +150,9 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     fn work(&mut self) {
         loop {
             let now = self.now();
-            let patience = self.machine.next_wake().map(|at| at.since(now));
+            let look = self.ways.as_ref().and_then(Ways::next_look);
+            let wake = self.machine.next_wake().into_iter().chain(look).min();
+            let patience = wake.map(|at| at.since(now));
             if let Err(error) = self.backend.wait(patience) {
                 tracing::error!(%error, "a relay worker cannot wait for packets");
                 return;
@@ -147,12 +167,54 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
                 }
                 return;
             }
+            self.look_after_ways(now);
             if self.machine.next_wake().is_some_and(|at| at <= now) {
                 self.machine.tick(now, &mut self.outbox);
             }
             self.backend.send(&self.outbox.packets);
             self.outbox.packets.clear();
             self.outbox.settle();
+            self.take_shortcuts(now);
+        }
+    }
+
+    /// Gives the kernel what the machine offered, after the last packet before is on its way.
+    fn take_shortcuts(&mut self, now: Instant) {
+        let Some(ways) = &mut self.ways else { return self.outbox.shortcuts.clear() };
+        for shortcut in self.outbox.shortcuts.drain(..) {
+            let pairs = self.sockets.place(shortcut.from).zip(self.sockets.place(shortcut.to));
+            if let Some((from, to)) = pairs {
+                ways.begin(now, from, to, &shortcut);
+            }
+        }
+    }
+
+    fn look_after_ways(&mut self, now: Instant) {
+        let Some(ways) = &mut self.ways else { return };
+        ways.look(now, |pair, progress| {
+            if let Some(port) = self.sockets.port(pair) {
+                self.machine.progress(port, progress);
+            }
+        });
+    }
+
+    /// Takes packets that come to a pair back from the kernel, and what was offered of them.
+    fn take_back(&mut self, pair: u32) {
+        let Some(port) = self.sockets.port(pair) else { return };
+        self.outbox.shortcuts.retain(|shortcut| shortcut.from != port);
+        if let Some(progress) = self.ways.as_mut().and_then(|ways| ways.end(pair)) {
+            self.machine.progress(port, &progress);
+        }
+    }
+
+    /// Takes back all that comes to a pair and goes out of it.
+    fn take_all_back(&mut self, pair: u32) {
+        self.take_back(pair);
+        if let Some(from) = self.ways.as_ref().and_then(|ways| ways.into(pair)) {
+            self.take_back(from);
+        }
+        if let Some(port) = self.sockets.port(pair) {
+            self.outbox.shortcuts.retain(|shortcut| shortcut.to != port);
         }
     }
 
@@ -170,9 +232,18 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
                     let Some(port) = self.sockets.port(place.pair) else { continue };
                     if place.control {
                         self.machine.control_packet(now, port, from, bytes, &mut self.outbox);
-                    } else {
-                        self.machine.packet(now, port, from, bytes, &mut self.outbox);
+                        continue;
                     }
+                    // What comes up of such a source is what the kernel does not know what to do with.
+                    if let Some(ways) = &mut self.ways
+                        && ways.has(place.pair, from)
+                        && !self.machine.is_report(port, bytes)
+                        && let Some(progress) = ways.end(place.pair)
+                    {
+                        self.machine.progress(port, &progress);
+                    }
+                    self.outbox.shortcuts.retain(|shortcut| shortcut.from != port);
+                    self.machine.packet(now, port, from, bytes, &mut self.outbox);
                 }
             }
         }
@@ -195,6 +266,11 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     }
 
     fn command(&mut self, now: Instant, command: Command) {
+        for session in command.sessions().into_iter().flatten() {
+            if let Some(pair) = self.open.get(&session).copied() {
+                self.take_all_back(pair);
+            }
+        }
         match command {
             Command::Open { session, port, .. } => self.open(session, port),
             Command::Close { session } => self.close(session),
@@ -233,6 +309,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     /// Listens no more: until the pair is opened again, what comes fills the socket's queue and costs nothing.
     fn close(&mut self, session: SessionId) {
         let Some(pair) = self.open.remove(&session) else { return };
+        self.take_all_back(pair);
         self.held.remove(&pair);
         for place in Place::both(pair) {
             if let Err(error) = self.backend.ignore(place) {
@@ -319,6 +396,12 @@ mod tests {
         }
 
         fn library(&mut self, _: Arc<Library>) {}
+
+        fn progress(&mut self, _: Port, _: &Progress) {}
+
+        fn is_report(&self, _: Port, _: &[u8]) -> bool {
+            false
+        }
     }
 
     /// Ends the worker also where the test fails.
@@ -386,7 +469,7 @@ mod tests {
         let (orders, inbox) = sync_channel(16);
         let bell = Arc::new(Bell::new().unwrap());
         let backend = make(Arc::clone(&sockets), Arc::clone(&bell));
-        let equipment = Equipment { backend, sockets, outbox, inbox, bell: Arc::clone(&bell) };
+        let equipment = Equipment { backend, ways: None, sockets, outbox, inbox, bell: Arc::clone(&bell) };
         let worker = Worker::new(|_| Echo, Arc::default(), equipment);
         let thread = std::thread::spawn(move || worker.run());
         let orders = Orders { sender: Some(orders), bell };

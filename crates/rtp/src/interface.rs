@@ -162,6 +162,24 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The sessions it is about.
+    #[must_use]
+    pub fn sessions(&self) -> [Option<SessionId>; 2] {
+        match self {
+            Self::Open { session, .. }
+            | Self::Update { session, .. }
+            | Self::Play { session, .. }
+            | Self::Stop { session }
+            | Self::Press { session, .. }
+            | Self::Record { session, .. }
+            | Self::PauseRecording { session, .. }
+            | Self::Close { session } => [Some(*session), None],
+            Self::Bridge { first, second } => [Some(*first), Some(*second)],
+        }
+    }
+}
+
 /// Everything the relay says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {

@@ -1,0 +1,233 @@
+//! Bridges whose packets the system's kernel sends on by itself, before it makes sockets of them (XDP): see
+//! [`rtp::shortcut`] for which those are.
+//!
+//! A program at the network card looks each packet up by where it is going. Sockets stay bound and everything else comes up
+//! to them, so that nothing but speed depends on it: where it cannot be had, or ends, packets come to the worker. It goes
+//! with the process, however that ends.
+
+mod netlink;
+mod slot;
+mod ways;
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use aya::maps::{HashMap, Map, MapData};
+use aya::programs::{ProgramError, Xdp, XdpMode};
+use aya::{Ebpf, EbpfLoader};
+
+use self::netlink::{Card, Netlink};
+use self::slot::Slots;
+pub(crate) use self::ways::Ways;
+
+/// The program, made by `bpf/build`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/shortcut.bpf.o");
+
+/// At which network cards packets may be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cards {
+    /// Those that have the media addresses; where sockets are bound to all addresses, the one that leads out.
+    OfAddresses,
+    /// These, by name.
+    Named(Vec<String>),
+}
+
+/// Why the kernel takes no packets.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// The system says no, for want of rights or of support.
+    #[error(
+        "{0}; it needs Linux 5.15, and CAP_BPF and CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_BPF CAP_NET_ADMIN)"
+    )]
+    Refused(Box<dyn std::error::Error + Send + Sync>),
+    /// A card cannot be used.
+    #[error("at the network card {name}: {reason}")]
+    Card {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No card has a media address.
+    #[error("no network card has a media address; name the cards in media.interfaces")]
+    NoCard,
+}
+
+impl KernelError {
+    fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Refused(error.into())
+    }
+
+    fn at(card: &Card, error: &ProgramError) -> Self {
+        let is_taken = matches!(
+            error,
+            ProgramError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::EBUSY)
+        );
+        if is_taken {
+            let reason = "another program is there already (ip link show)".to_owned();
+            return Self::Card { name: card.name.clone(), reason };
+        }
+        Self::refused(format!("at the network card {}: {}", card.name, causes(error)))
+    }
+}
+
+/// Where at a card the program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// In its driver.
+    Driver,
+    /// Behind it.
+    Generic,
+}
+
+impl Mode {
+    /// What the program is called in the object: frames look different in both places.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// The program at its cards. Dropping it takes it away.
+pub(crate) struct Kernel {
+    ebpf: Ebpf,
+    slots: Arc<Slots>,
+    cards: Arc<[Card]>,
+}
+
+impl Kernel {
+    /// Puts the program at cards, with room for so many pairs of ports.
+    pub(crate) fn start(cards: &Cards, addresses: &[IpAddr], pairs: usize) -> Result<Self, KernelError> {
+        let room = u32::try_from(pairs).map_err(KernelError::refused)?;
+        let cards = chosen(cards, addresses)?;
+        let mut kernel = Self::load(room)?;
+        for card in &cards {
+            let mode = kernel.attach(card)?;
+            tracing::info!(card = card.name, ?mode, "the kernel sends plain calls on by itself");
+        }
+        kernel.cards = cards.into();
+        Ok(kernel)
+    }
+
+    /// The program, at no card yet.
+    fn load(room: u32) -> Result<Self, KernelError> {
+        let ebpf = EbpfLoader::new()
+            .map_max_entries("ways", room)
+            .map_max_entries("slots", room)
+            .load(OBJECT)
+            .map_err(KernelError::refused)?;
+        let array = match ebpf.map("slots") {
+            Some(Map::Array(array)) => array,
+            _ => return Err(KernelError::refused("the program has no slots")),
+        };
+        let slots = Slots::map(array.fd().as_fd(), room as usize).map_err(KernelError::refused)?;
+        let mut kernel = Self { ebpf, slots: Arc::new(slots), cards: Arc::new([]) };
+        for mode in [Mode::Driver, Mode::Generic] {
+            kernel.program(mode)?.load().map_err(|error| KernelError::refused(causes(&error)))?;
+        }
+        Ok(kernel)
+    }
+
+    fn program(&mut self, mode: Mode) -> Result<&mut Xdp, KernelError> {
+        let program = self.ebpf.program_mut(mode.program());
+        program
+            .ok_or_else(|| KernelError::refused("there is no program"))?
+            .try_into()
+            .map_err(KernelError::refused)
+    }
+
+    /// Puts the program at a card: into its driver, or else behind it, which every driver can. A virtual cable has it behind
+    /// the driver always: inside it what is sent vanishes without a word unless the far end is made for it.
+    fn attach(&mut self, card: &Card) -> Result<Mode, KernelError> {
+        if !card.is_veth {
+            match self.program(Mode::Driver)?.attach_to_if_index(card.index, XdpMode::Driver) {
+                Ok(_) => return Ok(Mode::Driver),
+                Err(error) => {
+                    tracing::debug!(
+                        card = card.name,
+                        error = causes(&error),
+                        "not in the driver of this card"
+                    );
+                }
+            }
+        }
+        match self.program(Mode::Generic)?.attach_to_if_index(card.index, XdpMode::Skb) {
+            Ok(_) => Ok(Mode::Generic),
+            Err(error) => Err(KernelError::at(card, &error)),
+        }
+    }
+
+    /// The part of a worker: so many pairs of ports, from this slot on, on these addresses.
+    pub(crate) fn ways(&self, first: usize, pairs: usize, addresses: &[IpAddr]) -> Result<Ways, KernelError> {
+        let Some(Map::HashMap(map)) = self.ebpf.map("ways") else {
+            return Err(KernelError::refused("the program has no ways"));
+        };
+        let descriptor = map.fd().as_fd().try_clone_to_owned().map_err(KernelError::refused)?;
+        let map = MapData::from_fd(descriptor).map_err(KernelError::refused)?;
+        let table = HashMap::try_from(Map::HashMap(map)).map_err(KernelError::refused)?;
+        let first = u32::try_from(first).map_err(KernelError::refused)?;
+        let netlink = Netlink::new().map_err(KernelError::refused)?;
+        let (slots, cards) = (Arc::clone(&self.slots), Arc::clone(&self.cards));
+        Ok(Ways::new(ways::Parts {
+            table,
+            slots,
+            cards,
+            first,
+            pairs,
+            addresses: addresses.to_vec(),
+            netlink,
+        }))
+    }
+}
+
+/// The cards that are meant.
+fn chosen(cards: &Cards, addresses: &[IpAddr]) -> Result<Vec<Card>, KernelError> {
+    let mut netlink = Netlink::new().map_err(KernelError::refused)?;
+    let all = netlink.cards().map_err(KernelError::refused)?;
+    let chosen: Vec<Card> = match cards {
+        Cards::Named(names) => {
+            let find = |name: &String| {
+                let card = all.iter().find(|card| card.name == *name).cloned();
+                let reason = || "there is none of this name, or it is no Ethernet".to_owned();
+                card.ok_or_else(|| KernelError::Card { name: name.clone(), reason: reason() })
+            };
+            names.iter().map(find).collect::<Result<_, _>>()?
+        }
+        Cards::OfAddresses => {
+            let mut indices = Vec::new();
+            for address in addresses {
+                indices.extend(card_of(&mut netlink, *address).map_err(KernelError::refused)?);
+            }
+            all.into_iter().filter(|card| indices.contains(&card.index)).collect()
+        }
+    };
+    if chosen.is_empty() { Err(KernelError::NoCard) } else { Ok(chosen) }
+}
+
+/// An address of the Internet that belongs to documentation (RFC 5737, RFC 3849): only asked for the way there.
+const OUTSIDE: [IpAddr; 2] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
+
+fn card_of(netlink: &mut Netlink, address: IpAddr) -> io::Result<Option<u32>> {
+    if address.is_unspecified() {
+        return netlink.way_out(OUTSIDE[usize::from(address.is_ipv6())]);
+    }
+    netlink.holder(address)
+}
+
+/// An error with what caused it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
