@@ -217,7 +217,7 @@ ALWAYS __u64 sum_of(const struct rtp *rtp) {
 // frame that never was on a wire may carry the sum of its pseudo header alone, left for a card to complete: behind the
 // driver it still is, while in it nobody would know any more, so that it is completed here.
 ALWAYS void write(const struct parts *parts, struct slot *slot, const struct rtp *rtp, const void *end,
-                  __u64 before, __u64 after, int in_driver) {
+                  __u64 before, __u64 after, int is_native) {
     __be16 check = parts->udp->check;
     __u32 lengths = bpf_htons((__u16)parts->length) + bpf_htons(IPPROTO_UDP);
     int is_partial = check == fold(before + lengths);
@@ -228,7 +228,7 @@ ALWAYS void write(const struct parts *parts, struct slot *slot, const struct rtp
     *parts->rtp = *rtp;
     if (check == 0)
         return;
-    if (is_partial && !in_driver) {
+    if (is_partial && !is_native) {
         parts->udp->check = fold(after + lengths);
         return;
     }
@@ -260,7 +260,7 @@ ALWAYS int fits(const struct parts *parts, __u32 carried) {
            carried <= sizeof(struct udphdr) + MAX_LENGTH;
 }
 
-ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int in_driver) {
+ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
     struct iphdr *ip = (void *)(ethernet + 1);
     struct parts parts = {.udp = (void *)(ip + 1), .rtp = (void *)((struct udphdr *)(ip + 1) + 1)};
     if ((const void *)(parts.rtp + 1) > end)
@@ -292,7 +292,7 @@ ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const voi
             ip->daddr = slot->to.words[0];
             ip->check = 0;
             ip->check = ~fold(words((const __u32 *)ip, 5));
-            write(&parts, slot, &rtp, end, before, (__u64)ip->saddr + ip->daddr, in_driver);
+            write(&parts, slot, &rtp, end, before, (__u64)ip->saddr + ip->daddr, is_native);
             verdict = leave(context, ethernet, slot);
         }
     }
@@ -306,7 +306,7 @@ ALWAYS int is(const struct in6_addr *one, const struct address *other) {
            words[3] == other->words[3];
 }
 
-ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int in_driver) {
+ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
     struct ipv6hdr *ip = (void *)(ethernet + 1);
     struct parts parts = {.udp = (void *)(ip + 1), .rtp = (void *)((struct udphdr *)(ip + 1) + 1)};
     if ((const void *)(parts.rtp + 1) > end)
@@ -338,7 +338,7 @@ ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const voi
             __builtin_memcpy(&ip->saddr, &slot->from, sizeof(ip->saddr));
             __builtin_memcpy(&ip->daddr, &slot->to, sizeof(ip->daddr));
             write(&parts, slot, &rtp, end, before, words(slot->from.words, 4) + words(slot->to.words, 4),
-                  in_driver);
+                  is_native);
             verdict = leave(context, ethernet, slot);
         }
     }
@@ -346,21 +346,21 @@ ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const voi
     return verdict;
 }
 
-ALWAYS int any(struct xdp_md *context, int in_driver) {
+ALWAYS int any(struct xdp_md *context, int is_native) {
     void *start = (void *)(long)context->data;
     const void *end = (const void *)(long)context->data_end;
     struct ethhdr *ethernet = start;
     if ((const void *)(ethernet + 1) > end)
         return XDP_PASS;
     if (ethernet->h_proto == bpf_htons(ETH_P_IP))
-        return ipv4(context, ethernet, end, in_driver);
+        return ipv4(context, ethernet, end, is_native);
     if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
-        return ipv6(context, ethernet, end, in_driver);
+        return ipv6(context, ethernet, end, is_native);
     return XDP_PASS;
 }
 
 SEC("xdp")
-int driver(struct xdp_md *context) {
+int native(struct xdp_md *context) {
     return any(context, 1);
 }
 

@@ -21,7 +21,7 @@ mod worker;
 
 pub use backend::Io;
 pub use error::StartError;
-pub use kernel::{Cards, KernelError};
+pub use kernel::{Cards, Hook, KernelError, Shortcuts};
 pub use lost::Lost;
 pub use ports::Usable;
 pub use prompt::{PromptError, read_prompt, write_wav};

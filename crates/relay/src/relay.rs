@@ -11,7 +11,7 @@ use rtp::{Command, Library, Report};
 use crate::backend::{Backend, Epoll, Io, Uring};
 use crate::bell::Bell;
 use crate::here::Here;
-use crate::kernel::{Cards, Kernel, Ways};
+use crate::kernel::{Kernel, Shortcuts, Ways};
 use crate::lost::{Counters, Lost};
 use crate::outbox::Outbox;
 use crate::ports;
@@ -32,8 +32,8 @@ pub struct Settings {
     pub workers: u16,
     /// How packets are moved.
     pub io: Io,
-    /// At which network cards the kernel takes plain packets, if it is to take any. Where it cannot, they come to the workers.
-    pub kernel: Option<Cards>,
+    /// Whether the kernel is to send plain packets on by itself, and how. Where it cannot, they come to the workers.
+    pub shortcuts: Option<Shortcuts>,
     /// Where recordings are put, and as what.
     pub recordings: recording::Settings,
     /// What every session shares. All ports on all its addresses are bound at the start.
@@ -63,7 +63,7 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, io, kernel, recordings, mut sessions } = settings;
+        let Settings { workers, io, shortcuts, recordings, mut sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
@@ -73,7 +73,7 @@ impl Relay {
         let recorder = Recorder::start(&recordings, &say).map_err(StartError::Thread)?;
         let here = Here::new(&sessions);
         let count = pairs.iter().map(Vec::len).sum();
-        let kernel = kernel.and_then(|cards| start_kernel(&cards, &sessions, count));
+        let kernel = shortcuts.and_then(|shortcuts| start_kernel(&shortcuts, &sessions, count));
         let hands = Vec::with_capacity(pairs.len());
         let mut relay = Self { hands, io: Io::IoUring, here, recorder, kernel };
         let mut first = 0;
@@ -97,9 +97,9 @@ impl Relay {
         Ok((relay, usable))
     }
 
-    /// Whether the kernel takes plain packets.
+    /// Whether the kernel sends plain packets on by itself.
     #[must_use]
-    pub fn uses_kernel(&self) -> bool {
+    pub fn has_shortcuts(&self) -> bool {
         self.kernel.is_some()
     }
 
@@ -266,8 +266,8 @@ impl Drop for Hand {
 }
 
 /// Says once, where the kernel takes no packets, why not.
-fn start_kernel(cards: &Cards, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
-    let kernel = Kernel::start(cards, &sessions.addresses, pairs);
+fn start_kernel(shortcuts: &Shortcuts, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
+    let kernel = Kernel::start(shortcuts, &sessions.addresses, pairs);
     kernel
         .inspect_err(|error| tracing::warn!(%error, "the kernel sends no calls on by itself: the relay does"))
         .ok()

@@ -70,6 +70,7 @@ fn bridged(io: Io, first: u16) {
     let settings = Settings {
         workers: 1,
         io,
+        shortcuts: None,
         recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().unwrap()],

@@ -275,6 +275,8 @@ pub(crate) enum Backend {
     /// Completion rings: a system call for all packets of a moment.
     #[value(name = "io_uring")]
     IoUring,
+    /// Plain calls by the kernel at the card, the rest by the best of the others. Needs --veth.
+    Xdp,
 }
 
 impl Backend {
@@ -283,6 +285,7 @@ impl Backend {
         match self {
             Self::Epoll => "epoll",
             Self::IoUring => "io_uring",
+            Self::Xdp => "xdp",
         }
     }
 }

@@ -327,6 +327,7 @@ fn start_relay(
     let settings = relay::Settings {
         workers: workers(checked.media.workers),
         io: checked.media.backend,
+        shortcuts: checked.media.shortcuts.clone(),
         recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };
@@ -335,7 +336,7 @@ fn start_relay(
         let _ = turns.blocking_send(Turn::Board(Input::Report(report)));
     };
     let (relay, usable) = Relay::start(settings, &Arc::new(prompts.library()), say)?;
-    tracing::info!(backend = relay.io().word(), "media");
+    tracing::info!(backend = relay.io().word(), shortcuts = relay.has_shortcuts(), "media");
     Ok((relay, usable))
 }
 

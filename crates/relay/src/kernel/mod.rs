@@ -34,6 +34,28 @@ pub enum Cards {
     Named(Vec<String>),
 }
 
+/// Where at a card packets are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hook {
+    /// In its driver where that can be, else behind it. A virtual cable has it behind the driver: inside it what is sent
+    /// vanishes without a word unless the far end is made for it.
+    #[default]
+    Auto,
+    /// In its driver: the fastest.
+    Native,
+    /// Behind its driver: works with every card.
+    Generic,
+}
+
+/// How the kernel takes plain packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortcuts {
+    /// At which cards.
+    pub cards: Cards,
+    /// Where at them.
+    pub hook: Hook,
+}
+
 /// Why the kernel takes no packets.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -73,24 +95,9 @@ impl KernelError {
     }
 }
 
-/// Where at a card the program is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// In its driver.
-    Driver,
-    /// Behind it.
-    Generic,
-}
-
-impl Mode {
-    /// What the program is called in the object: frames look different in both places.
-    fn program(self) -> &'static str {
-        match self {
-            Self::Driver => "driver",
-            Self::Generic => "generic",
-        }
-    }
-}
+/// What the program is called in the object: frames look different in both places.
+const NATIVE: &str = "native";
+const GENERIC: &str = "generic";
 
 /// The program at its cards. Dropping it takes it away.
 pub(crate) struct Kernel {
@@ -101,13 +108,17 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// Puts the program at cards, with room for so many pairs of ports.
-    pub(crate) fn start(cards: &Cards, addresses: &[IpAddr], pairs: usize) -> Result<Self, KernelError> {
+    pub(crate) fn start(
+        shortcuts: &Shortcuts,
+        addresses: &[IpAddr],
+        pairs: usize,
+    ) -> Result<Self, KernelError> {
         let room = u32::try_from(pairs).map_err(KernelError::refused)?;
-        let cards = chosen(cards, addresses)?;
+        let cards = chosen(&shortcuts.cards, addresses)?;
         let mut kernel = Self::load(room)?;
         for card in &cards {
-            let mode = kernel.attach(card)?;
-            tracing::info!(card = card.name, ?mode, "the kernel sends plain calls on by itself");
+            let hook = kernel.attach(card, shortcuts.hook)?;
+            tracing::info!(card = card.name, hook, "the kernel sends plain calls on by itself");
         }
         kernel.cards = cards.into();
         Ok(kernel)
@@ -126,26 +137,31 @@ impl Kernel {
         };
         let slots = Slots::map(array.fd().as_fd(), room as usize).map_err(KernelError::refused)?;
         let mut kernel = Self { ebpf, slots: Arc::new(slots), cards: Arc::new([]) };
-        for mode in [Mode::Driver, Mode::Generic] {
-            kernel.program(mode)?.load().map_err(|error| KernelError::refused(causes(&error)))?;
+        for name in [NATIVE, GENERIC] {
+            kernel.program(name)?.load().map_err(|error| KernelError::refused(causes(&error)))?;
         }
         Ok(kernel)
     }
 
-    fn program(&mut self, mode: Mode) -> Result<&mut Xdp, KernelError> {
-        let program = self.ebpf.program_mut(mode.program());
+    fn program(&mut self, name: &str) -> Result<&mut Xdp, KernelError> {
+        let program = self.ebpf.program_mut(name);
         program
             .ok_or_else(|| KernelError::refused("there is no program"))?
             .try_into()
             .map_err(KernelError::refused)
     }
 
-    /// Puts the program at a card: into its driver, or else behind it, which every driver can. A virtual cable has it behind
-    /// the driver always: inside it what is sent vanishes without a word unless the far end is made for it.
-    fn attach(&mut self, card: &Card) -> Result<Mode, KernelError> {
-        if !card.is_veth {
-            match self.program(Mode::Driver)?.attach_to_if_index(card.index, XdpMode::Driver) {
-                Ok(_) => return Ok(Mode::Driver),
+    /// Puts the program at a card; says where.
+    fn attach(&mut self, card: &Card, hook: Hook) -> Result<&'static str, KernelError> {
+        let (native, generic) = match hook {
+            Hook::Auto => (!card.is_veth, true),
+            Hook::Native => (true, false),
+            Hook::Generic => (false, true),
+        };
+        if native {
+            match self.program(NATIVE)?.attach_to_if_index(card.index, XdpMode::Driver) {
+                Ok(_) => return Ok(NATIVE),
+                Err(error) if !generic => return Err(KernelError::at(card, &error)),
                 Err(error) => {
                     tracing::debug!(
                         card = card.name,
@@ -155,10 +171,8 @@ impl Kernel {
                 }
             }
         }
-        match self.program(Mode::Generic)?.attach_to_if_index(card.index, XdpMode::Skb) {
-            Ok(_) => Ok(Mode::Generic),
-            Err(error) => Err(KernelError::at(card, &error)),
-        }
+        let attached = self.program(GENERIC)?.attach_to_if_index(card.index, XdpMode::Skb);
+        attached.map(|_| GENERIC).map_err(|error| KernelError::at(card, &error))
     }
 
     /// The part of a worker: so many pairs of ports, from this slot on, on these addresses.
@@ -231,3 +245,6 @@ fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -264,7 +264,7 @@ fn since(taken: &Taken, progress: Progress) -> Progress {
     }
 }
 
-fn key(local: IpAddr, port: u16) -> Key {
+pub(super) fn key(local: IpAddr, port: u16) -> Key {
     let mut key = [0; 20];
     key[..16].copy_from_slice(&octets(local));
     key[16..18].copy_from_slice(&port.to_be_bytes());
@@ -272,7 +272,7 @@ fn key(local: IpAddr, port: u16) -> Key {
 }
 
 /// The clock that `std::time::Instant` and the kernel's programs read.
-fn monotonic() -> Duration {
+pub(super) fn monotonic() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live value, which the call fills; this clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };

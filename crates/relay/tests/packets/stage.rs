@@ -60,6 +60,7 @@ impl Stage {
         let settings = Settings {
             workers: 1,
             io: io(),
+            shortcuts: None,
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),

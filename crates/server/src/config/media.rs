@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::sip::{self, Sip};
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
+use super::xdp;
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "media",
@@ -20,6 +21,8 @@ pub(super) const SCHEMA: Schema = Schema {
         "ports",
         "workers",
         "backend",
+        "interfaces",
+        "xdp_mode",
         "codecs",
         "inband",
         "rtp_timeout",
@@ -39,6 +42,8 @@ pub(crate) struct Media {
     pub(crate) workers: usize,
     /// How they wait for packets.
     pub(crate) backend: Io,
+    /// How the kernel sends plain packets on by itself, if it is to.
+    pub(crate) shortcuts: Option<relay::Shortcuts>,
     /// In order of liking.
     pub(crate) codecs: Vec<Codec>,
     /// Whether keys are heard in the audio of whoever has no telephone-events.
@@ -81,12 +86,13 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     let seconds = |least, most| Duration::from_secs(least)..=Duration::from_secs(most);
     let ports = walk.get(&section, "ports", ports).or(Ports { first: 20_000, last: 23_999 });
     let workers = walk.get(&section, "workers", |value| value::integer(value, 0..=256)).or(0);
-    let backend = walk.get(&section, "backend", |value| value::word(value, BACKENDS)).or(Io::Auto);
+    let (backend, shortcuts) = xdp::read(walk, &section);
     let media = Media {
         addresses: addresses(walk, &section, sip),
         ports,
         workers: usize::try_from(workers).expect("at most 256"),
         backend,
+        shortcuts,
         codecs: codecs(walk, &section),
         inband: walk.get(&section, "inband", |value| value::word(value, INBAND)).or(true),
         rtp_timeout: walk
@@ -102,13 +108,6 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     }
     (section, media)
 }
-
-const BACKENDS: &[(&str, Result<Io, &str>)] = &[
-    ("auto", Ok(Io::Auto)),
-    ("epoll", Ok(Io::Epoll)),
-    ("io_uring", Ok(Io::IoUring)),
-    ("xdp", Err("is not available yet")),
-];
 
 const INBAND: &[(&str, Result<bool, &str>)] = &[("auto", Ok(true)), ("off", Ok(false))];
 

@@ -22,6 +22,7 @@ mod trunk;
 mod value;
 mod walk;
 mod webhook;
+mod xdp;
 
 use std::path::Path;
 

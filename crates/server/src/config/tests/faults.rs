@@ -191,7 +191,7 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
         assert!(told.contains("not available yet"), "{told}");
     }
-    for section in ["[media]\nbackend = \"xdp\"", "[store]\nengine = \"postgres\"", "[http]\ntls = true"] {
+    for section in ["[store]\nengine = \"postgres\"", "[http]\ntls = true"] {
         assert!(fault(|text| text.push_str(section)).contains("not available yet"), "{section}");
     }
 }

@@ -122,6 +122,21 @@ fn every_key_of_media_changes_what_it_names() {
 }
 
 #[test]
+fn the_kernel_takes_plain_calls_where_that_is_asked_for() {
+    let kernel = |lines: &str| good(&EVERY_KEY.replace("backend = \"epoll\"", lines)).media;
+    let media = kernel("backend = \"xdp\"");
+    let shortcuts = media.shortcuts.unwrap();
+    assert_eq!((media.backend, shortcuts.hook), (relay::Io::Auto, relay::Hook::Auto));
+    assert_eq!(shortcuts.cards, relay::Cards::OfAddresses);
+    let shortcuts = kernel("backend = \"xdp\"\ninterfaces = [\"eth0\", \"eth1\"]\nxdp_mode = \"generic\"")
+        .shortcuts
+        .unwrap();
+    assert_eq!(shortcuts.hook, relay::Hook::Generic);
+    assert_eq!(shortcuts.cards, relay::Cards::Named(vec!["eth0".into(), "eth1".into()]));
+    assert_eq!(kernel("backend = \"epoll\"").shortcuts, None);
+}
+
+#[test]
 fn every_key_of_a_trunk_changes_what_it_names() {
     let Checked { trunks, .. } = good(EVERY_KEY);
     assert_eq!(trunks.len(), 1);

@@ -15,8 +15,8 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 const QUANTUM: Duration = Duration::from_micros(100);
 /// Packets sent before it is looked what came.
 const AT_ONCE: u64 = 256;
-/// What is learnt on the first packets is learnt before anything is counted.
-const WARM_UP: u32 = 25;
+/// What is learnt on the first packets, and what is settled after the first second, is so before anything is counted.
+const WARM_UP: u32 = 75;
 /// How long packets may be under way after the last.
 const DRAIN: Duration = Duration::from_millis(300);
 /// A packet sent so long after its moment is late.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use relay::{Io, Relay, Settings};
+use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
 use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub(super) struct Order {
     pub(super) addresses: Vec<Ipv4Addr>,
     /// The first and last port on each address.
     pub(super) ports: (u16, u16),
+    /// Its network card, where it has one.
+    pub(super) card: Option<String>,
 }
 
 /// What it says to each line: that it is there; to where each leg takes media, two that follow each other being a call,
@@ -95,13 +97,17 @@ struct Bridge {
 
 impl Bridge {
     fn start(order: Order) -> Result<Self, String> {
-        let Order { workers, addresses, ports, backend } = order;
+        let Order { workers, addresses, ports, backend, card } = order;
         let settings = Settings {
             workers,
             io: match backend {
                 Backend::Epoll => Io::Epoll,
                 Backend::IoUring => Io::IoUring,
+                Backend::Xdp => Io::Auto,
             },
+            // The far end of the bench's virtual cable is made for it.
+            shortcuts: (backend == Backend::Xdp)
+                .then_some(Shortcuts { cards: Cards::Named(card.into_iter().collect()), hook: Hook::Native }),
             // Nothing is recorded.
             recordings: recording::Settings::wav("/nonexistent".into()),
             sessions: rtp::Settings {
@@ -117,6 +123,9 @@ impl Bridge {
         let (reports, said) = channel();
         let say = move |report| drop(reports.send(report));
         let (relay, usable) = Relay::start(settings, &Arc::new(Library::default()), say).map_err(text)?;
+        if backend == Backend::Xdp && !relay.has_shortcuts() {
+            return Err("the kernel takes no packets here; RUST_LOG=relay=info says why".to_owned());
+        }
         let mut free = vec![Vec::new(); usize::from(workers)];
         for (address, by_worker) in (0..).zip(&usable) {
             for (worker, (free, numbers)) in (0..).zip(free.iter_mut().zip(by_worker)) {

@@ -67,6 +67,14 @@ impl Place {
         }
     }
 
+    /// The relay's network card, where there is one.
+    pub(super) fn card(&self) -> Option<&str> {
+        match self {
+            Self::Loopback(..) => None,
+            Self::Veth(veth) => Some(&veth.card),
+        }
+    }
+
     /// What the system's threads spent on packets that come to the relay.
     pub(super) fn spent(&self) -> Result<Spent, String> {
         match self {
@@ -83,6 +91,8 @@ impl Place {
 pub(super) struct Veth {
     generator: File,
     relay: File,
+    /// The relay's card.
+    card: String,
     /// The system's threads that take packets from the relay's card and carry them up to its sockets.
     receivers: Vec<u32>,
 }
@@ -104,7 +114,7 @@ impl Veth {
         let (here, there) = (format!("g{id}"), format!("r{id}"));
         let queues = format!("numrxqueues {queues} numtxqueues {queues}");
         let peer = format!("/proc/{}/fd/{}", std::process::id(), relay.as_raw_fd());
-        let veth = Self { generator, relay, receivers: Vec::new() };
+        let veth = Self { generator, relay, card: there.clone(), receivers: Vec::new() };
         for (side, line) in [
             (
                 Side::Generator,

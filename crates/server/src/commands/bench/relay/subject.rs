@@ -174,6 +174,7 @@ fn bauta(backend: Backend, way: &Way<'_>, calls: u32) -> Result<(Process, Talk),
         workers: way.workers,
         addresses: addresses(way.place, calls),
         ports: ports(calls),
+        card: way.place.card().map(str::to_owned),
     })?;
     match lines.hear()? {
         Word::Ready => Ok((process, Talk::Bauta(lines))),
