@@ -33,6 +33,7 @@ pub(crate) struct Counters {
     full: AtomicU64,
     refused: AtomicU64,
     oversized: AtomicU64,
+    shortcuts: AtomicU64,
 }
 
 impl Counters {
@@ -52,6 +53,16 @@ impl Counters {
             let counter = if error.kind() == io::ErrorKind::WouldBlock { &self.full } else { &self.refused };
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Notes of how many sessions the kernel has the packets.
+    pub(crate) fn note_shortcuts(&self, count: usize) {
+        self.shortcuts.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// Of how many sessions the kernel has the packets.
+    pub(crate) fn shortcuts(&self) -> u64 {
+        self.shortcuts.load(Ordering::Relaxed)
     }
 
     /// Counts a packet that was too long to be taken.

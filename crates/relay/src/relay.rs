@@ -97,6 +97,12 @@ impl Relay {
         Ok((relay, usable))
     }
 
+    /// Of how many sessions the kernel sends the packets on by itself just now.
+    #[must_use]
+    pub fn shortcuts(&self) -> u64 {
+        self.hands.iter().map(|hand| hand.counters.shortcuts()).sum()
+    }
+
     /// Whether the kernel sends plain packets on by itself.
     #[must_use]
     pub fn has_shortcuts(&self) -> bool {
@@ -169,9 +175,12 @@ struct Make<'a> {
 
 impl Hand {
     /// Starts a worker that moves its packets as `io` says; says what came of `Auto`.
-    fn start(make: &Make<'_>, io: Io, ways: Option<Ways>) -> Result<(Self, Io), StartError> {
+    fn start(make: &Make<'_>, io: Io, mut ways: Option<Ways>) -> Result<(Self, Io), StartError> {
         let bell = Arc::new(Bell::new().map_err(StartError::Thread)?);
         let counters = Arc::new(Counters::default());
+        if let Some(ways) = &mut ways {
+            ways.count_in(Arc::clone(&counters));
+        }
         let uring = || Uring::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
         let epoll = || {
             let epoll = Epoll::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));

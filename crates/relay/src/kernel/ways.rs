@@ -10,11 +10,15 @@ use aya::maps::{HashMap, MapData};
 use clock::Instant;
 use rtp::{Progress, Shortcut};
 
+use crate::lost::Counters;
+
 use super::netlink::{Card, Netlink, Way};
 use super::slot::{Course, Slots, octets};
 
 /// How long it is believed that the way to an address is as it was.
 const BELIEVED: Duration = Duration::from_secs(5);
+/// The same of an address to which there is no way: whose card it is may be asked this very moment.
+const DOUBTED: Duration = Duration::from_millis(500);
 /// Ways that are remembered: more than there can be sessions.
 const REMEMBERED: usize = 65_536;
 /// In which time each slot is looked at once, and in how many parts.
@@ -53,6 +57,7 @@ pub(crate) struct Ways {
     /// By pair of ports that packets go out of: where they come to.
     into: Vec<Option<u32>>,
     known: BTreeMap<(IpAddr, Option<IpAddr>), (Option<Way>, Instant)>,
+    counters: Arc<Counters>,
     /// Which part of the pairs is looked at next, and when.
     part: usize,
     look_at: Instant,
@@ -85,9 +90,15 @@ impl Ways {
             count: 0,
             into: vec![None; pairs],
             known: BTreeMap::new(),
+            counters: Arc::default(),
             part: 0,
             look_at: Instant::default(),
         }
+    }
+
+    /// Has it noted how much the kernel does.
+    pub(crate) fn count_in(&mut self, counters: Arc<Counters>) {
+        self.counters = counters;
     }
 
     /// Times are counted from now.
@@ -134,6 +145,7 @@ impl Ways {
             Some(Taken { key, shortcut: *shortcut, to, course, packets: 0, octets: 0 });
         self.into[to as usize] = Some(pair);
         self.count += 1;
+        self.counters.note_shortcuts(self.count);
         Ok(())
     }
 
@@ -142,6 +154,7 @@ impl Ways {
         let taken = self.taken.get_mut(pair as usize)?.take()?;
         self.into[taken.to as usize] = None;
         self.count -= 1;
+        self.counters.note_shortcuts(self.count);
         let progress = self.slots.get(self.first + pair)?.end();
         if let Err(error) = self.table.remove(&taken.key) {
             // It finds a slot that is not active.
@@ -208,7 +221,8 @@ impl Ways {
             self.known.clear();
         }
         let way = self.netlink.way(to, from)?;
-        self.known.insert((to, from), (way, now + BELIEVED));
+        let until = now + if way.is_some() { BELIEVED } else { DOUBTED };
+        self.known.insert((to, from), (way, until));
         Ok(way)
     }
 
