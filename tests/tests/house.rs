@@ -275,3 +275,20 @@ fn headings(path: &Path) -> BTreeSet<String> {
         .map(|title| title.replace(' ', "-"))
         .collect()
 }
+
+#[test]
+fn objects_for_the_kernel_are_made_of_the_sources_beside_them() {
+    use sha2::Digest as _;
+    let sources = ["crates/relay/bpf/shortcut.bpf.c", "crates/server/bpf/flood.bpf.c"];
+    let stale = sources.into_iter().filter(|source| {
+        let source = repository().join(source);
+        let digest = sha2::Sha256::digest(std::fs::read(&source).unwrap());
+        let digest: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+        let object = std::fs::read(source.with_extension("o")).unwrap();
+        !object.windows(digest.len()).any(|window| window == digest.as_bytes())
+    });
+    none(
+        "objects older than their source: run crates/relay/bpf/build",
+        &stale.map(str::to_owned).collect::<Vec<_>>(),
+    );
+}

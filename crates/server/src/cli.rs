@@ -256,6 +256,10 @@ pub(crate) struct RelayArgs {
     /// Between two network namespaces instead of on loopback, so that receiving is counted whole; needs root.
     #[arg(long)]
     pub(crate) veth: bool,
+    /// What plays both parties of every call: "sockets" looks at every octet and measures latency, "kernel" (with --veth, root)
+    /// sends and takes far more, looks at headers only and measures none.
+    #[arg(long, value_enum, default_value = "sockets")]
+    pub(crate) generator: Source,
     /// Let relay and generator go before all other work on this machine (SCHED_FIFO); needs root.
     #[arg(long)]
     pub(crate) realtime: bool,
@@ -288,6 +292,15 @@ impl Backend {
             Self::Xdp => "xdp",
         }
     }
+}
+
+/// What plays both parties of every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Source {
+    /// A program.
+    Sockets,
+    /// Programs in the kernel.
+    Kernel,
 }
 
 /// Which rtpengine.

@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     transactions: Count,
     ports: Count,
     timers: Count,
+    shortcuts: Count,
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
     talk_seconds: Count,
@@ -56,6 +57,7 @@ impl Default for Metrics {
             transactions: Count::default(),
             ports: Count::default(),
             timers: Count::default(),
+            shortcuts: Count::default(),
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
@@ -100,6 +102,11 @@ impl Metrics {
         self.timers.set(gauges.timers);
     }
 
+    /// Of how many legs the kernel sends the packets on by itself.
+    pub(crate) fn shortcuts(&self, count: u64) {
+        self.shortcuts.0.store(count, Ordering::Relaxed);
+    }
+
     /// Calls now.
     #[expect(clippy::cast_possible_truncation, reason = "as many calls as fit a table fit a usize")]
     pub(crate) fn calls_now(&self) -> usize {
@@ -129,6 +136,12 @@ impl Metrics {
             one("bauta_transactions", "SIP transactions.", gauge, &self.transactions),
             one("bauta_media_ports", "Media port pairs in use.", gauge, &self.ports),
             one("bauta_timers", "Timers set.", gauge, &self.timers),
+            one(
+                "bauta_media_shortcuts",
+                "Legs whose packets the kernel sends on by itself.",
+                gauge,
+                &self.shortcuts,
+            ),
             Family {
                 name: "bauta_calls_ended",
                 help: "Calls ended, by cause.",

@@ -61,7 +61,7 @@ pub struct Shortcuts {
 pub enum KernelError {
     /// The system says no, for want of rights or of support.
     #[error(
-        "{0}; it needs Linux 5.15, and CAP_BPF and CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_BPF CAP_NET_ADMIN)"
+        "{0}; it needs Linux 5.15, and CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (systemd: AmbientCapabilities=)"
     )]
     Refused(Box<dyn std::error::Error + Send + Sync>),
     /// A card cannot be used.
@@ -130,7 +130,7 @@ impl Kernel {
             .map_max_entries("ways", room)
             .map_max_entries("slots", room)
             .load(OBJECT)
-            .map_err(KernelError::refused)?;
+            .map_err(|error| KernelError::refused(causes(&error)))?;
         let array = match ebpf.map("slots") {
             Some(Map::Array(array)) => array,
             _ => return Err(KernelError::refused("the program has no slots")),
@@ -235,12 +235,14 @@ fn card_of(netlink: &mut Netlink, address: IpAddr) -> io::Result<Option<u32>> {
     netlink.holder(address)
 }
 
-/// An error with what caused it.
+/// An error with what caused it, of each the first line: what the kernel says of a program is long.
 fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let line =
+        |error: &dyn std::error::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
+    let mut text = line(error);
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        text = format!("{text}: {}", line(error));
         cause = error.source();
     }
     text

@@ -5,6 +5,7 @@
 //! is what the relay adds.
 
 mod bencode;
+mod flood;
 mod generator;
 mod histogram;
 mod inside;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
+use self::flood::Flood;
 use self::generator::{Generator, Moment, Outcome};
 use self::machine::Cores;
 use self::place::{Place, Side, Veth};
@@ -32,7 +34,7 @@ use self::report::{Latency, Relay, Report, Step};
 use self::steps::Steps;
 use self::subject::{Kind, Subject, Way};
 use super::process::{self, Spent};
-use crate::cli::{Backend, Exit, RelayArgs, Rtpengine};
+use crate::cli::{Backend, Exit, RelayArgs, Rtpengine, Source};
 
 /// Calls of the first step towards saturation, for each worker.
 const FIRST: u32 = 50;
@@ -104,6 +106,9 @@ fn note(what: &str) {
 /// What all steps share.
 struct Bench {
     place: Place,
+    /// At the generator's card, where something needs it there.
+    flood: Option<Mutex<Flood>>,
+    source: Source,
     steps: Steps,
     lasting: Duration,
     workers: u16,
@@ -133,6 +138,8 @@ impl Bench {
         } else {
             Place::Loopback(one, two)
         };
+        let needed = args.generator == Source::Kernel || args.backend.contains(&Backend::Xdp);
+        let flood = if needed { Some(Mutex::new(Flood::new(&place)?)) } else { None };
         let steps = if args.until_saturated {
             Steps::UntilSaturated(FIRST * u32::from(args.workers))
         } else {
@@ -140,6 +147,8 @@ impl Bench {
         };
         Ok(Self {
             place,
+            flood,
+            source: args.generator,
             steps,
             lasting: Duration::from_secs(args.seconds.into()),
             workers: args.workers,
@@ -176,21 +185,20 @@ impl Bench {
 
     fn step(&self, kind: &Kind, calls: u32) -> Result<Step, String> {
         note(&format!("{}: {calls} calls", kind.name()));
-        let bare = {
-            let generator = self.generator(calls)?;
-            let remotes = generator.remotes();
-            let straight: Vec<SocketAddrV4> = (0..remotes.len()).map(|leg| remotes[leg ^ 1]).collect();
-            generator.run(
-                &straight,
-                self.lasting.min(Duration::from_secs(1)),
-                &self.generator_cores,
-                &|_| {},
-            )?
+        let bare = match self.source {
+            Source::Sockets => self.bare(calls)?,
+            Source::Kernel => Outcome::default(),
         };
-        let generator = self.generator(calls)?;
+        let parties = match (self.source, &self.flood) {
+            (Source::Kernel, Some(flood)) => Parties::Kernel(flood),
+            (Source::Kernel | Source::Sockets, _) => Parties::Sockets(self.generator(calls)?),
+        };
         let way = Way { place: &self.place, cores: &self.relay_cores, workers: self.workers };
         let mut subject = Subject::start(kind, &way, calls)?;
-        let targets = subject.join(&generator.remotes())?;
+        let targets = subject.join(&match &parties {
+            Parties::Sockets(generator) => generator.remotes(),
+            Parties::Kernel(_) => Flood::remotes(&self.place, calls),
+        })?;
         let readings = Mutex::new(Vec::new());
         let meter = |_: Moment| {
             let reading = || {
@@ -203,7 +211,14 @@ impl Bench {
             };
             readings.lock().expect("nobody panics with it").push(reading());
         };
-        let outcome = generator.run(&targets, self.lasting, &self.generator_cores, &meter)?;
+        let (lasting, cores) = (self.lasting, &self.generator_cores);
+        let outcome = match parties {
+            Parties::Sockets(generator) => generator.run(&targets, lasting, cores, &meter)?,
+            Parties::Kernel(flood) => {
+                let mut flood = flood.lock().expect("nobody panics with it");
+                flood.run(&self.place, &targets, lasting, cores, &meter)?
+            }
+        };
         let memory = subject.memory()?;
         let passed = subject.end()?;
         let readings: Result<Vec<Reading>, String> =
@@ -220,6 +235,15 @@ impl Bench {
         let stolen = after.stolen.saturating_sub(before.stolen).as_secs_f64();
         let stolen = stolen / took.as_secs_f64().max(0.001) / self.available as f64;
         Ok(step(&Seen { calls, bare, outcome, took, spent, receiving, stolen, memory, passed }))
+    }
+
+    /// The same packets past the relay.
+    fn bare(&self, calls: u32) -> Result<Outcome, String> {
+        let generator = self.generator(calls)?;
+        let remotes = generator.remotes();
+        let straight: Vec<SocketAddrV4> = (0..remotes.len()).map(|leg| remotes[leg ^ 1]).collect();
+        let lasting = self.lasting.min(Duration::from_secs(1));
+        generator.run(&straight, lasting, &self.generator_cores, &|_| {})
     }
 
     fn generator(&self, calls: u32) -> Result<Generator, String> {
@@ -245,10 +269,17 @@ impl Bench {
             realtime: self.realtime,
             workers: self.workers,
             generators: self.generators,
+            by_kernel: self.source == Source::Kernel,
             seconds: self.lasting.as_secs() as u32,
             relays,
         })
     }
+}
+
+/// Who plays both parties of every call.
+enum Parties<'a> {
+    Sockets(Generator),
+    Kernel(&'a Mutex<Flood>),
 }
 
 /// Tries on a thread that ends at once.
@@ -294,13 +325,23 @@ fn step(seen: &Seen) -> Step {
     let user = micros(spent.total) * spent.user_share();
     let all_spent = spent.total + *receiving;
     let ms = |delay: Option<Duration>| delay.unwrap_or_default().as_secs_f64() * 1e3;
-    let latency = |outcome: &Outcome| Latency {
-        p50: ms(outcome.delays.percentile(500)),
-        p99: ms(outcome.delays.percentile(990)),
-        max: ms(outcome.delays.most()),
+    let latency = |outcome: &Outcome| {
+        outcome.delays.most().map(|most| Latency {
+            p50: ms(outcome.delays.percentile(500)),
+            p99: ms(outcome.delays.percentile(990)),
+            max: ms(Some(most)),
+        })
     };
     let (all, without) = (latency(outcome), latency(bare));
-    let added = |with: f64| rounded((with - without.p50).max(0.0));
+    let added = all.zip(without).map(|(all, without)| {
+        let less = |with: f64| rounded((with - without.p50).max(0.0));
+        Latency { p50: less(all.p50), p99: less(all.p99), max: less(all.max) }
+    });
+    let bare = without.map(|without| Latency {
+        p50: rounded(without.p50),
+        p99: rounded(without.p99),
+        max: rounded(without.max),
+    });
     Step {
         calls: *calls,
         packets_per_second: (outcome.meanwhile as f64 / took).round(),
@@ -315,12 +356,8 @@ fn step(seen: &Seen) -> Step {
         cpu_us_per_packet_system: rounded(micros(spent.total) - user),
         cpu_us_per_packet_receiving: rounded(micros(*receiving)),
         cpu_percent_of_a_core: rounded(all_spent.as_secs_f64() / took * 100.0),
-        added_latency_ms: Latency { p50: added(all.p50), p99: added(all.p99), max: added(all.max) },
-        bare_latency_ms: Latency {
-            p50: rounded(without.p50),
-            p99: rounded(without.p99),
-            max: rounded(without.max),
-        },
+        added_latency_ms: added,
+        bare_latency_ms: bare,
         memory_kb_idle: rounded(memory.0 as f64 / 1024.0),
         memory_kb_per_call: rounded(memory.1 as f64 / 1024.0 / f64::from(*calls)),
         relay_lost: passed.map(|passed| passed.lost),

@@ -91,13 +91,30 @@ impl Place {
 pub(super) struct Veth {
     generator: File,
     relay: File,
-    /// The relay's card.
+    /// The cards of both.
+    generator_card: String,
     card: String,
     /// The system's threads that take packets from the relay's card and carry them up to its sockets.
     receivers: Vec<u32>,
 }
 
+/// An address of a card as people write it.
+fn words(mac: [u8; 6]) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
+}
+
 impl Veth {
+    /// Addresses of the generator's card and the relay's, of those that everybody may give out.
+    pub(super) const MACS: ([u8; 6], [u8; 6]) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+
+    /// The number of the generator's card, for whoever is in its namespace.
+    pub(super) fn generator_card(&self) -> io::Result<u32> {
+        let name = std::ffi::CString::new(self.generator_card.as_str())?;
+        // SAFETY: the pointer is to a text that outlives the call.
+        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+        if index == 0 { Err(io::Error::last_os_error()) } else { Ok(index) }
+    }
+
     /// Makes them. `queues` is how many threads of the system may take packets at a time.
     pub(super) fn new(queues: u16, generator_cores: &Cores, relay_cores: &Cores) -> Result<Self, String> {
         let namespace = || {
@@ -114,11 +131,21 @@ impl Veth {
         let (here, there) = (format!("g{id}"), format!("r{id}"));
         let queues = format!("numrxqueues {queues} numtxqueues {queues}");
         let peer = format!("/proc/{}/fd/{}", std::process::id(), relay.as_raw_fd());
-        let veth = Self { generator, relay, card: there.clone(), receivers: Vec::new() };
+        let veth = Self {
+            generator,
+            relay,
+            generator_card: here.clone(),
+            card: there.clone(),
+            receivers: Vec::new(),
+        };
         for (side, line) in [
             (
                 Side::Generator,
-                format!("link add {here} {queues} type veth peer name {there} {queues} netns {peer}"),
+                format!(
+                    "link add {here} address {} {queues} type veth peer name {there} address {} {queues} netns {peer}",
+                    words(Self::MACS.0),
+                    words(Self::MACS.1)
+                ),
             ),
             (Side::Generator, format!("address add 10.0.0.254/24 dev {here}")),
             (Side::Relay, format!("address add 10.0.0.1/24 dev {there}")),

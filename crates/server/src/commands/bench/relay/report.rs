@@ -18,6 +18,8 @@ pub(super) struct Report {
     pub(super) realtime: bool,
     pub(super) workers: u16,
     pub(super) generators: u32,
+    /// The kernel plays the parties.
+    pub(super) by_kernel: bool,
     pub(super) seconds: u32,
     pub(super) relays: Vec<Relay>,
 }
@@ -50,10 +52,10 @@ pub(super) struct Step {
     pub(super) cpu_us_per_packet_receiving: f64,
     /// Of one core, however many workers there are.
     pub(super) cpu_percent_of_a_core: f64,
-    /// From sending to arrival, less the median of the same packets sent past the relay.
-    pub(super) added_latency_ms: Latency,
+    /// From sending to arrival, less the median of the same packets sent past the relay; where that is measured.
+    pub(super) added_latency_ms: Option<Latency>,
     /// From sending to arrival past the relay.
-    pub(super) bare_latency_ms: Latency,
+    pub(super) bare_latency_ms: Option<Latency>,
     /// Resident, before the first call; and what each call adds.
     pub(super) memory_kb_idle: f64,
     pub(super) memory_kb_per_call: f64,
@@ -157,7 +159,7 @@ impl Report {
             self.kernel,
             self.cores,
             counted(self.workers.into(), "worker"),
-            counted(self.generators, "thread"),
+            if self.by_kernel { "in the kernel".to_owned() } else { counted(self.generators, "thread") },
         )
     }
 }
@@ -174,10 +176,15 @@ fn row(step: &Step) -> String {
     } else {
         format!(", {} spoilt, {} misled", step.spoilt, step.misled)
     };
-    let Latency { p50, p99, max } = step.added_latency_ms;
+    let added = step.added_latency_ms.map_or_else(
+        || "-".to_owned(),
+        |Latency { p50, p99, max }| format!("{p50:.2} / {p99:.2} / {max:.1} ms"),
+    );
+    let bare = step
+        .bare_latency_ms
+        .map_or_else(|| "-".to_owned(), |Latency { p50, p99, .. }| format!("{p50:.2} / {p99:.2} ms"));
     format!(
-        "| {}{star} | {:.0} | {:.2} %{faults} | {:.2} µs ({:.2} + {:.2} + {:.2}) | {:.0} % | {p50:.2} / {p99:.2} / {max:.1} ms \
-         | {:.2} / {:.2} ms | {:.1} KB |",
+        "| {}{star} | {:.0} | {:.2} %{faults} | {:.2} µs ({:.2} + {:.2} + {:.2}) | {:.0} % | {added} | {bare} | {:.1} KB |",
         step.calls,
         step.packets_per_second,
         step.loss_percent,
@@ -186,8 +193,6 @@ fn row(step: &Step) -> String {
         step.cpu_us_per_packet_system,
         step.cpu_us_per_packet_receiving,
         step.cpu_percent_of_a_core,
-        step.bare_latency_ms.p50,
-        step.bare_latency_ms.p99,
         step.memory_kb_per_call,
     )
 }
@@ -212,8 +217,8 @@ pub(super) mod tests {
             cpu_us_per_packet_system: micros * 0.5,
             cpu_us_per_packet_receiving: micros / 4.0,
             cpu_percent_of_a_core: f64::from(calls) * micros / 100.0,
-            added_latency_ms: Latency { p50: 0.1, p99: 0.5, max: 2.0 },
-            bare_latency_ms: Latency { p50: 0.01, p99: 0.05, max: 0.2 },
+            added_latency_ms: Some(Latency { p50: 0.1, p99: 0.5, max: 2.0 }),
+            bare_latency_ms: Some(Latency { p50: 0.01, p99: 0.05, max: 0.2 }),
             memory_kb_idle: 9_000.0,
             memory_kb_per_call: 4.0,
             relay_lost: Some(0),
@@ -240,6 +245,7 @@ pub(super) mod tests {
             realtime: false,
             workers: 1,
             generators: 1,
+            by_kernel: false,
             seconds: 2,
             relays: vec![relay("epoll", 5.0), relay("rtpengine", 10.0)],
         }
