@@ -42,17 +42,30 @@ struct leg {
     __u32 ssrc;
     // Of what comes to it.
     __u32 heard_ssrc;
-    __u32 wrong;
     __u64 came;
 };
 
+// What is asked for; written by the program that asks, and only read here.
 struct flood {
     __u32 first; // address of the first leg
     __u32 legs;
-    __u32 active;
-    __u32 next;
+    __u32 rate;      // packets of a leg in a second
+    __u32 beginning; // legs that begin in a second
     __u8 here[ETH_ALEN];
     __u8 there[ETH_ALEN];
+    __u32 ends;
+};
+
+// What came of it.
+struct tally {
+    __u64 began;
+    __u64 due;
+    __u64 said;
+    __u64 missed; // a moment that was missed by far is not made up for
+    __u64 right;
+    __u64 wrong;
+    __u32 active;
+    __u32 next;
 };
 
 struct {
@@ -68,6 +81,44 @@ struct {
     __type(key, __u32);
     __type(value, struct flood);
 } flood SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct tally);
+} tally SEC(".maps");
+
+#define SECOND 1000000000ULL
+// Later than this it is not made up for: no queue takes so much at once.
+#define LATE 1000000ULL
+
+static long look(__u32 turn, void *due) {
+    return bpf_ktime_get_ns() >= *(__u64 *)due;
+}
+
+// Waits until the next packet is due.
+static __always_inline void wait(const struct flood *all, struct tally *told) {
+    __u64 now = bpf_ktime_get_ns();
+    if (!told->began) {
+        told->began = now;
+        told->due = now;
+    }
+    if (!told->next) {
+        __u64 active = 2 + (now - told->began) * all->beginning / SECOND;
+        active &= ~1ULL;
+        told->active = active < all->legs ? active : all->legs;
+    }
+    __u64 each = SECOND / ((__u64)told->active * all->rate + 1);
+    if (now > told->due + LATE) {
+        told->missed += (now - told->due) / (each + 1);
+        told->due = now;
+    }
+    __u64 due = told->due;
+    if (now < due)
+        bpf_loop(1 << 20, look, &due, 0);
+    told->due = due + each;
+}
 
 static __always_inline __u16 header_check(const struct iphdr *ip) {
     const __u16 *words = (const __u16 *)ip;
@@ -88,10 +139,13 @@ int speak(struct xdp_md *context) {
         return XDP_ABORTED;
     __u32 zero = 0;
     struct flood *all = bpf_map_lookup_elem(&flood, &zero);
-    if (!all || !all->active)
+    struct tally *told = bpf_map_lookup_elem(&tally, &zero);
+    if (!all || !told || *(volatile const __u32 *)&all->ends)
         return XDP_ABORTED;
-    __u32 number = all->next;
-    all->next = number + 1 < all->active ? number + 1 : 0;
+    wait(all, told);
+    __u32 number = told->next;
+    told->next = number + 1 < told->active ? number + 1 : 0;
+    told->said += 1;
     struct leg *leg = bpf_map_lookup_elem(&legs, &number);
     if (!leg)
         return XDP_ABORTED;
@@ -131,7 +185,8 @@ int hear(struct xdp_md *context) {
     struct frame *frame = (void *)(long)context->data;
     __u32 zero = 0;
     struct flood *all = bpf_map_lookup_elem(&flood, &zero);
-    if (!all || (void *)(frame + 1) > (void *)(long)context->data_end)
+    struct tally *told = bpf_map_lookup_elem(&tally, &zero);
+    if (!all || !told || (void *)(frame + 1) > (void *)(long)context->data_end)
         return XDP_PASS;
     if (frame->ethernet.h_proto != bpf_htons(ETH_P_IP) || frame->ip.protocol != IPPROTO_UDP)
         return XDP_PASS;
@@ -145,10 +200,12 @@ int hear(struct xdp_md *context) {
                    frame->rtp.ssrc == leg->heard_ssrc && frame->leg == (number ^ 1) &&
                    frame->udp.source == leg->to_port && frame->udp.dest == leg->from_port &&
                    frame->ip.saddr == leg->to;
-    if (is_right)
+    if (is_right) {
         leg->came += 1;
-    else
-        leg->wrong += 1;
+        told->right += 1;
+    } else {
+        told->wrong += 1;
+    }
     return XDP_DROP;
 }
 

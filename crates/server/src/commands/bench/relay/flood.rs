@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aya::maps::{Array, Map, MapData};
 use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp, XdpMode};
@@ -20,16 +20,14 @@ const ROOM: u32 = 65_536;
 /// Where every leg takes packets.
 const PORT: u16 = 40_000;
 /// Packets of a leg in a second.
-const RATE: f64 = 50.0;
+const RATE: u32 = 50;
 /// Calls begin one after the other, so many in a second: what a relay does with the first packets of all of them at once is
 /// not what is measured.
-const BEGINNING: f64 = 400.0;
+const BEGINNING: u32 = 400;
 /// From when all have begun until it is counted: what is settled after the first second is so by then.
 const SETTLING: Duration = Duration::from_secs(2);
-/// A thread wakes so often: a network card that gathers interrupts does it about as often.
-const QUANTUM: Duration = Duration::from_micros(100);
-/// Packets the kernel makes in one go.
-const TOGETHER: u32 = 64;
+/// Packets that go out together: those of about a tenth of a millisecond, as a network card gathers them.
+const TOGETHER: std::ops::RangeInclusive<u32> = 1..=64;
 /// How long packets may be under way after the last.
 const DRAIN: Duration = Duration::from_millis(300);
 /// Ethernet, IPv4, UDP, RTP, 20 ms of G.711.
@@ -46,26 +44,45 @@ struct Leg {
     timestamp: u32,
     ssrc: u32,
     heard_ssrc: u32,
-    wrong: u32,
+    unused: u32,
     came: u64,
 }
 
 // SAFETY: plain numbers without a gap between them.
 unsafe impl Pod for Leg {}
 
+/// What is asked for.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
-struct All {
+struct Asked {
     first: u32,
     legs: u32,
-    active: u32,
-    next: u32,
+    rate: u32,
+    beginning: u32,
     here: [u8; 6],
     there: [u8; 6],
+    ends: u32,
 }
 
 // SAFETY: plain numbers without a gap between them.
-unsafe impl Pod for All {}
+unsafe impl Pod for Asked {}
+
+/// What came of it so far.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    began: u64,
+    due: u64,
+    said: u64,
+    missed: u64,
+    right: u64,
+    wrong: u64,
+    active: u32,
+    next: u32,
+}
+
+// SAFETY: plain numbers without a gap between them.
+unsafe impl Pod for Tally {}
 
 /// What `struct xdp_md` of linux/bpf.h begins with.
 #[repr(C)]
@@ -83,16 +100,12 @@ struct Context {
 pub(super) struct Flood {
     ebpf: Ebpf,
     legs: Array<MapData, Leg>,
-    all: Array<MapData, All>,
+    asked: Array<MapData, Asked>,
+    tally: Array<MapData, Tally>,
     interface: u32,
 }
 
-/// What has come to all legs so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Came {
-    right: u64,
-    wrong: u64,
-}
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Flood {
     /// Puts it at the generator's card. While it says nothing it hears nothing, and lets everything through; then it is what a
@@ -103,7 +116,7 @@ impl Flood {
         made.map_err(|error| format!("the kernel takes no programs at the generator's card: {error}"))
     }
 
-    fn at(veth: &Veth) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn at(veth: &Veth) -> Result<Self, Error> {
         let interface = veth.generator_card()?;
         let mut ebpf = EbpfLoader::new().map_max_entries("legs", ROOM).load(OBJECT)?;
         for name in ["speak", "hear"] {
@@ -114,8 +127,9 @@ impl Flood {
             }
         }
         let mut map = |name| ebpf.take_map(name).ok_or("a table is missing");
-        let (legs, all): (Map, Map) = (map("legs")?, map("flood")?);
-        Ok(Self { ebpf, legs: Array::try_from(legs)?, all: Array::try_from(all)?, interface })
+        let (legs, asked, tally): (Map, Map, Map) = (map("legs")?, map("flood")?, map("tally")?);
+        let (legs, asked, tally) = (Array::try_from(legs)?, Array::try_from(asked)?, Array::try_from(tally)?);
+        Ok(Self { ebpf, legs, asked, tally, interface })
     }
 
     /// Where the legs of so many calls take packets.
@@ -133,10 +147,7 @@ impl Flood {
         cores: &Cores,
         meter: &(dyn Fn(Moment) + Sync),
     ) -> Result<Outcome, String> {
-        let run = || {
-            cores.occupy().map_err(io::Error::other)?;
-            self.talk(place, targets, lasting, meter).map_err(io::Error::other)
-        };
+        let run = || self.talk(place, targets, lasting, cores, meter).map_err(io::Error::other);
         place.at(Side::Generator, run).map_err(|error| format!("the kernel's generator: {error}"))
     }
 
@@ -145,13 +156,13 @@ impl Flood {
         place: &Place,
         targets: &[SocketAddrV4],
         lasting: Duration,
+        cores: &Cores,
         meter: &(dyn Fn(Moment) + Sync),
-    ) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Outcome, Error> {
         let count = u32::try_from(targets.len())?;
         if count > ROOM {
             return Err(format!("{} calls are the most", ROOM / 2).into());
         }
-        let first = place.legs();
         for ((number, target), remote) in (0_u32..).zip(targets).zip(Self::remotes(place, count / 2)) {
             let leg = Leg {
                 from: remote.ip().octets(),
@@ -167,76 +178,79 @@ impl Flood {
             self.legs.set(number, leg, 0)?;
         }
         let (here, there) = Veth::MACS;
-        let mut all = All { first: first.into(), legs: count, active: 2, next: 0, here, there };
-        self.all.set(0, all, 0)?;
+        let asked = Asked {
+            first: place.legs().into(),
+            legs: count,
+            rate: RATE,
+            beginning: BEGINNING * 2,
+            here,
+            there,
+            ends: 0,
+        };
+        self.tally.set(0, Tally::default(), 0)?;
+        self.asked.set(0, asked, 0)?;
 
-        let began = Instant::now();
-        let settled = Duration::from_secs_f64(f64::from(count) / 2.0 / BEGINNING) + SETTLING;
-        let (mut said, mut due, mut at) = (0_u64, 0.0, Duration::ZERO);
-        let mut before: Option<(Came, u64, f64)> = None;
-        loop {
-            let now = began.elapsed();
-            if now >= settled + lasting {
-                break;
-            }
-            let active = ((now.as_secs_f64() * BEGINNING) as u32 * 2).clamp(2, count);
-            if active != all.active {
-                all = All { active, ..self.all.get(&0, 0)? };
-                self.all.set(0, all, 0)?;
-            }
-            due += (now - at).as_secs_f64() * f64::from(active) * RATE;
-            at = now;
-            if before.is_none() && now >= settled {
-                meter(Moment::Begin);
-                before = Some((self.came(count)?, said, due));
-            }
-            // A thread that was kept away does not catch up all at once: no queue takes so much.
-            let packets = ((due - said as f64) as u64).min(u64::from(TOGETHER) * 4);
-            if packets > 0 {
-                self.speak(u32::try_from(packets)?)?;
-                said += packets;
-            }
-            machine::sleep(QUANTUM.saturating_sub(began.elapsed() - now));
-        }
-        meter(Moment::End);
-        let (came_before, said_before, due_before) = before.unwrap_or_default();
-        let meanwhile = self.came(count)?.right - came_before.right;
+        let settling = Duration::from_secs_f64(f64::from(count / 2) / f64::from(BEGINNING)) + SETTLING;
+        // More than it comes to: what is left when it ends goes by at once.
+        let seconds = (settling + lasting).as_secs() + 5;
+        let packets = u64::from(count) * u64::from(RATE) * seconds;
+        let (ebpf, interface) = (&mut self.ebpf, self.interface);
+        let (tally, asked_of) = (&self.tally, &mut self.asked);
+        let (before, after) = std::thread::scope(|scope| {
+            let speaking = scope.spawn(move || {
+                cores.in_turn().occupy()?;
+                speak(ebpf, interface, count, packets)
+            });
+            let read = |wait: Duration, moment: Moment| {
+                machine::sleep(wait);
+                meter(moment);
+                tally.get(&0, 0)
+            };
+            let measured = cores.before().occupy().map_err(Error::from).and_then(|()| {
+                let before = read(settling, Moment::Begin)?;
+                Ok((before, read(lasting, Moment::End)?))
+            });
+            asked_of.set(0, Asked { ends: 1, ..asked }, 0)?;
+            speaking.join().map_err(|_| "a thread panicked")??;
+            measured
+        })?;
         std::thread::sleep(DRAIN);
-        let came = self.came(count)?;
-        self.all.set(0, All::default(), 0)?;
+        let last = self.tally.get(&0, 0)?;
+        self.asked.set(0, Asked::default(), 0)?;
+        // What is said after the last look is heard after it as well.
+        let (said, meanwhile) = (after.said - before.said, after.right - before.right);
+        let lost = (last.said - before.said).saturating_sub(last.right - before.right);
         Ok(Outcome {
-            planned: (due - due_before) as u64,
-            sent: said - said_before,
-            received: came.right - came_before.right,
+            planned: said + after.missed - before.missed,
+            sent: said,
+            received: said.saturating_sub(lost),
             meanwhile,
-            misled: came.wrong,
+            misled: last.wrong,
             ..Outcome::default()
         })
     }
+}
 
-    /// Makes so many packets and sends them.
-    fn speak(&mut self, packets: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let program: &mut Xdp = self.ebpf.program_mut("speak").ok_or("a program is missing")?.try_into()?;
-        let context = Context { data_end: FRAME as u32, interface: self.interface, ..Context::default() };
-        // SAFETY: a live value of plain numbers, read as the octets it is made of.
-        let context =
-            unsafe { std::slice::from_raw_parts((&raw const context).cast::<u8>(), size_of::<Context>()) };
+/// Makes so many packets and sends them. It takes as long as there are packets, or until it is to end.
+fn speak(ebpf: &mut Ebpf, interface: u32, legs: u32, mut packets: u64) -> Result<(), Error> {
+    let program: &mut Xdp = ebpf.program_mut("speak").ok_or("a program is missing")?.try_into()?;
+    let context = Context { data_end: FRAME as u32, interface, ..Context::default() };
+    // SAFETY: a live value of plain numbers, read as the octets it is made of.
+    let context =
+        unsafe { std::slice::from_raw_parts((&raw const context).cast::<u8>(), size_of::<Context>()) };
+    let together = (legs * RATE / 10_000).clamp(*TOGETHER.start(), *TOGETHER.end());
+    while packets > 0 {
+        let repeat = u32::try_from(packets).unwrap_or(u32::MAX);
         program.test_run(TestRunOptions {
             data_in: Some(&[0; FRAME]),
             ctx_in: Some(context),
-            repeat: packets,
-            attrs: TestRunAttrs::new().xdp_live_frames(TOGETHER),
+            repeat,
+            attrs: TestRunAttrs::new().xdp_live_frames(together),
             ..TestRunOptions::default()
         })?;
-        Ok(())
+        packets -= u64::from(repeat);
     }
-
-    fn came(&self, count: u32) -> Result<Came, Box<dyn std::error::Error + Send + Sync>> {
-        (0..count).try_fold(Came::default(), |sum, leg| {
-            let leg = self.legs.get(&leg, 0)?;
-            Ok(Came { right: sum.right + leg.came, wrong: sum.wrong + u64::from(leg.wrong) })
-        })
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -246,6 +260,6 @@ mod tests {
     #[test]
     fn tables_are_laid_out_as_the_programs_have_them() {
         assert_eq!((size_of::<Leg>(), std::mem::offset_of!(Leg, came)), (40, 32));
-        assert_eq!((size_of::<All>(), size_of::<Context>()), (28, 24));
+        assert_eq!((size_of::<Asked>(), size_of::<Tally>(), size_of::<Context>()), (32, 56, 24));
     }
 }

@@ -28,6 +28,11 @@ impl Cores {
         Self { numbers: self.numbers.clone(), urgency: self.urgency.map(|urgency| urgency + 10) }
     }
 
+    /// The same, in the usual turns: the system stops what is urgent for a while if it never rests.
+    pub(super) fn in_turn(&self) -> Self {
+        Self { numbers: self.numbers.clone(), urgency: None }
+    }
+
     /// Puts the calling thread there.
     pub(super) fn occupy(&self) -> Result<(), String> {
         self.put(0).map_err(|error| format!("a thread of the generator cannot be put on its cores: {error}"))
