@@ -22,7 +22,7 @@ mod worker;
 pub use backend::Io;
 pub use error::StartError;
 pub use kernel::{Cards, Hook, KernelError, Shortcuts};
-pub use lost::Lost;
+pub use lost::{Lost, Meter};
 pub use ports::Usable;
 pub use prompt::{PromptError, read_prompt, write_wav};
 pub use relay::{Relay, Settings};

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Add;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Packets that did not get through, by why.
@@ -24,6 +25,24 @@ impl Add for Lost {
             refused: self.refused + other.refused,
             oversized: self.oversized + other.oversized,
         }
+    }
+}
+
+/// What the workers of a relay count, for whoever wants to look while they go on.
+#[derive(Debug, Clone)]
+pub struct Meter(pub(crate) Vec<Arc<Counters>>);
+
+impl Meter {
+    /// What was lost on its way since the start.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        self.0.iter().fold(Lost::default(), |sum, counters| sum + counters.read())
+    }
+
+    /// Of how many sessions the kernel sends the packets on by itself just now.
+    #[must_use]
+    pub fn shortcuts(&self) -> u64 {
+        self.0.iter().map(|counters| counters.shortcuts()).sum()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::backend::{Backend, Epoll, Io, Uring};
 use crate::bell::Bell;
 use crate::here::Here;
 use crate::kernel::{Kernel, Shortcuts, Ways};
-use crate::lost::{Counters, Lost};
+use crate::lost::{Counters, Meter};
 use crate::outbox::Outbox;
 use crate::ports;
 use crate::recorder::{Recorder, Say};
@@ -97,10 +97,10 @@ impl Relay {
         Ok((relay, usable))
     }
 
-    /// Of how many sessions the kernel sends the packets on by itself just now.
+    /// What the workers count.
     #[must_use]
-    pub fn shortcuts(&self) -> u64 {
-        self.hands.iter().map(|hand| hand.counters.shortcuts()).sum()
+    pub fn meter(&self) -> Meter {
+        Meter(self.hands.iter().map(|hand| Arc::clone(&hand.counters)).collect())
     }
 
     /// Whether the kernel sends plain packets on by itself.
@@ -143,12 +143,6 @@ impl Relay {
             hand.queue(Order::Library(Arc::clone(library)));
             hand.flush();
         }
-    }
-
-    /// What was lost on its way since the start.
-    #[must_use]
-    pub fn lost(&self) -> Lost {
-        self.hands.iter().fold(Lost::default(), |sum, hand| sum + hand.counters.read())
     }
 }
 
@@ -276,7 +270,7 @@ impl Drop for Hand {
 
 /// Says once, where the kernel takes no packets, why not.
 fn start_kernel(shortcuts: &Shortcuts, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
-    let kernel = Kernel::start(shortcuts, &sessions.addresses, pairs);
+    let kernel = Kernel::start(shortcuts, sessions, pairs);
     kernel
         .inspect_err(|error| tracing::warn!(%error, "the kernel sends no calls on by itself: the relay does"))
         .ok()

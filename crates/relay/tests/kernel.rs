@@ -205,7 +205,7 @@ impl Stage {
 
     /// Until the kernel has both sides of it.
     fn settle(&mut self) {
-        self.talk(1, |relay| relay.shortcuts() == 2);
+        self.talk(1, |relay| relay.meter().shortcuts() == 2);
     }
 
     fn report(&self, wanted: impl Fn(&Report) -> bool) -> Report {
@@ -243,7 +243,7 @@ fn a_call_goes_by_the_kernel(ours: &str, phones: [&str; 2]) {
     let Some(mut stage) = Stage::new(ours, phones) else { return };
     stage.settle();
     stage.talk(60, |_| true);
-    assert_eq!(stage.relay.shortcuts(), 2, "and stays there");
+    assert_eq!(stage.relay.meter().shortcuts(), 2, "and stays there");
 
     // A key: to us, and to the other phone in our words.
     for n in 1..=6_u16 {
@@ -279,7 +279,7 @@ fn a_call_goes_by_the_kernel(ours: &str, phones: [&str; 2]) {
     assert_eq!([one.packets_sent, two.packets_sent], heard);
     assert_eq!((one.lost, two.lost, one.foreign), (0, 0, 0));
     assert!(one.jitter_ms < 20.0, "{}", one.jitter_ms);
-    assert_eq!(stage.relay.shortcuts(), 0);
+    assert_eq!(stage.relay.meter().shortcuts(), 0);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_stranger_is_neither_passed_on_nor_takes_the_call_from_the_kernel() {
         stranger.send_to(&packet, stage.phones[0].to).expect("the card takes packets");
     }
     stage.talk(30, |_| true);
-    assert_eq!(stage.relay.shortcuts(), 2);
+    assert_eq!(stage.relay.meter().shortcuts(), 2);
     assert!(stage.phones[1].heard.iter().all(|(_, payload)| payload[0] == 1), "only the caller");
     assert!(stranger.recv(&mut [0; 9]).is_err(), "it is not answered");
     assert_eq!(stage.close(CALLER).foreign, 100);
@@ -321,5 +321,5 @@ fn a_call_that_is_closed_is_passed_on_no_more() {
     let heard = stage.phones.each_ref().map(|phone| phone.heard.len());
     stage.talk(10, |_| true);
     assert_eq!(stage.phones.each_ref().map(|phone| phone.heard.len()), heard);
-    assert_eq!(stage.relay.shortcuts(), 0);
+    assert_eq!(stage.relay.meter().shortcuts(), 0);
 }

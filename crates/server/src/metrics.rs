@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::{Family, Kind, Sample, Value};
 use b2bua::{Cause, Counted, Gauges, Heard, Record};
+use relay::Meter;
 
 /// One number that threads share.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct Metrics {
     transactions: Count,
     ports: Count,
     timers: Count,
-    shortcuts: Count,
+    relay: Meter,
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
     talk_seconds: Count,
@@ -46,8 +47,9 @@ pub(crate) struct Metrics {
     refused: Count,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// With what the relay counts.
+    pub(crate) fn new(relay: Meter) -> Self {
         Self {
             messages_received: Count::default(),
             messages_sent: Count::default(),
@@ -57,7 +59,7 @@ impl Default for Metrics {
             transactions: Count::default(),
             ports: Count::default(),
             timers: Count::default(),
-            shortcuts: Count::default(),
+            relay,
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
@@ -68,9 +70,7 @@ impl Default for Metrics {
             refused: Count::default(),
         }
     }
-}
 
-impl Metrics {
     pub(crate) fn counted(&self, counted: Counted) {
         match counted {
             Counted::Garbage => self.garbage.add(1),
@@ -102,11 +102,6 @@ impl Metrics {
         self.timers.set(gauges.timers);
     }
 
-    /// Of how many legs the kernel sends the packets on by itself.
-    pub(crate) fn shortcuts(&self, count: u64) {
-        self.shortcuts.0.store(count, Ordering::Relaxed);
-    }
-
     /// Calls now.
     #[expect(clippy::cast_possible_truncation, reason = "as many calls as fit a table fit a usize")]
     pub(crate) fn calls_now(&self) -> usize {
@@ -130,18 +125,29 @@ impl Metrics {
             labels: vec![("voice", heard.word().to_owned())],
             value: Value::Number(count.get()),
         });
+        let lost = self.relay.lost();
         vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
             one("bauta_transactions", "SIP transactions.", gauge, &self.transactions),
             one("bauta_media_ports", "Media port pairs in use.", gauge, &self.ports),
             one("bauta_timers", "Timers set.", gauge, &self.timers),
-            one(
-                "bauta_media_shortcuts",
-                "Legs whose packets the kernel sends on by itself.",
-                gauge,
-                &self.shortcuts,
-            ),
+            Family {
+                name: "bauta_media_shortcuts",
+                help: "Legs whose packets the kernel sends on by itself.",
+                kind: gauge,
+                samples: vec![number(Vec::new(), self.relay.shortcuts())],
+            },
+            Family {
+                name: "bauta_media_lost_packets",
+                help: "Packets that the system did not take at once or at all, or that were too long to be voice.",
+                kind: counter,
+                samples: vec![
+                    number(vec![("why", "full".to_owned())], lost.full),
+                    number(vec![("why", "refused".to_owned())], lost.refused),
+                    number(vec![("why", "oversized".to_owned())], lost.oversized),
+                ],
+            },
             Family {
                 name: "bauta_calls_ended",
                 help: "Calls ended, by cause.",
@@ -165,4 +171,9 @@ impl Metrics {
             one("bauta_faults", "Faults of our own that ended a call.", counter, &self.faults),
         ]
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric is a floating-point number by its format")]
+fn number(labels: Vec<(&'static str, String)>, value: u64) -> Sample {
+    Sample { labels, value: Value::Number(value as f64) }
 }

@@ -121,7 +121,7 @@ impl Node {
             .switchboard(epoch_ms, &usable, &languages)
             .ok_or_else(|| StartError::Language(languages.clone()))?;
         resolve::operators(&checked, &mut config.lines).await;
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(relay.meter()));
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();

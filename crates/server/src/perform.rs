@@ -114,6 +114,5 @@ impl World {
         self.relay.flush();
         self.keeper.flush(now);
         self.metrics.gauges(gauges);
-        self.metrics.shortcuts(self.relay.shortcuts());
     }
 }

@@ -28,7 +28,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/shortcut.bpf.o");
 /// At which network cards packets may be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cards {
-    /// Those that have the media addresses; where sockets are bound to all addresses, the one that leads out.
+    /// Those that have the media addresses; where sockets are bound to all addresses, the one that has the public address, or
+    /// else the one that leads out.
     OfAddresses,
     /// These, by name.
     Named(Vec<String>),
@@ -110,11 +111,11 @@ impl Kernel {
     /// Puts the program at cards, with room for so many pairs of ports.
     pub(crate) fn start(
         shortcuts: &Shortcuts,
-        addresses: &[IpAddr],
+        sessions: &rtp::Settings,
         pairs: usize,
     ) -> Result<Self, KernelError> {
         let room = u32::try_from(pairs).map_err(KernelError::refused)?;
-        let cards = chosen(&shortcuts.cards, addresses)?;
+        let cards = chosen(&shortcuts.cards, sessions)?;
         let mut kernel = Self::load(room)?;
         for card in &cards {
             let hook = kernel.attach(card, shortcuts.hook)?;
@@ -199,7 +200,7 @@ impl Kernel {
 }
 
 /// The cards that are meant.
-fn chosen(cards: &Cards, addresses: &[IpAddr]) -> Result<Vec<Card>, KernelError> {
+fn chosen(cards: &Cards, sessions: &rtp::Settings) -> Result<Vec<Card>, KernelError> {
     let mut netlink = Netlink::new().map_err(KernelError::refused)?;
     let all = netlink.cards().map_err(KernelError::refused)?;
     let chosen: Vec<Card> = match cards {
@@ -213,8 +214,9 @@ fn chosen(cards: &Cards, addresses: &[IpAddr]) -> Result<Vec<Card>, KernelError>
         }
         Cards::OfAddresses => {
             let mut indices = Vec::new();
-            for address in addresses {
-                indices.extend(card_of(&mut netlink, *address).map_err(KernelError::refused)?);
+            for (place, address) in sessions.addresses.iter().enumerate() {
+                let public = sessions.public.get(place).copied();
+                indices.extend(card_of(&mut netlink, *address, public).map_err(KernelError::refused)?);
             }
             all.into_iter().filter(|card| indices.contains(&card.index)).collect()
         }
@@ -228,11 +230,18 @@ const OUTSIDE: [IpAddr; 2] = [
     IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
 ];
 
-fn card_of(netlink: &mut Netlink, address: IpAddr) -> io::Result<Option<u32>> {
-    if address.is_unspecified() {
-        return netlink.way_out(OUTSIDE[usize::from(address.is_ipv6())]);
+fn card_of(netlink: &mut Netlink, address: IpAddr, public: Option<IpAddr>) -> io::Result<Option<u32>> {
+    if !address.is_unspecified() {
+        return netlink.holder(address);
     }
-    netlink.holder(address)
+    let named = match public {
+        Some(public) => netlink.holder(public)?,
+        None => None,
+    };
+    match named {
+        Some(card) => Ok(Some(card)),
+        None => netlink.way_out(OUTSIDE[usize::from(address.is_ipv6())]),
+    }
 }
 
 /// An error with what caused it, of each the first line: what the kernel says of a program is long.

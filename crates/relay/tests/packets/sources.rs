@@ -52,7 +52,7 @@ fn packets_too_large_for_voice_are_counted_and_dropped() {
     phone.send(&[0x80; 5_000]);
     talk(&mut [&mut phone], 2, |_, _| true);
     assert_eq!(stage.close(1).packets_received, 2);
-    assert_eq!(stage.relay.lost(), Lost { oversized: 1, ..Lost::default() });
+    assert_eq!(stage.relay.meter().lost(), Lost { oversized: 1, ..Lost::default() });
 }
 
 #[test]

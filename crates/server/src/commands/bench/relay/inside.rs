@@ -170,7 +170,7 @@ impl Bridge {
             self.relay.send(self.worker(session), Command::Close { session: SessionId(session) });
         }
         let passed = self.closed(legs)?;
-        let lost = self.relay.lost();
+        let lost = self.relay.meter().lost();
         Ok(Passed { lost: lost.full + lost.refused + lost.oversized, ..passed })
     }
 
