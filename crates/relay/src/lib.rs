@@ -8,6 +8,7 @@ mod backend;
 mod bell;
 mod descriptors;
 mod error;
+mod flows;
 mod here;
 mod lost;
 mod outbox;

@@ -2,6 +2,8 @@
 
 #[path = "packets/bridge.rs"]
 mod bridge;
+#[path = "packets/flows.rs"]
+mod flows;
 #[path = "packets/loopback.rs"]
 mod loopback;
 #[path = "packets/phone.rs"]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::sendmmsg::Batch;
 use super::{Arrived, Backend, LARGEST};
 use crate::bell::{Bell, owned};
+use crate::flows::{Flows, Way};
 use crate::lost::Counters;
 use crate::outbox::Packets;
-use crate::sockets::{Place, Sockets};
+use crate::sockets::{Mouth, Place, Sockets};
 
 /// The bell's key; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
@@ -24,6 +25,7 @@ const BATCH: usize = 256;
 pub(crate) struct Epoll {
     queue: Queue,
     sockets: Arc<Sockets>,
+    flows: Flows,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     ready: Vec<u64>,
@@ -39,6 +41,7 @@ impl Epoll {
         queue.add(&*bell, BELL)?;
         Ok(Self {
             queue,
+            flows: Flows::new(Arc::clone(&sockets)),
             sockets,
             bell,
             counters,
@@ -50,12 +53,24 @@ impl Epoll {
     }
 }
 
+impl Epoll {
+    fn connect(&mut self, pair: u32) -> io::Result<()> {
+        self.flows.open(pair)?;
+        let key = Mouth::connected(pair).key();
+        self.flows.socket(pair).map_or(Ok(()), |socket| self.queue.add(socket, key))
+    }
+}
+
 impl Backend for Epoll {
     fn listen(&mut self, place: Place) -> io::Result<()> {
-        self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.add(socket, place.key()))
+        let key = Mouth::bound(place).key();
+        self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.add(socket, key))
     }
 
     fn ignore(&mut self, place: Place) -> io::Result<()> {
+        if !place.control {
+            self.flows.close(place.pair);
+        }
         self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.remove(socket))
     }
 
@@ -73,8 +88,9 @@ impl Backend for Epoll {
                 self.bell.answer();
                 return Some(Arrived::Bell);
             }
-            let Some(place) = Place::of_key(key) else { continue };
-            let Some(socket) = self.sockets.socket(place) else { continue };
+            let Some(Mouth { place, connected }) = Mouth::of_key(key) else { continue };
+            let socket = if connected { self.flows.socket(place.pair) } else { self.sockets.socket(place) };
+            let Some(socket) = socket else { continue };
             // Errors are those that ICMP reports of packets we sent: nothing of ours waits for them.
             let Ok((length, from)) = socket.recv_from(&mut self.buffer[..]) else { continue };
             if length == LARGEST {
@@ -91,13 +107,25 @@ impl Backend for Epoll {
             let Some(socket) = self.sockets.socket(place) else { continue };
             let is_more = |next: &(Place, _, _)| next.0 == place;
             if !rest.peek().is_some_and(is_more) {
-                self.counters.sent(socket.send_to(bytes, to).map(drop));
+                let sent = match self.flows.way(place, to) {
+                    Some(Way::Connected(flow)) => flow.send(bytes).or_else(|_| {
+                        self.flows.failed(place.pair);
+                        socket.send_to(bytes, to)
+                    }),
+                    Some(Way::Bound(_)) | None => socket.send_to(bytes, to),
+                };
+                self.counters.sent(sent.map(drop));
                 continue;
             }
             let first = std::iter::once((to, bytes));
             let further = std::iter::from_fn(|| rest.next_if(is_more).map(|(_, to, bytes)| (to, bytes)));
             let counters = &self.counters;
             self.batch.send(socket, first.chain(further.take(TOGETHER - 1)), |result| counters.sent(result));
+        }
+        if let Some(pair) = self.flows.ripe()
+            && let Err(error) = self.connect(pair)
+        {
+            tracing::debug!(%error, "a flow has no socket of its own");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A relay on loopback, with phones that send tones and measure what they hear.
 
 mod bridge;
+mod flows;
 mod loopback;
 mod phone;
 mod prompts;
