@@ -8,7 +8,6 @@ mod backend;
 mod bell;
 mod descriptors;
 mod error;
-mod flows;
 mod here;
 mod lost;
 mod outbox;
@@ -17,6 +16,7 @@ mod prompt;
 mod recorder;
 mod relay;
 mod sockets;
+mod ties;
 mod worker;
 
 pub use backend::Io;

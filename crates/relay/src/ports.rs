@@ -192,10 +192,10 @@ mod tests {
             let here = SocketAddr::new(reached_at.parse().unwrap(), 21_480);
             let [known, stranger] = [(); 2].map(|()| UdpSocket::bind((reached_at, 0)).unwrap());
             known.send_to(b"before", here).unwrap();
-            let flow = connected(bound, known.local_addr().unwrap()).unwrap();
+            let tie = connected(bound, known.local_addr().unwrap()).unwrap();
             known.send_to(b"known", here).unwrap();
             stranger.send_to(b"stranger", here).unwrap();
-            flow.send(b"answer").unwrap();
+            tie.send(b"answer").unwrap();
             let heard = |socket: &UdpSocket| {
                 let mut buffer = [0; 16];
                 let packets = std::iter::from_fn(|| Some(socket.recv_from(&mut buffer).ok()?.1));
@@ -203,13 +203,13 @@ mod tests {
             };
             let [of_known, of_stranger] = [&known, &stranger].map(|socket| socket.local_addr().unwrap());
             assert_eq!(heard(bound), [of_known, of_stranger], "{bound_to}");
-            assert_eq!(heard(&flow), [of_known], "{bound_to}");
+            assert_eq!(heard(&tie), [of_known], "{bound_to}");
             let mut buffer = [0; 16];
             assert_eq!(known.recv_from(&mut buffer).unwrap(), (6, here), "{bound_to}");
             let again = connected(bound, known.local_addr().unwrap());
             assert!(again.is_ok(), "one that is not closed yet is not in the way");
             assert_eq!(UdpSocket::bind(here).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
-            drop((flow, again));
+            drop((tie, again));
             known.send_to(b"after", here).unwrap();
             assert_eq!(heard(bound), [of_known], "{bound_to}");
         }

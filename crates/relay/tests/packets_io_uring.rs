@@ -2,8 +2,6 @@
 
 #[path = "packets/bridge.rs"]
 mod bridge;
-#[path = "packets/flows.rs"]
-mod flows;
 #[path = "packets/loopback.rs"]
 mod loopback;
 #[path = "packets/phone.rs"]
@@ -16,3 +14,5 @@ mod recordings;
 mod sources;
 #[path = "packets/stage.rs"]
 mod stage;
+#[path = "packets/ties.rs"]
+mod ties;

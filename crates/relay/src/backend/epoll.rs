@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::sendmmsg::Batch;
 use super::{Arrived, Backend, LARGEST};
 use crate::bell::{Bell, owned};
-use crate::flows::{Flows, Way};
 use crate::lost::Counters;
 use crate::outbox::Packets;
 use crate::sockets::{Mouth, Place, Sockets};
+use crate::ties::{Ties, Way};
 
 /// The bell's key; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
@@ -25,7 +25,7 @@ const BATCH: usize = 256;
 pub(crate) struct Epoll {
     queue: Queue,
     sockets: Arc<Sockets>,
-    flows: Flows,
+    ties: Ties,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     ready: Vec<u64>,
@@ -41,7 +41,7 @@ impl Epoll {
         queue.add(&*bell, BELL)?;
         Ok(Self {
             queue,
-            flows: Flows::new(Arc::clone(&sockets)),
+            ties: Ties::new(Arc::clone(&sockets)),
             sockets,
             bell,
             counters,
@@ -55,9 +55,9 @@ impl Epoll {
 
 impl Epoll {
     fn connect(&mut self, pair: u32) -> io::Result<()> {
-        self.flows.open(pair)?;
+        self.ties.open(pair)?;
         let key = Mouth::connected(pair).key();
-        self.flows.socket(pair).map_or(Ok(()), |socket| self.queue.add(socket, key))
+        self.ties.socket(pair).map_or(Ok(()), |socket| self.queue.add(socket, key))
     }
 }
 
@@ -69,7 +69,7 @@ impl Backend for Epoll {
 
     fn ignore(&mut self, place: Place) -> io::Result<()> {
         if !place.control {
-            self.flows.close(place.pair);
+            self.ties.close(place.pair);
         }
         self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.remove(socket))
     }
@@ -89,7 +89,7 @@ impl Backend for Epoll {
                 return Some(Arrived::Bell);
             }
             let Some(Mouth { place, connected }) = Mouth::of_key(key) else { continue };
-            let socket = if connected { self.flows.socket(place.pair) } else { self.sockets.socket(place) };
+            let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };
             let Some(socket) = socket else { continue };
             // Errors are those that ICMP reports of packets we sent: nothing of ours waits for them.
             let Ok((length, from)) = socket.recv_from(&mut self.buffer[..]) else { continue };
@@ -107,9 +107,9 @@ impl Backend for Epoll {
             let Some(socket) = self.sockets.socket(place) else { continue };
             let is_more = |next: &(Place, _, _)| next.0 == place;
             if !rest.peek().is_some_and(is_more) {
-                let sent = match self.flows.way(place, to) {
-                    Some(Way::Connected(flow)) => flow.send(bytes).or_else(|_| {
-                        self.flows.failed(place.pair);
+                let sent = match self.ties.way(place, to) {
+                    Some(Way::Connected(tie)) => tie.send(bytes).or_else(|_| {
+                        self.ties.failed(place.pair);
                         socket.send_to(bytes, to)
                     }),
                     Some(Way::Bound(_)) | None => socket.send_to(bytes, to),
@@ -122,10 +122,10 @@ impl Backend for Epoll {
             let counters = &self.counters;
             self.batch.send(socket, first.chain(further.take(TOGETHER - 1)), |result| counters.sent(result));
         }
-        if let Some(pair) = self.flows.ripe()
+        if let Some(pair) = self.ties.ripe()
             && let Err(error) = self.connect(pair)
         {
-            tracing::debug!(%error, "a flow has no socket of its own");
+            tracing::debug!(%error, "no socket can be tied");
         }
     }
 }

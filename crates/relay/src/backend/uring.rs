@@ -19,10 +19,10 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use super::{Arrived, Backend, LARGEST};
 use crate::bell::Bell;
-use crate::flows::{Flows, Way};
 use crate::lost::Counters;
 use crate::outbox::Packets;
 use crate::sockets::{Mouth, Place, Sockets};
+use crate::ties::{Ties, Way};
 
 use buffers::Buffers;
 use slots::Slots;
@@ -96,7 +96,7 @@ pub(crate) struct Uring {
     /// What each receive says of itself: how much room an address has.
     envelope: Box<libc::msghdr>,
     sockets: Arc<Sockets>,
-    flows: Flows,
+    ties: Ties,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     ears: Vec<Ear>,
@@ -143,7 +143,7 @@ impl Uring {
             counters,
             lent: None,
             deaf: Vec::with_capacity(3 * sockets.pairs()),
-            flows: Flows::new(Arc::clone(&sockets)),
+            ties: Ties::new(Arc::clone(&sockets)),
             sockets,
             enabled: false,
             tempo: Tempo::new(Instant::now()),
@@ -159,7 +159,7 @@ impl Uring {
     /// ports cannot be bound again.
     fn file(&self, mouth: Mouth) -> Option<Fd> {
         let Mouth { place, connected } = mouth;
-        let socket = if connected { self.flows.socket(place.pair) } else { self.sockets.socket(place) };
+        let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };
         socket.map(|socket| Fd(socket.as_raw_fd()))
     }
 
@@ -180,11 +180,11 @@ impl Uring {
         self.ask(&cancel.user_data(Name::Cancel.pack()))
     }
 
-    /// Opens the flow of a pair.
+    /// Opens the tie of a pair.
     fn connect(&mut self, pair: u32) -> io::Result<()> {
         let mouth = Mouth::connected(pair);
         self.close(mouth)?;
-        self.flows.open(pair)?;
+        self.ties.open(pair)?;
         self.open(mouth)
     }
 
@@ -304,7 +304,7 @@ impl Uring {
         if self.slots.are_full() || self.ring.submission().is_full() {
             self.submit()?;
         }
-        let Some(way) = self.flows.way(place, to) else { return Ok(()) };
+        let Some(way) = self.ties.way(place, to) else { return Ok(()) };
         // What cannot go at once is lost: late voice is worse than none. Only failures are answered.
         let at_once = libc::MSG_DONTWAIT.cast_unsigned();
         let full = io::ErrorKind::WouldBlock;
@@ -374,7 +374,7 @@ impl Backend for Uring {
     fn ignore(&mut self, place: Place) -> io::Result<()> {
         if !place.control {
             self.close(Mouth::connected(place.pair))?;
-            self.flows.close(place.pair);
+            self.ties.close(place.pair);
         }
         self.close(Mouth::bound(place))
     }
@@ -405,7 +405,7 @@ impl Backend for Uring {
                 }
                 Some(Name::Send(Mouth { place, connected })) => {
                     if connected {
-                        self.flows.failed(place.pair);
+                        self.ties.failed(place.pair);
                     }
                     self.counters.sent(Err(io::Error::from_raw_os_error(answer.result().wrapping_neg())));
                 }
@@ -429,10 +429,10 @@ impl Backend for Uring {
                 self.counters.sent(Err(error));
             }
         }
-        if let Some(pair) = self.flows.ripe()
+        if let Some(pair) = self.ties.ripe()
             && let Err(error) = self.connect(pair)
         {
-            tracing::debug!(%error, "a flow has no socket of its own");
+            tracing::debug!(%error, "no socket can be tied");
         }
     }
 }

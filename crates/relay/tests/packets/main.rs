@@ -1,10 +1,10 @@
 //! A relay on loopback, with phones that send tones and measure what they hear.
 
 mod bridge;
-mod flows;
 mod loopback;
 mod phone;
 mod prompts;
 mod recordings;
 mod sources;
 mod stage;
+mod ties;

@@ -47,7 +47,7 @@ fn media(rtp: SocketAddr) -> Media {
 }
 
 #[test]
-fn strangers_are_counted_and_not_heard_beside_a_flow() {
+fn strangers_are_counted_and_not_heard_beside_a_tie() {
     let mut stage = on_loopback(Library::default());
     let [mut one, mut two] = bridged(&mut stage);
     let (port, to) = stage.port(0, 0);
@@ -64,7 +64,7 @@ fn strangers_are_counted_and_not_heard_beside_a_flow() {
 }
 
 #[test]
-fn a_stream_that_moves_is_followed_and_its_flow_with_it() {
+fn a_stream_that_moves_is_followed_and_its_tie_with_it() {
     let mut stage = on_loopback(Library::default());
     let [mut one, mut two] = bridged(&mut stage);
     let (port, to) = stage.port(0, 0);

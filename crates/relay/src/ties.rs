@@ -12,19 +12,19 @@ use std::sync::Arc;
 use crate::ports;
 use crate::sockets::{Place, Sockets};
 
-/// So many packets in a row to one address make a flow: a second of voice. Opening costs as much as a flow saves in less.
+/// After so many packets in a row to one address a socket is tied to it: a second of voice. It costs as much as it saves in less.
 const STEADY: u32 = 50;
 
-/// The flows of a worker: of each pair the one of its RTP, once there is one.
-pub(crate) struct Flows {
+/// The ties of a worker: of each pair the one of its RTP, once there is one.
+pub(crate) struct Ties {
     sockets: Arc<Sockets>,
-    flows: Box<[Flow]>,
-    /// Whose flow is to be opened. One at a time, so that packets need not wait for many.
+    ties: Box<[Tie]>,
+    /// Whose tie is to be opened. One at a time, so that packets need not wait for many.
     ripe: Option<u32>,
 }
 
 #[derive(Default)]
-struct Flow {
+struct Tie {
     /// Where the packets went last, and how many went there before, one after the other.
     to: Option<SocketAddr>,
     steady: u32,
@@ -46,10 +46,10 @@ pub(crate) enum Way<'a> {
     Connected(&'a UdpSocket),
 }
 
-impl Flows {
+impl Ties {
     pub(crate) fn new(sockets: Arc<Sockets>) -> Self {
-        let flows = (0..sockets.pairs()).map(|_| Flow::default()).collect();
-        Self { sockets, flows, ripe: None }
+        let ties = (0..sockets.pairs()).map(|_| Tie::default()).collect();
+        Self { sockets, ties, ripe: None }
     }
 
     /// The way of a packet; `None` where there is no such socket.
@@ -58,62 +58,62 @@ impl Flows {
         if place.control {
             return Some(Way::Bound(bound));
         }
-        let flow = self.flows.get_mut(place.pair as usize)?;
-        if flow.to != Some(to) {
-            (flow.to, flow.steady) = (Some(to), 0);
+        let tie = self.ties.get_mut(place.pair as usize)?;
+        if tie.to != Some(to) {
+            (tie.to, tie.steady) = (Some(to), 0);
         }
-        if let Some(connected) = flow.connected.as_ref().filter(|connected| connected.to == to) {
+        if let Some(connected) = tie.connected.as_ref().filter(|connected| connected.to == to) {
             return Some(if connected.broken {
                 Way::Bound(bound)
             } else {
                 Way::Connected(&connected.socket)
             });
         }
-        flow.steady = flow.steady.saturating_add(1);
-        if flow.steady >= STEADY && self.ripe.is_none() {
+        tie.steady = tie.steady.saturating_add(1);
+        if tie.steady >= STEADY && self.ripe.is_none() {
             self.ripe = Some(place.pair);
         }
         Some(Way::Bound(bound))
     }
 
-    /// The pair whose flow is to be opened now, if there is one.
+    /// The pair whose tie is to be opened now, if there is one.
     pub(crate) fn ripe(&mut self) -> Option<u32> {
         self.ripe.take()
     }
 
-    /// Opens the flow of a pair, in place of one that goes elsewhere: until now that one was still listened to.
+    /// Opens the tie of a pair, in place of one that goes elsewhere: until now that one was still listened to.
     ///
     /// # Errors
     /// What the system says. It is tried again only after as many packets more.
     pub(crate) fn open(&mut self, pair: u32) -> io::Result<()> {
-        let Some(flow) = self.flows.get_mut(pair as usize) else { return Ok(()) };
-        flow.connected = None;
-        flow.steady = 0;
-        let (Some(to), Some(bound)) = (flow.to, self.sockets.socket(Place { pair, control: false })) else {
+        let Some(tie) = self.ties.get_mut(pair as usize) else { return Ok(()) };
+        tie.connected = None;
+        tie.steady = 0;
+        let (Some(to), Some(bound)) = (tie.to, self.sockets.socket(Place { pair, control: false })) else {
             return Ok(());
         };
-        flow.connected = Some(Connected { to, socket: ports::connected(bound, to)?, broken: false });
+        tie.connected = Some(Connected { to, socket: ports::connected(bound, to)?, broken: false });
         Ok(())
     }
 
-    /// The flow of a pair is over.
+    /// The tie of a pair is over.
     pub(crate) fn close(&mut self, pair: u32) {
-        if let Some(flow) = self.flows.get_mut(pair as usize) {
-            *flow = Flow::default();
+        if let Some(tie) = self.ties.get_mut(pair as usize) {
+            *tie = Tie::default();
         }
         self.ripe = self.ripe.filter(|ripe| *ripe != pair);
     }
 
-    /// A packet of the flow failed: where the other side is not there for a while, a connected socket is told so, and the
+    /// A packet of the tie failed: where the other side is not there for a while, a connected socket is told so, and the
     /// address it was given with its connection may not be ours any more.
     pub(crate) fn failed(&mut self, pair: u32) {
-        if let Some(connected) = self.flows.get_mut(pair as usize).and_then(|flow| flow.connected.as_mut()) {
+        if let Some(connected) = self.ties.get_mut(pair as usize).and_then(|tie| tie.connected.as_mut()) {
             connected.broken = true;
         }
     }
 
     /// The connected socket of a pair.
     pub(crate) fn socket(&self, pair: u32) -> Option<&UdpSocket> {
-        Some(&self.flows.get(pair as usize)?.connected.as_ref()?.socket)
+        Some(&self.ties.get(pair as usize)?.connected.as_ref()?.socket)
     }
 }
