@@ -38,6 +38,8 @@ pub(crate) struct Metrics {
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
     talk_seconds: Count,
+    foreign: Count,
+    unproven: Count,
     garbage: Count,
     strangers: Count,
     strays: Count,
@@ -59,6 +61,8 @@ impl Default for Metrics {
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
+            foreign: Count::default(),
+            unproven: Count::default(),
             garbage: Count::default(),
             strangers: Count::default(),
             strays: Count::default(),
@@ -86,6 +90,10 @@ impl Metrics {
             self.ended[place].add(1);
         }
         self.talk_seconds.add(record.talked_for().as_secs());
+        for media in record.caller_media.iter().chain(&record.callee_media) {
+            self.foreign.add(media.foreign);
+            self.unproven.add(media.unproven);
+        }
         let heard = record.heard().and_then(|heard| Heard::ALL.iter().position(|one| *one == heard));
         if let Some(place) = heard {
             self.heard[place].add(1);
@@ -142,6 +150,18 @@ impl Metrics {
                 samples: by_heard.collect(),
             },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
+            one(
+                "bauta_rtp_foreign",
+                "Packets of ended calls that came from elsewhere than was agreed.",
+                counter,
+                &self.foreign,
+            ),
+            one(
+                "bauta_rtp_unproven",
+                "Packets of ended calls that SRTP did not prove theirs and new.",
+                counter,
+                &self.unproven,
+            ),
             one("bauta_sip_messages_received", "SIP messages received.", counter, &self.messages_received),
             one("bauta_sip_messages_sent", "SIP messages sent.", counter, &self.messages_sent),
             one("bauta_sip_garbage", "Messages that were no SIP.", counter, &self.garbage),
