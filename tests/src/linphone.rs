@@ -25,25 +25,39 @@ impl Linphone {
     /// If it does not start.
     #[must_use]
     pub fn start(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
-        Self::with(address, number, hertz, answering, "none")
+        Self::with(address, number, &tone::sine(hertz, 120.0), answering, "none", "1")
     }
 
     /// A phone that always encrypts its voice.
     #[must_use]
     pub fn encrypting(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
-        Self::with(address, number, hertz, answering, "srtp")
+        Self::with(address, number, &tone::sine(hertz, 120.0), answering, "srtp", "1")
     }
 
-    fn with(address: IpAddr, number: &str, hertz: f64, answering: Answering, encryption: &str) -> Self {
+    /// A phone without telephone-events, which keys a code as tones in its voice.
+    #[must_use]
+    pub fn keying(address: IpAddr, number: &str, hertz: f64, code: &str) -> Self {
+        Self::with(address, number, &tone::keyed(code, hertz), Answering::Manual, "none", "0")
+    }
+
+    fn with(
+        address: IpAddr,
+        number: &str,
+        voice: &[i16],
+        answering: Answering,
+        encryption: &str,
+        events: &str,
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let path = |name: &str| dir.path().join(name);
-        wav::write(&path("voice.wav"), &tone::sine(hertz, 120.0));
+        wav::write(&path("voice.wav"), voice);
         std::fs::create_dir_all(path(".local/share/linphone")).expect("the disk has room");
         let template = std::fs::read_to_string(tool::interop("linphone/rc")).expect("a template");
         let rc = template
             .replace("@ADDRESS@", &address.to_string())
             .replace("@NUMBER@", number)
-            .replace("@ENCRYPTION@", encryption);
+            .replace("@ENCRYPTION@", encryption)
+            .replace("@EVENTS@", events);
         let rc = rc.replace("@MANDATORY@", if encryption == "none" { "0" } else { "1" });
         std::fs::write(path("rc"), rc).expect("the disk has room");
         let output = std::fs::File::create(path("output")).expect("the disk has room");

@@ -35,6 +35,12 @@ pub fn keys(keys: &str) -> Vec<i16> {
     keys.chars().flat_map(tones).collect()
 }
 
+/// A voice that is silent while a phone begins, keys as tones, and then goes on as a sine.
+#[must_use]
+pub fn keyed(code: &str, hertz: f64) -> Vec<i16> {
+    [vec![0; 2 * RATE as usize], keys(code), sine(hertz, 120.0)].concat()
+}
+
 /// The keys pressed as tones: those of which 20 ms are there undisturbed.
 #[must_use]
 pub fn pressed(samples: &[i16]) -> String {

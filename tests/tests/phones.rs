@@ -145,6 +145,26 @@ fn a_baresip_courier_reaches_a_linphone_client() {
     assert_recorded(&bauta, 2.0);
 }
 
+#[test]
+fn a_linphone_without_telephone_events_keys_its_code_as_tones() {
+    let loopback = Loopback::claim();
+    let mut client = Baresip::start(CLIENT, 1000.0, Answering::Auto);
+    let bauta = open(&loopback, client.address());
+    let mut courier = Linphone::keying(loopback.carrier(), COURIER, 440.0, CODE);
+    courier.dial(&uri(loopback.sip()));
+    courier.await_output("connected");
+    client.await_event("CALL_ESTABLISHED");
+    await_bridge(&bauta);
+    client.hear_more(3);
+    client.command("hangup", "");
+    courier.await_output("ended");
+    let heard = courier.heard();
+    let seconds = tone::seconds(&heard.channels[0], heard.rate, 1000.0);
+    assert!(seconds > 2.0, "1000 Hz heard for {seconds} s");
+    assert_recorded(&bauta, 2.0);
+    bauta.assert_no_fault();
+}
+
 /// The keys in what a phone has seen of SIP, both ways.
 fn keys(log: &str) -> Vec<String> {
     let mut keys: Vec<String> = log

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
-use rtp::srtp::{MASTER_LENGTH, Sender};
+use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Sender};
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, Port, Recording, Remote,
     Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
@@ -46,7 +46,8 @@ pub(crate) fn inband(rounds: u64) {
 pub(crate) fn srtp(rounds: u64) {
     // All sessions have the same keys, so that the packets made for one do for all.
     let key = |octet| MasterKey([octet; MASTER_LENGTH]);
-    let agreed = Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(1), receive: key(2) };
+    let agreed =
+        Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(1), receive: key(2), life: LONGEST_LIFE };
     let mut phone = Sender::new(agreed.suite, &agreed.receive);
     let mut relay = Relay::new([Codec::Pcma; 2], Keys::Events, Some(agreed));
     let packets: Vec<_> = (0..PROTECTED)

@@ -46,10 +46,11 @@ impl Ids {
 
     /// New keys for the media of one leg.
     pub(crate) fn keys(&mut self) -> Keys {
-        let (mut long, mut short) = ([0; KEY_LENGTH], [0; KEY_LENGTH]);
-        self.chance.fill_bytes(&mut long);
-        self.chance.fill_bytes(&mut short);
-        Keys { long: Key(long), short: Key(short) }
+        Keys(std::array::from_fn(|_| {
+            let mut key = [0; KEY_LENGTH];
+            self.chance.fill_bytes(&mut key);
+            Key(key)
+        }))
     }
 
     pub(crate) fn number(&mut self) -> u64 {

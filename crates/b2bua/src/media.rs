@@ -161,11 +161,7 @@ impl Session {
     /// The suite has changed: the key of the one before has been used, and may not be again from a beginning.
     fn forget_unused(&mut self, ids: &mut Ids) {
         if let Some(secured) = self.secured() {
-            let mut keys = ids.keys();
-            match secured.suite {
-                Suite::AesCm128HmacSha1_80 => keys.long = secured.ours,
-                Suite::AesCm128HmacSha1_32 => keys.short = secured.ours,
-            }
+            let keys = ids.keys().with(secured.suite, secured.ours);
             self.capabilities.security = Security::Required(keys);
         }
     }
@@ -234,8 +230,11 @@ fn srtp(secured: &Secured) -> Srtp {
     let suite = match secured.suite {
         Suite::AesCm128HmacSha1_80 => rtp::Suite::AesCm128HmacSha1_80,
         Suite::AesCm128HmacSha1_32 => rtp::Suite::AesCm128HmacSha1_32,
+        Suite::AeadAes128Gcm => rtp::Suite::AeadAes128Gcm,
+        Suite::AeadAes256Gcm => rtp::Suite::AeadAes256Gcm,
     };
-    Srtp { suite, send: MasterKey(secured.ours.0), receive: MasterKey(secured.theirs.0) }
+    let (send, receive) = (MasterKey(secured.ours.0), MasterKey(secured.theirs.0));
+    Srtp { suite, send, receive, life: secured.life }
 }
 
 #[cfg(test)]
@@ -294,7 +293,7 @@ mod tests {
         let first = srtp(&session).send;
         session.offer();
         // They choose the other suite, then the first again.
-        for (suite, tag) in [("32", 2), ("80", 1)] {
+        for (suite, tag) in [("32", 4), ("80", 1)] {
             let answer = offer(suite, THEIRS).replace("crypto:1", &format!("crypto:{tag}"));
             session.read_answer(answer.as_bytes(), &mut ids).expect("we can speak it");
             session.offer();

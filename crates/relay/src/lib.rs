@@ -17,6 +17,7 @@ mod prompt;
 mod recorder;
 mod relay;
 mod sockets;
+mod ties;
 mod worker;
 
 pub use backend::Io;

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 
 use rtp::Port;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::StartError;
 use crate::descriptors;
@@ -17,6 +17,9 @@ const EXPEDITED: u32 = 46 << 2;
 
 /// Bytes a socket holds for us; the system doubles it for its own needs and counts some 770 for a packet.
 const BUFFER: usize = 64 * 1024;
+
+/// Sockets of a pair: two that are bound, and the one that is connected where packets go one way for a while.
+const EACH: usize = 3;
 
 /// The two sockets of a port pair.
 pub(crate) struct Pair {
@@ -37,7 +40,7 @@ pub(crate) fn bind(
     workers: u16,
 ) -> Result<(Vec<Vec<Pair>>, Usable), StartError> {
     let numbers = even_ports(range);
-    let sockets = numbers.len() * addresses.len() * 2;
+    let sockets = numbers.len() * addresses.len() * EACH;
     if let Err(too_few) = descriptors::make_room(sockets).map_err(StartError::Limit)? {
         return Err(StartError::Descriptors { sockets, needed: too_few.needed, allowed: too_few.allowed });
     }
@@ -97,7 +100,29 @@ fn bind_pair(address: IpAddr, number: u16) -> Result<Option<(UdpSocket, UdpSocke
     Ok(bind(number + 1)?.map(|rtcp| (rtp, rtcp)))
 }
 
+/// A second socket on the port of a bound one, which is connected.
+///
+/// Both must allow it (`SO_REUSEPORT`). The bound one does only while it happens, so that nobody else can bind beside it: a
+/// program of another user never could, and one of ours, started twice, is to fail.
+pub(crate) fn connected(bound: &UdpSocket, to: SocketAddr) -> io::Result<UdpSocket> {
+    let address = bound.local_addr()?;
+    let socket = unbound(address)?;
+    let beside = SockRef::from(bound);
+    beside.set_reuse_port(true)?;
+    let done = socket.set_reuse_port(true).and_then(|()| socket.bind(&address.into()));
+    beside.set_reuse_port(false)?;
+    done?;
+    socket.connect(&to.into())?;
+    Ok(socket.into())
+}
+
 fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = unbound(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
@@ -111,8 +136,7 @@ fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
         SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
     };
     never_fragment(&socket, address);
-    socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Voice fits into any packet, and one that may not be fragmented needs no number to be put together by (RFC 6864 §4.1),
@@ -158,6 +182,37 @@ mod tests {
         assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_406));
         assert_eq!(second.rtcp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_407));
         drop(taken);
+    }
+
+    #[test]
+    fn a_connected_socket_has_what_comes_from_there_and_the_bound_one_the_rest() {
+        for (bound_to, reached_at) in [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")] {
+            let (pairs, _) = bind(&[bound_to.parse().unwrap()], &range(21_480, 1), 1).unwrap();
+            let bound = &pairs[0][0].rtp;
+            let here = SocketAddr::new(reached_at.parse().unwrap(), 21_480);
+            let [known, stranger] = [(); 2].map(|()| UdpSocket::bind((reached_at, 0)).unwrap());
+            known.send_to(b"before", here).unwrap();
+            let tie = connected(bound, known.local_addr().unwrap()).unwrap();
+            known.send_to(b"known", here).unwrap();
+            stranger.send_to(b"stranger", here).unwrap();
+            tie.send(b"answer").unwrap();
+            let heard = |socket: &UdpSocket| {
+                let mut buffer = [0; 16];
+                let packets = std::iter::from_fn(|| Some(socket.recv_from(&mut buffer).ok()?.1));
+                packets.collect::<Vec<_>>()
+            };
+            let [of_known, of_stranger] = [&known, &stranger].map(|socket| socket.local_addr().unwrap());
+            assert_eq!(heard(bound), [of_known, of_stranger], "{bound_to}");
+            assert_eq!(heard(&tie), [of_known], "{bound_to}");
+            let mut buffer = [0; 16];
+            assert_eq!(known.recv_from(&mut buffer).unwrap(), (6, here), "{bound_to}");
+            let again = connected(bound, known.local_addr().unwrap());
+            assert!(again.is_ok(), "one that is not closed yet is not in the way");
+            assert_eq!(UdpSocket::bind(here).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+            drop((tie, again));
+            known.send_to(b"after", here).unwrap();
+            assert_eq!(heard(bound), [of_known], "{bound_to}");
+        }
     }
 
     #[test]

@@ -18,13 +18,38 @@ impl Place {
         [Self { pair, control: false }, Self { pair, control: true }]
     }
 
-    /// As an event's key.
-    pub(crate) fn key(self) -> u64 {
+    fn key(self) -> u64 {
         u64::from(self.pair) << 1 | u64::from(self.control)
     }
 
-    pub(crate) fn of_key(key: u64) -> Option<Self> {
+    fn of_key(key: u64) -> Option<Self> {
         Some(Self { pair: u32::try_from(key >> 1).ok()?, control: key & 1 == 1 })
+    }
+}
+
+/// Which of a worker's sockets a packet comes out of: a bound one, or the connected one beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mouth {
+    pub(crate) place: Place,
+    pub(crate) connected: bool,
+}
+
+impl Mouth {
+    pub(crate) fn bound(place: Place) -> Self {
+        Self { place, connected: false }
+    }
+
+    pub(crate) fn connected(pair: u32) -> Self {
+        Self { place: Place { pair, control: false }, connected: true }
+    }
+
+    /// As an event's key.
+    pub(crate) fn key(self) -> u64 {
+        self.place.key() << 1 | u64::from(self.connected)
+    }
+
+    pub(crate) fn of_key(key: u64) -> Option<Self> {
+        Some(Self { place: Place::of_key(key >> 1)?, connected: key & 1 == 1 })
     }
 }
 

@@ -14,3 +14,5 @@ mod recordings;
 mod sources;
 #[path = "packets/stage.rs"]
 mod stage;
+#[path = "packets/ties.rs"]
+mod ties;

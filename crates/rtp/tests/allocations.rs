@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
-use rtp::srtp::{MASTER_LENGTH, Sender};
+use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Sender};
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, PlayId, Port, Prompt,
     PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
@@ -264,7 +264,8 @@ fn what_is_protected_takes_no_memory_for_a_packet_either() {
     let mut sink = Tally::default();
     let agreed = |session: u8| {
         let [send, receive] = [2, 3].map(|key| MasterKey([2 * session + key; MASTER_LENGTH]));
-        Srtp { suite: Suite::AesCm128HmacSha1_80, send, receive }
+        let suite = [Suite::AesCm128HmacSha1_80, Suite::AeadAes256Gcm][usize::from(session)];
+        Srtp { suite, send, receive, life: LONGEST_LIFE }
     };
     let mut phones = [0, 1].map(|session| Sender::new(agreed(session).suite, &agreed(session).receive));
     for session in 0..2 {

@@ -40,6 +40,8 @@ pub(crate) struct Metrics {
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
     talk_seconds: Count,
+    foreign: Count,
+    unproven: Count,
     garbage: Count,
     strangers: Count,
     strays: Count,
@@ -63,6 +65,8 @@ impl Metrics {
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
+            foreign: Count::default(),
+            unproven: Count::default(),
             garbage: Count::default(),
             strangers: Count::default(),
             strays: Count::default(),
@@ -88,6 +92,10 @@ impl Metrics {
             self.ended[place].add(1);
         }
         self.talk_seconds.add(record.talked_for().as_secs());
+        for media in record.caller_media.iter().chain(&record.callee_media) {
+            self.foreign.add(media.foreign);
+            self.unproven.add(media.unproven);
+        }
         let heard = record.heard().and_then(|heard| Heard::ALL.iter().position(|one| *one == heard));
         if let Some(place) = heard {
             self.heard[place].add(1);
@@ -125,29 +133,12 @@ impl Metrics {
             labels: vec![("voice", heard.word().to_owned())],
             value: Value::Number(count.get()),
         });
-        let lost = self.relay.lost();
-        vec![
+        let mut families = vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
             one("bauta_transactions", "SIP transactions.", gauge, &self.transactions),
             one("bauta_media_ports", "Media port pairs in use.", gauge, &self.ports),
             one("bauta_timers", "Timers set.", gauge, &self.timers),
-            Family {
-                name: "bauta_media_shortcuts",
-                help: "Legs whose packets the kernel sends on by itself.",
-                kind: gauge,
-                samples: vec![number(Vec::new(), self.relay.shortcuts())],
-            },
-            Family {
-                name: "bauta_media_lost_packets",
-                help: "Packets that the system did not take at once or at all, or that were too long to be voice.",
-                kind: counter,
-                samples: vec![
-                    number(vec![("why", "full".to_owned())], lost.full),
-                    number(vec![("why", "refused".to_owned())], lost.refused),
-                    number(vec![("why", "oversized".to_owned())], lost.oversized),
-                ],
-            },
             Family {
                 name: "bauta_calls_ended",
                 help: "Calls ended, by cause.",
@@ -161,6 +152,18 @@ impl Metrics {
                 samples: by_heard.collect(),
             },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
+            one(
+                "bauta_rtp_foreign",
+                "Packets of ended calls that came from elsewhere than was agreed.",
+                counter,
+                &self.foreign,
+            ),
+            one(
+                "bauta_rtp_unproven",
+                "Packets of ended calls that SRTP did not prove theirs and new.",
+                counter,
+                &self.unproven,
+            ),
             one("bauta_sip_messages_received", "SIP messages received.", counter, &self.messages_received),
             one("bauta_sip_messages_sent", "SIP messages sent.", counter, &self.messages_sent),
             one("bauta_sip_garbage", "Messages that were no SIP.", counter, &self.garbage),
@@ -169,6 +172,31 @@ impl Metrics {
             one("bauta_sip_retransmissions", "Retransmissions absorbed.", counter, &self.retransmissions),
             one("bauta_sip_refused", "Requests refused without a call.", counter, &self.refused),
             one("bauta_faults", "Faults of our own that ended a call.", counter, &self.faults),
+        ];
+        families.extend(self.media());
+        families
+    }
+
+    /// What the relay counts, as it stands now.
+    fn media(&self) -> [Family; 2] {
+        let lost = self.relay.lost();
+        [
+            Family {
+                name: "bauta_media_shortcuts",
+                help: "Legs whose packets the kernel sends on by itself.",
+                kind: Kind::Gauge,
+                samples: vec![number(Vec::new(), self.relay.shortcuts())],
+            },
+            Family {
+                name: "bauta_media_lost_packets",
+                help: "Packets that the system did not take at once or at all, or that were too long to be voice.",
+                kind: Kind::Counter,
+                samples: vec![
+                    number(vec![("why", "full".to_owned())], lost.full),
+                    number(vec![("why", "refused".to_owned())], lost.refused),
+                    number(vec![("why", "oversized".to_owned())], lost.oversized),
+                ],
+            },
         ]
     }
 }

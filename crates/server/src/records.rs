@@ -151,6 +151,8 @@ fn leg(statistics: &Statistics) -> LegRecord {
         jitter_ms: f64::from(statistics.jitter_ms),
         remote_loss: statistics.remote_loss.map(f64::from),
         round_trip_ms: statistics.round_trip_ms.map(f64::from),
+        foreign: statistics.foreign,
+        unproven: statistics.unproven,
         codec: statistics.codec.map(|codec| {
             match codec {
                 Codec::Pcmu => "PCMU",
@@ -184,6 +186,14 @@ fn mos(statistics: &Statistics) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_dropped_and_how_it_was_protected_is_told() {
+        let suite = Some(rtp::Suite::AeadAes256Gcm);
+        let told = leg(&Statistics { foreign: 3, unproven: 4, srtp: suite, ..Statistics::default() });
+        assert_eq!((told.foreign, told.unproven), (3, 4));
+        assert_eq!(told.srtp.as_deref(), Some("AEAD_AES_256_GCM"));
+    }
 
     #[test]
     fn the_score_is_good_without_loss_and_falls_with_it() {

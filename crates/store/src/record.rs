@@ -98,6 +98,10 @@ pub struct LegRecord {
     pub remote_loss: Option<f64>,
     /// Round trip by RTCP, milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// Packets dropped because they came from elsewhere than was agreed.
+    pub foreign: u64,
+    /// Packets dropped because SRTP did not prove them theirs and new.
+    pub unproven: u64,
     /// Name of the codec.
     pub codec: Option<String>,
     /// Name of the crypto-suite (RFC 4568 §6.2) all of it was protected by; none where anything went in the clear.

@@ -2,13 +2,19 @@
 
 #![no_main]
 
-use rtp::srtp::{MASTER_LENGTH, Receiver, Sender, Unproven};
+use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Receiver, Sender, Unproven};
 use rtp::{MasterKey, Suite};
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     // A tag of 32 bits could be met by chance.
-    let (suite, key) = (Suite::AesCm128HmacSha1_80, MasterKey([7; MASTER_LENGTH]));
-    let (mut sender, mut receiver) = (Sender::new(suite, &key), Receiver::new(suite, &key));
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm] {
+        exchange(suite, octets);
+    }
+});
+
+fn exchange(suite: Suite, octets: &[u8]) {
+    let key = MasterKey([7; MASTER_LENGTH]);
+    let (mut sender, mut receiver) = (Sender::new(suite, &key), Receiver::new(suite, &key, LONGEST_LIFE));
     let mut bytes = octets.to_vec();
     assert_eq!(receiver.unprotect(&mut bytes), Err(Unproven));
     assert_eq!(receiver.unprotect_control(&mut bytes), Err(Unproven));
@@ -25,4 +31,4 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
         assert_eq!(&bytes[..length], octets);
         assert_eq!(receiver.unprotect_control(&mut protected.to_vec()), Err(Unproven));
     }
-});
+}

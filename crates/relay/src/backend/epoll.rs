@@ -10,7 +10,8 @@ use super::{Arrived, Backend, LARGEST};
 use crate::bell::{Bell, owned};
 use crate::lost::Counters;
 use crate::outbox::Packets;
-use crate::sockets::{Place, Sockets};
+use crate::sockets::{Mouth, Place, Sockets};
+use crate::ties::{Ties, Way};
 
 /// The bell's key; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
@@ -24,6 +25,7 @@ const BATCH: usize = 256;
 pub(crate) struct Epoll {
     queue: Queue,
     sockets: Arc<Sockets>,
+    ties: Ties,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     ready: Vec<u64>,
@@ -39,6 +41,7 @@ impl Epoll {
         queue.add(&*bell, BELL)?;
         Ok(Self {
             queue,
+            ties: Ties::new(Arc::clone(&sockets)),
             sockets,
             bell,
             counters,
@@ -50,12 +53,24 @@ impl Epoll {
     }
 }
 
+impl Epoll {
+    fn connect(&mut self, pair: u32) -> io::Result<()> {
+        self.ties.open(pair)?;
+        let key = Mouth::connected(pair).key();
+        self.ties.socket(pair).map_or(Ok(()), |socket| self.queue.add(socket, key))
+    }
+}
+
 impl Backend for Epoll {
     fn listen(&mut self, place: Place) -> io::Result<()> {
-        self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.add(socket, place.key()))
+        let key = Mouth::bound(place).key();
+        self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.add(socket, key))
     }
 
     fn ignore(&mut self, place: Place) -> io::Result<()> {
+        if !place.control {
+            self.ties.close(place.pair);
+        }
         self.sockets.socket(place).map_or(Ok(()), |socket| self.queue.remove(socket))
     }
 
@@ -73,8 +88,9 @@ impl Backend for Epoll {
                 self.bell.answer();
                 return Some(Arrived::Bell);
             }
-            let Some(place) = Place::of_key(key) else { continue };
-            let Some(socket) = self.sockets.socket(place) else { continue };
+            let Some(Mouth { place, connected }) = Mouth::of_key(key) else { continue };
+            let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };
+            let Some(socket) = socket else { continue };
             // Errors are those that ICMP reports of packets we sent: nothing of ours waits for them.
             let Ok((length, from)) = socket.recv_from(&mut self.buffer[..]) else { continue };
             if length == LARGEST {
@@ -91,13 +107,25 @@ impl Backend for Epoll {
             let Some(socket) = self.sockets.socket(place) else { continue };
             let is_more = |next: &(Place, _, _)| next.0 == place;
             if !rest.peek().is_some_and(is_more) {
-                self.counters.sent(socket.send_to(bytes, to).map(drop));
+                let sent = match self.ties.way(place, to) {
+                    Some(Way::Connected(tie)) => tie.send(bytes).or_else(|_| {
+                        self.ties.failed(place.pair);
+                        socket.send_to(bytes, to)
+                    }),
+                    Some(Way::Bound(_)) | None => socket.send_to(bytes, to),
+                };
+                self.counters.sent(sent.map(drop));
                 continue;
             }
             let first = std::iter::once((to, bytes));
             let further = std::iter::from_fn(|| rest.next_if(is_more).map(|(_, to, bytes)| (to, bytes)));
             let counters = &self.counters;
             self.batch.send(socket, first.chain(further.take(TOGETHER - 1)), |result| counters.sent(result));
+        }
+        if let Some(pair) = self.ties.ripe()
+            && let Err(error) = self.connect(pair)
+        {
+            tracing::debug!(%error, "no socket can be tied");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod buffers;
 mod slots;
+mod tempo;
 
 use std::io;
 use std::mem;
@@ -11,7 +12,7 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use io_uring::types::{CancelBuilder, Fd, RecvMsgOut, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
@@ -20,19 +21,18 @@ use super::{Arrived, Backend, LARGEST};
 use crate::bell::Bell;
 use crate::lost::Counters;
 use crate::outbox::Packets;
-use crate::sockets::{Place, Sockets};
+use crate::sockets::{Mouth, Place, Sockets};
+use crate::ties::{Ties, Way};
 
 use buffers::Buffers;
 use slots::Slots;
+use tempo::Tempo;
 
 /// Requests that wait for the system call; more of them cost one more.
 const REQUESTS: u16 = 1_024;
 /// Answers there is room for. More of them wait in the kernel.
 const ANSWERS: u32 = 8_192;
-/// While packets come fast, the worker is woken for all that came in so many microseconds: less than a tenth of what a
-/// network adds, and half the system calls.
-const TOGETHER_US: u32 = 150;
-/// As many end the wait early.
+/// As many packets end a wait that gathers early.
 const MANY: u32 = 64;
 /// What an answer is about, in the upper bits of its name.
 const KIND: u32 = 60;
@@ -43,9 +43,9 @@ const GROUP: u16 = 0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     /// A receive: which socket, and which of the receives it had.
-    Receive { place: Place, turn: u32 },
+    Receive { mouth: Mouth, turn: u32 },
     /// A send that failed.
-    Send,
+    Send(Mouth),
     /// The bell.
     Bell,
     /// A receive was called off.
@@ -53,25 +53,23 @@ enum Name {
 }
 
 impl Name {
-    /// Bits 60 and 61: what; below them, of a receive, 28 bits of the turn and 32 of the place.
+    /// Bits 60 and 61: what; below them, of a receive, 28 bits of the turn and 32 of the socket; of a send, these.
     fn pack(self) -> u64 {
         match self {
-            Self::Receive { place, turn } => {
-                u64::from(turn & TURNS) << 32 | (place.key() & u64::from(u32::MAX))
+            Self::Receive { mouth, turn } => {
+                u64::from(turn & TURNS) << 32 | (mouth.key() & u64::from(u32::MAX))
             }
-            Self::Send => 1 << KIND,
+            Self::Send(mouth) => 1 << KIND | (mouth.key() & u64::from(u32::MAX)),
             Self::Bell => 2 << KIND,
             Self::Cancel => 3 << KIND,
         }
     }
 
     fn unpack(packed: u64) -> Option<Self> {
+        let mouth = || Mouth::of_key(packed & u64::from(u32::MAX));
         match packed >> KIND {
-            0 => {
-                let turn = u32::try_from(packed >> 32).ok()?;
-                Some(Self::Receive { place: Place::of_key(packed & u64::from(u32::MAX))?, turn })
-            }
-            1 => Some(Self::Send),
+            0 => Some(Self::Receive { mouth: mouth()?, turn: u32::try_from(packed >> 32).ok()? }),
+            1 => Some(Self::Send(mouth()?)),
             2 => Some(Self::Bell),
             3 => Some(Self::Cancel),
             _ => None,
@@ -98,16 +96,18 @@ pub(crate) struct Uring {
     /// What each receive says of itself: how much room an address has.
     envelope: Box<libc::msghdr>,
     sockets: Arc<Sockets>,
+    ties: Ties,
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     ears: Vec<Ear>,
     /// The buffer that was handed out last: the kernel has it back with the next answer.
     lent: Option<u16>,
     /// Receives that ended by themselves and are to be armed again.
-    deaf: Vec<Place>,
+    deaf: Vec<Mouth>,
     enabled: bool,
-    /// `TOGETHER_US`, or 0 where the kernel knows no such wait (before Linux 6.12).
-    together_us: u32,
+    tempo: Tempo,
+    /// Whether the kernel knows a wait that gathers (Linux 6.12).
+    can_gather: bool,
 }
 
 /// What a wait is told (`struct io_uring_getevents_arg`); the binding has no word for the third.
@@ -138,31 +138,60 @@ impl Uring {
             buffers,
             slots: Slots::new(REQUESTS),
             envelope,
-            ears: vec![Ear::default(); 2 * sockets.pairs()],
+            ears: vec![Ear::default(); 4 * sockets.pairs()],
             bell,
             counters,
             lent: None,
-            deaf: Vec::with_capacity(2 * sockets.pairs()),
+            deaf: Vec::with_capacity(3 * sockets.pairs()),
+            ties: Ties::new(Arc::clone(&sockets)),
             sockets,
             enabled: false,
-            together_us: TOGETHER_US,
+            tempo: Tempo::new(Instant::now()),
+            can_gather: true,
         })
     }
 
-    fn ear(&mut self, place: Place) -> Option<&mut Ear> {
-        self.ears.get_mut(usize::try_from(place.key()).ok()?)
+    fn ear(&mut self, mouth: Mouth) -> Option<&mut Ear> {
+        self.ears.get_mut(usize::try_from(mouth.key()).ok()?)
     }
 
     /// Not registered with the ring: registered files are let go some time after the process ended, and until then its
     /// ports cannot be bound again.
-    fn file(&self, place: Place) -> Option<Fd> {
-        self.sockets.socket(place).map(|socket| Fd(socket.as_raw_fd()))
+    fn file(&self, mouth: Mouth) -> Option<Fd> {
+        let Mouth { place, connected } = mouth;
+        let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };
+        socket.map(|socket| Fd(socket.as_raw_fd()))
     }
 
-    fn arm(&mut self, place: Place) -> io::Result<()> {
-        let Some(ear) = self.ear(place) else { return Ok(()) };
-        let name = Name::Receive { place, turn: ear.turn };
-        let Some(file) = self.file(place) else { return Ok(()) };
+    /// Takes what comes to a socket from now on.
+    fn open(&mut self, mouth: Mouth) -> io::Result<()> {
+        let Some(ear) = self.ear(mouth) else { return Ok(()) };
+        ear.open = true;
+        ear.turn = ear.turn.wrapping_add(1) & TURNS;
+        self.arm(mouth)
+    }
+
+    /// Takes nothing from a socket any more.
+    fn close(&mut self, mouth: Mouth) -> io::Result<()> {
+        let Some(ear) = self.ear(mouth).filter(|ear| ear.open) else { return Ok(()) };
+        ear.open = false;
+        let name = Name::Receive { mouth, turn: ear.turn };
+        let cancel = opcode::AsyncCancel::new(name.pack()).build().flags(squeue::Flags::SKIP_SUCCESS);
+        self.ask(&cancel.user_data(Name::Cancel.pack()))
+    }
+
+    /// Opens the tie of a pair.
+    fn connect(&mut self, pair: u32) -> io::Result<()> {
+        let mouth = Mouth::connected(pair);
+        self.close(mouth)?;
+        self.ties.open(pair)?;
+        self.open(mouth)
+    }
+
+    fn arm(&mut self, mouth: Mouth) -> io::Result<()> {
+        let Some(ear) = self.ear(mouth) else { return Ok(()) };
+        let name = Name::Receive { mouth, turn: ear.turn };
+        let Some(file) = self.file(mouth) else { return Ok(()) };
         let receive = opcode::RecvMsgMulti::new(file, &raw const *self.envelope, GROUP);
         self.ask(&receive.build().user_data(name.pack()))
     }
@@ -198,21 +227,23 @@ impl Uring {
         const GET_EVENTS: u32 = 1;
         const EXTENDED: u32 = 1 << 3;
         let requests = u32::try_from(self.ring.submission().len()).map_err(io::Error::other)?;
+        let together_us = self.tempo.together_us(Instant::now());
         loop {
+            let min_wait_us = if self.can_gather { together_us } else { 0 };
             let arguments = WaitArguments {
                 signals: 0,
                 signals_size: 0,
-                min_wait_us: self.together_us,
+                min_wait_us,
                 limit: limit.map_or(ptr::null(), ptr::from_ref),
             };
-            let want = if self.together_us == 0 { 1 } else { MANY };
+            let want = if min_wait_us == 0 { 1 } else { MANY };
             // SAFETY: the arguments have the kernel's layout and outlive the call, as does the limit.
             let waited = unsafe {
                 self.ring.submitter().enter(requests, want, GET_EVENTS | EXTENDED, Some(&arguments))
             };
             match waited {
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && self.together_us > 0 => {
-                    self.together_us = 0;
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && min_wait_us > 0 => {
+                    self.can_gather = false;
                 }
                 Ok(_) | Err(_) => return waited,
             }
@@ -240,15 +271,16 @@ impl Uring {
     fn received(
         &mut self,
         answer: &cqueue::Entry,
-        place: Place,
+        mouth: Mouth,
         turn: u32,
     ) -> Option<(SocketAddr, Range<usize>)> {
-        let is_live = self.ear(place).is_some_and(|ear| ear.open && ear.turn == turn);
+        let is_live = self.ear(mouth).is_some_and(|ear| ear.open && ear.turn == turn);
         if is_live && !cqueue::more(answer.flags()) {
-            self.deaf.push(place);
+            self.deaf.push(mouth);
         }
         let buffer = cqueue::buffer_select(answer.flags())?;
         self.lent = Some(buffer);
+        self.tempo.count();
         let length = usize::try_from(answer.result()).ok().filter(|_| is_live)?;
         let whole = self.buffers.get(buffer).get(..length)?;
         let message = RecvMsgOut::parse(whole, &self.envelope).ok()?;
@@ -272,12 +304,24 @@ impl Uring {
         if self.slots.are_full() || self.ring.submission().is_full() {
             self.submit()?;
         }
-        let Some(file) = self.file(place) else { return Ok(()) };
-        let message = self.slots.fill(to, bytes).ok_or(io::ErrorKind::WouldBlock)?;
+        let Some(way) = self.ties.way(place, to) else { return Ok(()) };
         // What cannot go at once is lost: late voice is worse than none. Only failures are answered.
-        let send = opcode::SendMsg::new(file, message).flags(libc::MSG_DONTWAIT.cast_unsigned());
-        let send = send.build().flags(squeue::Flags::SKIP_SUCCESS);
-        self.ask(&send.user_data(Name::Send.pack()))
+        let at_once = libc::MSG_DONTWAIT.cast_unsigned();
+        let full = io::ErrorKind::WouldBlock;
+        let (send, connected) = match way {
+            Way::Bound(socket) => {
+                let message = self.slots.fill(to, bytes).ok_or(full)?;
+                (opcode::SendMsg::new(Fd(socket.as_raw_fd()), message).flags(at_once).build(), false)
+            }
+            Way::Connected(socket) => {
+                let bytes = self.slots.fill_plain(bytes).ok_or(full)?;
+                let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+                let send = opcode::Send::new(Fd(socket.as_raw_fd()), bytes.as_ptr(), length);
+                (send.flags(at_once.cast_signed()).build(), true)
+            }
+        };
+        let send = send.flags(squeue::Flags::SKIP_SUCCESS);
+        self.ask(&send.user_data(Name::Send(Mouth { place, connected }).pack()))
     }
 }
 
@@ -324,26 +368,23 @@ fn passed(result: io::Result<usize>) -> io::Result<()> {
 
 impl Backend for Uring {
     fn listen(&mut self, place: Place) -> io::Result<()> {
-        let Some(ear) = self.ear(place) else { return Ok(()) };
-        ear.open = true;
-        ear.turn = ear.turn.wrapping_add(1) & TURNS;
-        self.arm(place)
+        self.open(Mouth::bound(place))
     }
 
     fn ignore(&mut self, place: Place) -> io::Result<()> {
-        let Some(ear) = self.ear(place) else { return Ok(()) };
-        ear.open = false;
-        let name = Name::Receive { place, turn: ear.turn };
-        let cancel = opcode::AsyncCancel::new(name.pack()).build().flags(squeue::Flags::SKIP_SUCCESS);
-        self.ask(&cancel.user_data(Name::Cancel.pack()))
+        if !place.control {
+            self.close(Mouth::connected(place.pair))?;
+            self.ties.close(place.pair);
+        }
+        self.close(Mouth::bound(place))
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.enable()?;
         self.return_lent();
-        while let Some(place) = self.deaf.pop() {
-            if self.ear(place).is_some_and(|ear| ear.open) {
-                self.arm(place)?;
+        while let Some(mouth) = self.deaf.pop() {
+            if self.ear(mouth).is_some_and(|ear| ear.open) {
+                self.arm(mouth)?;
             }
         }
         let limit = timeout.map(|timeout| Timespec::from(super::whole_milliseconds(timeout)));
@@ -357,12 +398,15 @@ impl Backend for Uring {
             self.return_lent();
             let answer = self.ring.completion().next()?;
             match Name::unpack(answer.user_data()) {
-                Some(Name::Receive { place, turn }) => {
-                    let Some((from, payload)) = self.received(&answer, place, turn) else { continue };
+                Some(Name::Receive { mouth, turn }) => {
+                    let Some((from, payload)) = self.received(&answer, mouth, turn) else { continue };
                     let bytes = &mut self.buffers.get_mut(self.lent?)[payload];
-                    return Some(Arrived::Packet { place, from, bytes });
+                    return Some(Arrived::Packet { place: mouth.place, from, bytes });
                 }
-                Some(Name::Send) => {
+                Some(Name::Send(Mouth { place, connected })) => {
+                    if connected {
+                        self.ties.failed(place.pair);
+                    }
                     self.counters.sent(Err(io::Error::from_raw_os_error(answer.result().wrapping_neg())));
                 }
                 Some(Name::Bell) => {
@@ -384,6 +428,11 @@ impl Backend for Uring {
             if let Err(error) = self.post(place, to, bytes) {
                 self.counters.sent(Err(error));
             }
+        }
+        if let Some(pair) = self.ties.ripe()
+            && let Err(error) = self.connect(pair)
+        {
+            tracing::debug!(%error, "no socket can be tied");
         }
     }
 }
@@ -413,12 +462,14 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        let place = |pair, control| Place { pair, control };
-        let receive = |place, turn| Name::Receive { place, turn };
+        let mouth = |pair, control, connected| Mouth { place: Place { pair, control }, connected };
+        let receive = |mouth, turn| Name::Receive { mouth, turn };
         for name in [
-            receive(place(0, false), 0),
-            receive(place(32_767, true), TURNS),
-            Name::Send,
+            receive(mouth(0, false, false), 0),
+            receive(mouth(0, false, true), 1),
+            receive(mouth(32_767, true, false), TURNS),
+            Name::Send(mouth(7, true, false)),
+            Name::Send(mouth(32_767, false, true)),
             Name::Bell,
             Name::Cancel,
         ] {

@@ -7,3 +7,4 @@ mod prompts;
 mod recordings;
 mod sources;
 mod stage;
+mod ties;

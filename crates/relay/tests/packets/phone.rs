@@ -13,7 +13,7 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 pub(crate) const LOUD: f64 = 0.25;
 
 pub(crate) struct Phone {
-    socket: UdpSocket,
+    pub(crate) socket: UdpSocket,
     /// Where it sends to.
     to: SocketAddr,
     law: Codec,

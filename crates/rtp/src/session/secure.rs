@@ -21,7 +21,7 @@ impl Secure {
         Self {
             agreed,
             sender: Sender::new(agreed.suite, &agreed.send),
-            receiver: Receiver::new(agreed.suite, &agreed.receive),
+            receiver: Receiver::new(agreed.suite, &agreed.receive, agreed.life),
             room: [0; ROOM],
         }
     }
@@ -33,7 +33,7 @@ impl Secure {
             self.sender = Sender::new(agreed.suite, &agreed.send);
         }
         if (before.suite, before.receive) != (agreed.suite, agreed.receive) {
-            self.receiver = self.receiver.renewed(agreed.suite, &agreed.receive);
+            self.receiver = self.receiver.renewed(agreed.suite, &agreed.receive, agreed.life);
         }
     }
 

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::keys::{Keys, Kind};
+use super::keys::{Keys, Kind, Number};
 use super::window::Window;
-use super::{CONTROL_HEADER_LENGTH, CONTROL_TAG, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, MasterKey, Suite};
+use super::{
+    CONTROL_HEADER_LENGTH, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, LONGEST_CONTROL_LIFE, LONGEST_LIFE,
+    MasterKey, Suite,
+};
 
 /// Sources that one side may have under one key. None is ever forgotten, or its packets could be played again.
 const SOURCES: usize = 16;
@@ -19,6 +22,9 @@ pub struct Receiver {
     /// The source heard last under the key before this one, and its highest index: whether the rollover counter begins
     /// anew with a key or goes on, senders do not agree.
     before: Option<(u32, Window)>,
+    /// How many packets more the key is good for, and how many of RTCP (§9.2).
+    left: u64,
+    left_control: u64,
 }
 
 /// A packet is not proved to be theirs and new: it never was.
@@ -27,23 +33,25 @@ pub struct Receiver {
 pub struct Unproven;
 
 impl Receiver {
-    /// A context in which nothing was heard.
+    /// A context in which nothing was heard, under a key of so long a life: after as many packets nothing is heard any more.
     #[must_use]
-    pub fn new(suite: Suite, key: &MasterKey) -> Self {
+    pub fn new(suite: Suite, key: &MasterKey, life: u64) -> Self {
         Self {
             suite,
-            packets: Keys::derive(key, Kind::Packets),
-            control: Keys::derive(key, Kind::Control),
+            packets: Keys::derive(suite, key, Kind::Packets),
+            control: Keys::derive(suite, key, Kind::Control),
             heard: Sources::default(),
             heard_control: Sources::default(),
             before: None,
+            left: life.min(LONGEST_LIFE),
+            left_control: life.min(LONGEST_CONTROL_LIFE),
         }
     }
 
     /// A context under a new key, for whom this one was for.
     #[must_use]
-    pub fn renewed(&self, suite: Suite, key: &MasterKey) -> Self {
-        Self { before: self.heard.last, ..Self::new(suite, key) }
+    pub fn renewed(&self, suite: Suite, key: &MasterKey, life: u64) -> Self {
+        Self { before: self.heard.last, ..Self::new(suite, key, life) }
     }
 
     /// Proves and decrypts an RTP packet where it lies.
@@ -54,22 +62,26 @@ impl Receiver {
         let end = bytes.len().checked_sub(self.suite.tag()).ok_or(Unproven)?;
         let (packet, tag) = bytes.split_at_mut(end);
         let (start, sequence, ssrc) = header(packet).ok_or(Unproven)?;
-        let proves = |index: &u64| *index < 1 << 48 && self.packets.proves(packet, (index >> 16) as u32, tag);
+        let left = self.left.checked_sub(1).ok_or(Unproven)?;
+        let mut opens = |index: &u64| {
+            let number = Number::of_packet(ssrc, *index);
+            *index < LONGEST_LIFE && self.packets.open(number, start, packet, tag)
+        };
         let index = match self.heard.find(ssrc) {
             Some(window) => {
                 let new = window.estimate(sequence).filter(|index| window.is_new(*index));
-                new.filter(|index| proves(index))
+                new.filter(&mut opens)
             }
             None if self.heard.is_full() => None,
             None => {
                 let before = self.before.filter(|(before, _)| *before == ssrc);
                 let goes_on = before.and_then(|(_, window)| window.estimate(sequence));
-                [Some(sequence.into()), goes_on].into_iter().flatten().find(|index| proves(index))
+                [Some(sequence.into()), goes_on].into_iter().flatten().find(opens)
             }
         }
         .ok_or(Unproven)?;
-        self.packets.crypt(ssrc, index, &mut packet[start..]);
         self.heard.mark(ssrc, index);
+        self.left = left;
         Ok(end)
     }
 
@@ -78,24 +90,30 @@ impl Receiver {
     /// # Errors
     /// As for `unprotect`.
     pub fn unprotect_control(&mut self, bytes: &mut [u8]) -> Result<usize, Unproven> {
-        let end = bytes.len().checked_sub(INDEX_LENGTH + CONTROL_TAG).ok_or(Unproven)?;
+        let end = bytes.len().checked_sub(INDEX_LENGTH + self.suite.control_tag()).ok_or(Unproven)?;
         let (packet, trailer) = bytes.split_at_mut(end);
-        let (word, tag) = trailer.split_first_chunk::<INDEX_LENGTH>().ok_or(Unproven)?;
+        let at = if self.suite.ends_with_index() { self.suite.control_tag() } else { 0 };
+        let (before, rest) = trailer.split_at_checked(at).ok_or(Unproven)?;
+        let (word, behind) = rest.split_first_chunk::<INDEX_LENGTH>().ok_or(Unproven)?;
+        let tag = if before.is_empty() { behind } else { before };
+        let left = self.left_control.checked_sub(1).ok_or(Unproven)?;
         let word = u32::from_be_bytes(*word);
         let header = packet.first_chunk::<CONTROL_HEADER_LENGTH>().ok_or(Unproven)?;
         let [_, _, _, _, ssrc @ ..] = *header;
         let ssrc = u32::from_be_bytes(ssrc);
-        let index = u64::from(word & !ENCRYPTED);
+        let number = Number::of_control(ssrc, word);
+        let index = number.index;
         // Nobody agreed to leave RTCP in the clear (RFC 4568 §6.3.2).
         let is_new = match self.heard_control.find(ssrc) {
             Some(window) => window.is_new(index),
             None => !self.heard_control.is_full(),
         };
-        if word & ENCRYPTED == 0 || !is_new || !self.control.proves(packet, word, tag) {
+        let is_candidate = word & ENCRYPTED != 0 && is_new;
+        if !is_candidate || !self.control.open(number, CONTROL_HEADER_LENGTH, packet, tag) {
             return Err(Unproven);
         }
-        self.control.crypt(ssrc, index, &mut packet[CONTROL_HEADER_LENGTH..]);
         self.heard_control.mark(ssrc, index);
+        self.left_control = left;
         Ok(end)
     }
 }

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use super::keys::{Keys, Kind};
+use super::keys::{Keys, Kind, Number};
 use super::window::Window;
-use super::{
-    CONTROL_HEADER_LENGTH, CONTROL_TAG, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, MasterKey, OVERHEAD, Suite,
-};
+use super::{CONTROL_HEADER_LENGTH, ENCRYPTED, HEADER_LENGTH, INDEX_LENGTH, MasterKey, Suite};
 
 /// Protects what one source sends.
 pub struct Sender {
@@ -25,8 +23,8 @@ impl Sender {
     pub fn new(suite: Suite, key: &MasterKey) -> Self {
         Self {
             suite,
-            packets: Keys::derive(key, Kind::Packets),
-            control: Keys::derive(key, Kind::Control),
+            packets: Keys::derive(suite, key, Kind::Packets),
+            control: Keys::derive(suite, key, Kind::Control),
             sent: None,
             control_index: 0,
         }
@@ -47,8 +45,8 @@ impl Sender {
         let tag_end = end + self.suite.tag();
         let room = room.get_mut(..tag_end)?;
         room[..end].copy_from_slice(packet);
-        self.packets.crypt(u32::from_be_bytes(ssrc), index, &mut room[HEADER_LENGTH..end]);
-        let tag: [u8; OVERHEAD] = self.packets.tag(&room[..end], (index >> 16) as u32);
+        let number = Number::of_packet(u32::from_be_bytes(ssrc), index);
+        let tag = self.packets.seal(number, HEADER_LENGTH, &mut room[..end]);
         room[end..].copy_from_slice(&tag[..tag_end - end]);
         match &mut self.sent {
             Some(sent) => sent.mark(index),
@@ -66,15 +64,21 @@ impl Sender {
             return None;
         }
         let end = packet.len();
-        let index_end = end + INDEX_LENGTH;
-        let room = room.get_mut(..index_end + CONTROL_TAG)?;
-        room[..end].copy_from_slice(packet);
-        let body = &mut room[CONTROL_HEADER_LENGTH..end];
-        self.control.crypt(u32::from_be_bytes(ssrc), index.into(), body);
+        let tag_length = self.suite.control_tag();
+        let room = room.get_mut(..end + INDEX_LENGTH + tag_length)?;
+        let (body, trailer) = room.split_at_mut(end);
+        body.copy_from_slice(packet);
         let word = ENCRYPTED | index;
-        room[end..index_end].copy_from_slice(&word.to_be_bytes());
-        let tag: [u8; CONTROL_TAG] = self.control.tag(&room[..end], word);
-        room[index_end..].copy_from_slice(&tag);
+        let number = Number::of_control(u32::from_be_bytes(ssrc), word);
+        let tag = self.control.seal(number, CONTROL_HEADER_LENGTH, body);
+        let (word, tag) = (word.to_be_bytes(), &tag[..tag_length]);
+        if self.suite.ends_with_index() {
+            trailer[..tag_length].copy_from_slice(tag);
+            trailer[tag_length..].copy_from_slice(&word);
+        } else {
+            trailer[..INDEX_LENGTH].copy_from_slice(&word);
+            trailer[INDEX_LENGTH..].copy_from_slice(tag);
+        }
         self.control_index += 1;
         Some(room)
     }

@@ -1,10 +1,10 @@
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use super::keys::Number;
+use super::window::Window;
 use super::*;
 use crate::Header;
-
-const SUITES: [Suite; 2] = [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32];
 
 /// Octets from their hexadecimal text.
 pub(super) fn octets(text: &str) -> Vec<u8> {
@@ -12,13 +12,19 @@ pub(super) fn octets(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
+/// A key that may be shorter than the longest.
+pub(super) fn longest(octets: &[u8]) -> MasterKey {
+    let mut key = [0; MASTER_LENGTH];
+    key[..octets.len()].copy_from_slice(octets);
+    MasterKey(key)
+}
+
 fn key() -> MasterKey {
-    let text = "E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6";
-    MasterKey(octets(text).try_into().unwrap())
+    longest(&octets("E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6"))
 }
 
 fn pair(suite: Suite) -> (Sender, Receiver) {
-    (Sender::new(suite, &key()), Receiver::new(suite, &key()))
+    (Sender::new(suite, &key()), Receiver::new(suite, &key(), LONGEST_LIFE))
 }
 
 fn packet(ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
@@ -59,11 +65,25 @@ fn packets_are_those_of_libsrtp() {
     assert_eq!(heard_report(&mut receiver, &secret), Ok(plain.clone()));
     protected_report(&mut sender, &REPORT);
     assert_eq!(protected_report(&mut sender, &plain), secret, "the second, of index 1");
+    let key = longest(&octets("000102030405060708090A0B0C0D0E0F A0A1A2A3A4A5A6A7A8A9AAAB"));
+    let suite = Suite::AeadAes128Gcm;
+    let (mut sender, mut receiver) = (Sender::new(suite, &key), Receiver::new(suite, &key, LONGEST_LIFE));
+    let plain = octets("800F1234DECAFBADCAFEBABE ABABABABABABABABABABABABABABABAB");
+    let secret =
+        octets("800F1234DECAFBADCAFEBABE C5002EDE04CFDD2EB91159E0880AA06E D2976826F796B201DF3131A127E8A392");
+    assert_eq!(protected(&mut sender, &plain), secret);
+    assert_eq!(heard(&mut receiver, &secret), Ok(plain));
+    let plain = octets("81C8000BCAFEBABE ABABABABABABABABABABABABABABABAB");
+    let secret =
+        octets("81C8000BCAFEBABE C98B8B5DF0392A55852B6C21AC8E7025 C52C6FBEA2B3B446EA31123BA88CE61E 80000001");
+    assert_eq!(heard_report(&mut receiver, &secret), Ok(plain.clone()));
+    protected_report(&mut sender, &REPORT);
+    assert_eq!(protected_report(&mut sender, &plain), secret, "the second, of index 1");
 }
 
 #[test]
 fn what_is_protected_is_heard_once_and_is_not_readable() {
-    for suite in SUITES {
+    for suite in Suite::ALL {
         let (mut sender, mut receiver) = pair(suite);
         for length in 0..400 {
             let plain = packet(1, length, &vec![0xD5; length.into()]);
@@ -81,7 +101,7 @@ fn what_is_protected_is_heard_once_and_is_not_readable() {
 
 #[test]
 fn nothing_changed_cut_or_lengthened_is_heard_and_it_changes_nothing() {
-    for suite in SUITES {
+    for suite in Suite::ALL {
         let (mut sender, mut receiver) = pair(suite);
         let plain = packet(1, 1, b"voice");
         let secret = protected(&mut sender, &plain);
@@ -113,7 +133,13 @@ fn nothing_changed_cut_or_lengthened_is_heard_and_it_changes_nothing() {
 
 #[test]
 fn a_refused_packet_lies_there_as_it_came() {
-    let (mut sender, mut receiver) = pair(Suite::AesCm128HmacSha1_80);
+    for suite in Suite::ALL {
+        a_refused_packet_is_as_it_was(suite);
+    }
+}
+
+fn a_refused_packet_is_as_it_was(suite: Suite) {
+    let (mut sender, mut receiver) = pair(suite);
     let mut forged = protected(&mut sender, &packet(1, 1, b"voice"));
     forged[20] ^= 1;
     let before = forged.clone();
@@ -140,19 +166,24 @@ fn arbitrary_octets_are_never_heard_nor_do_they_harm() {
 
 #[test]
 fn contributing_sources_and_extensions_stay_readable() {
-    let (mut sender, mut receiver) = pair(Suite::AesCm128HmacSha1_80);
+    for suite in Suite::ALL {
+        what_is_beside_stays_readable(suite);
+    }
+}
+
+fn what_is_beside_stays_readable(suite: Suite) {
+    let (mut sender, mut receiver) = pair(suite);
     for (flags, beside) in
         [(0x82, &b"srcAsrcB"[..]), (0x90, b"\xBE\xDE\0\x01extn"), (0x91, b"srcA\xBE\xDE\0\0")]
     {
-        // Nothing of ours has them, so that the packet is made here: counter mode from the payload on.
+        // Nothing of ours has them, so that the packet is made here: encrypted from the payload on.
         let sequence = u16::from(flags);
         let plain = [&packet(1, sequence, b"")[..], beside, b"voice"].concat();
         let mut secret = plain.clone();
         secret[0] = flags;
         let start = HEADER_LENGTH + beside.len();
-        sender.packets.crypt(1, sequence.into(), &mut secret[start..]);
-        let tag: [u8; 10] = sender.packets.tag(&secret, 0);
-        secret.extend_from_slice(&tag);
+        let tag = sender.packets.seal(Number::of_packet(1, sequence.into()), start, &mut secret);
+        secret.extend_from_slice(&tag[..suite.tag()]);
         let out = heard(&mut receiver, &secret).unwrap();
         assert_eq!(out[1..], plain[1..]);
         assert_eq!(sender.protect(&out, &mut [0; 1500]), None, "not of our making");
@@ -223,6 +254,45 @@ fn what_does_not_fit_is_not_sent() {
 }
 
 #[test]
+fn a_key_protects_as_many_packets_as_it_may_and_no_more() {
+    for suite in Suite::ALL {
+        let (mut sender, _) = pair(suite);
+        sender.sent = Some(Window::new(LONGEST_LIFE - 2));
+        assert!(sender.protect(&packet(1, 0xFFFF, b"the last"), &mut [0; 1500]).is_some());
+        assert_eq!(sender.protect(&packet(1, 0, b"one more"), &mut [0; 1500]), None);
+    }
+}
+
+#[test]
+fn nothing_is_heard_under_a_key_whose_life_is_over() {
+    for suite in Suite::ALL {
+        let (mut sender, _) = pair(suite);
+        let mut receiver = Receiver::new(suite, &key(), 3);
+        for sequence in 1..=3 {
+            let plain = packet(1, sequence, b"voice");
+            let secret = protected(&mut sender, &plain);
+            assert_eq!(heard(&mut receiver, &secret), Ok(plain));
+            assert_eq!(
+                heard(&mut receiver, &secret),
+                Err(Unproven),
+                "that it came again takes nothing of it"
+            );
+            let report = protected_report(&mut sender, &REPORT);
+            assert_eq!(heard_report(&mut receiver, &report), Ok(REPORT.to_vec()));
+        }
+        let late = protected(&mut sender, &packet(1, 4, b"voice"));
+        assert_eq!(heard(&mut receiver, &late), Err(Unproven));
+        let report = protected_report(&mut sender, &REPORT);
+        assert_eq!(heard_report(&mut receiver, &report), Err(Unproven));
+        let new = longest(&[9; 30]);
+        let (mut sender, mut receiver) = (Sender::new(suite, &new), receiver.renewed(suite, &new, 3));
+        let plain = packet(1, 5, b"voice");
+        let secret = protected(&mut sender, &plain);
+        assert_eq!(heard(&mut receiver, &secret), Ok(plain), "a new key has a life of its own");
+    }
+}
+
+#[test]
 fn under_a_new_key_the_counter_may_begin_anew_or_go_on() {
     let new = MasterKey([9; MASTER_LENGTH]);
     for goes_on in [false, true] {
@@ -231,7 +301,7 @@ fn under_a_new_key_the_counter_may_begin_anew_or_go_on() {
             let secret = protected(&mut sender, &packet(1, (n * 30_000 + 10_000) as u16, b"voice"));
             assert!(heard(&mut receiver, &secret).is_ok());
         }
-        let mut receiver = receiver.renewed(Suite::AesCm128HmacSha1_80, &new);
+        let mut receiver = receiver.renewed(Suite::AesCm128HmacSha1_80, &new, LONGEST_LIFE);
         let mut renewed = Sender::new(Suite::AesCm128HmacSha1_80, &new);
         if goes_on {
             renewed.sent = sender.sent;
@@ -248,11 +318,11 @@ fn under_a_new_key_the_counter_may_begin_anew_or_go_on() {
 #[test]
 fn keys_do_not_show_themselves() {
     let (sender, receiver) = pair(Suite::AesCm128HmacSha1_80);
-    let srtp = Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(), receive: key() };
+    let srtp = Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(), receive: key(), life: LONGEST_LIFE };
     let told = format!("{srtp:?}{sender:?}{receiver:?}");
     assert_eq!(
         told,
-        "Srtp { suite: AesCm128HmacSha1_80, send: MasterKey(..), receive: MasterKey(..) }\
+        "Srtp { suite: AesCm128HmacSha1_80, send: MasterKey(..), receive: MasterKey(..), life: 281474976710656 }\
          Sender { suite: AesCm128HmacSha1_80, .. }Receiver { suite: AesCm128HmacSha1_80, .. }"
     );
 }

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use rtp::srtp::{MASTER_LENGTH, Receiver, Sender};
+use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Receiver, Sender};
 use rtp::{
     Codec, Command, Compound, Header, MasterKey, Media, Remote, Report, SessionId, Srtp, Statistics, Suite,
     g711,
@@ -14,6 +14,8 @@ use crate::world::{
 
 const LONG: Suite = Suite::AesCm128HmacSha1_80;
 const SHORT: Suite = Suite::AesCm128HmacSha1_32;
+const GCM: Suite = Suite::AeadAes128Gcm;
+const LONG_GCM: Suite = Suite::AeadAes256Gcm;
 const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0xCA, 0x11, 0xE5, 0];
 
 fn key(octet: u8) -> MasterKey {
@@ -22,7 +24,7 @@ fn key(octet: u8) -> MasterKey {
 
 /// The phone's keys as our side has them.
 fn agreed(suite: Suite, octet: u8) -> Srtp {
-    Srtp { suite, send: key(octet), receive: key(octet + 1) }
+    Srtp { suite, send: key(octet), receive: key(octet + 1), life: LONGEST_LIFE }
 }
 
 fn secured(media: Media, srtp: Srtp) -> Media {
@@ -39,7 +41,11 @@ struct Secured {
 impl Secured {
     fn new(phone: Phone, srtp: Srtp) -> Self {
         let (sender, receiver) = (&srtp.receive, &srtp.send);
-        Self { phone, sender: Sender::new(srtp.suite, sender), receiver: Receiver::new(srtp.suite, receiver) }
+        Self {
+            phone,
+            sender: Sender::new(srtp.suite, sender),
+            receiver: Receiver::new(srtp.suite, receiver, LONGEST_LIFE),
+        }
     }
 
     /// The next packet as it goes out.
@@ -109,7 +115,7 @@ fn unproven(statistics: &Statistics) -> (u64, u64) {
 
 #[test]
 fn voice_and_keys_pass_between_any_two_kinds_of_legs() {
-    for (one, other) in [(LONG, LONG), (LONG, SHORT), (SHORT, LONG)] {
+    for (one, other) in [(LONG, LONG), (LONG, SHORT), (SHORT, GCM), (GCM, LONG_GCM), (LONG_GCM, LONG)] {
         let (first, second) = (agreed(one, 1), agreed(other, 3));
         let mut world = bridged(Some(first), Some(second));
         let mut caller = Secured::new(Phone::caller(), first);
@@ -276,6 +282,32 @@ fn a_new_description_with_the_same_keys_changes_nothing_and_one_with_new_keys_do
     assert_eq!(caller.heard(&mut world).len(), 3);
     let statistics = world.close(CALLER);
     assert_eq!((statistics.srtp, unproven(&statistics)), (Some(SHORT), (3, 2)));
+}
+
+#[test]
+fn a_key_whose_life_is_over_says_nothing_more_until_there_is_a_new_one() {
+    let (worn, fresh) = (Srtp { life: 5, ..agreed(GCM, 1) }, agreed(GCM, 5));
+    let mut world = bridged(Some(worn), None);
+    let mut caller = Secured::new(Phone::caller(), worn);
+    for _ in 0..8 {
+        caller.speak(&mut world, 5000);
+    }
+    // The same description again gives the key no second life.
+    world.command(Command::Update {
+        session: CALLER,
+        media: secured(media(caller_address(), Codec::Pcma), worn),
+    });
+    caller.speak(&mut world, 5000);
+    let heard = |world: &mut World| levels(&world.take_sent(CALLEE), Codec::Pcmu).len();
+    assert_eq!(heard(&mut world), 5);
+    world.command(Command::Update {
+        session: CALLER,
+        media: secured(media(caller_address(), Codec::Pcma), fresh),
+    });
+    let mut caller = Secured::new(caller.phone, fresh);
+    caller.speak(&mut world, 5000);
+    assert_eq!(heard(&mut world), 1);
+    assert_eq!(unproven(&world.close(CALLER)), (6, 4));
 }
 
 #[test]

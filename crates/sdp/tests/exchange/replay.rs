@@ -39,7 +39,7 @@ fn exercise(bytes: &[u8]) -> bool {
         read_answer(&back, &again).expect("our own answer can be agreed to");
     }
     let _ = read_answer(&description, &Offer::first(&both_laws()));
-    let keys = Keys { long: Key([1; KEY_LENGTH]), short: Key([2; KEY_LENGTH]) };
+    let keys = Keys([Key([1; KEY_LENGTH]); 4]);
     for security in [Security::Offered(keys), Security::Required(keys)] {
         let capabilities = Capabilities { security, ..both_laws() };
         if let Ok(agreed) = answer(&description, &capabilities) {

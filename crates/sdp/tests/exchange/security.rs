@@ -6,9 +6,11 @@ use sdp::{
     read_answer, write_answer, write_offer,
 };
 
-const KEYS: Keys = Keys { long: Key([1; KEY_LENGTH]), short: Key([2; KEY_LENGTH]) };
+const KEYS: Keys =
+    Keys([Key([1; KEY_LENGTH]), Key([2; KEY_LENGTH]), Key([3; KEY_LENGTH]), Key([4; KEY_LENGTH])]);
 const LONG: &str = "AES_CM_128_HMAC_SHA1_80";
 const SHORT: &str = "AES_CM_128_HMAC_SHA1_32";
+const GCM: &str = "AEAD_AES_128_GCM";
 /// Of RFC 4568 §4.
 const THEIRS: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 
@@ -31,8 +33,10 @@ fn said(lines: &[(&str, &[String])]) -> Description {
     Description::parse(text.as_bytes()).expect("a good description")
 }
 
+/// One of AES-GCM is two octets shorter.
 fn key(tag: u32, suite: &str) -> String {
-    format!("{tag} {suite} inline:{THEIRS}")
+    let key = if suite == GCM { "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJQ==" } else { THEIRS };
+    format!("{tag} {suite} inline:{key}")
 }
 
 /// The suite agreed, whether in answer or in offer.
@@ -49,13 +53,14 @@ const OFF: Result<Option<Suite>, Refused> = Err(Refused::Secured);
 const PLAIN: Result<Option<Suite>, Refused> = Ok(None);
 const BY_LONG: Result<Option<Suite>, Refused> = Ok(Some(Suite::AesCm128HmacSha1_80));
 const BY_SHORT: Result<Option<Suite>, Refused> = Ok(Some(Suite::AesCm128HmacSha1_32));
+const BY_GCM: Result<Option<Suite>, Refused> = Ok(Some(Suite::AeadAes128Gcm));
 const NO_KEY: Result<Option<Suite>, Refused> = Err(Refused::Crypto);
 const NOT_PLAIN: Result<Option<Suite>, Refused> = Err(Refused::Plain);
 
 #[test]
 fn each_offer_is_answered_as_each_policy_says() {
-    let (long, short) = (key(1, LONG), key(7, SHORT));
-    let strange = key(1, "AEAD_AES_256_GCM");
+    let (long, short, gcm) = (key(1, LONG), key(7, SHORT), key(2, GCM));
+    let strange = key(1, "AES_256_CM_HMAC_SHA1_80");
     let clear = format!("{long} UNENCRYPTED_SRTP");
     let named = format!("{long}|2^31|1:4");
     // What is offered; what comes of it where SRTP is off, offered, required.
@@ -68,6 +73,9 @@ fn each_offer_is_answered_as_each_policy_says() {
         ("RTP/SAVP", vec![long.clone()], [OFF, BY_LONG, BY_LONG]),
         ("RTP/SAVPF", vec![short.clone()], [OFF, BY_SHORT, BY_SHORT]),
         ("RTP/SAVP", vec![short.clone(), long.clone()], [OFF, BY_SHORT, BY_SHORT]),
+        ("RTP/SAVP", vec![gcm.clone(), long.clone()], [OFF, BY_GCM, BY_GCM]),
+        ("RTP/SAVP", vec![long.clone(), gcm.clone()], [OFF, BY_LONG, BY_LONG]),
+        ("RTP/AVP", vec![gcm], [PLAIN, BY_GCM, BY_GCM]),
         ("RTP/SAVP", vec![strange.clone(), long.clone()], [OFF, BY_LONG, BY_LONG]),
         ("RTP/SAVP", vec![strange], [OFF, NO_KEY, NO_KEY]),
         ("RTP/SAVP", vec![clear], [OFF, NO_KEY, NO_KEY]),
@@ -88,13 +96,14 @@ fn each_offer_is_answered_as_each_policy_says() {
 
 #[test]
 fn each_answer_is_taken_as_each_policy_says() {
-    let (long, short) = (key(1, LONG), key(2, SHORT));
+    let (long, short, gcm) = (key(1, LONG), key(4, SHORT), key(2, GCM));
     // What is answered; what comes of it where SRTP was off, offered, required.
     let table = [
         ("RTP/AVP", vec![], [PLAIN, PLAIN, NOT_PLAIN]),
         ("RTP/AVP", vec![long.clone()], [PLAIN, BY_LONG, BY_LONG]),
         ("RTP/SAVP", vec![long.clone()], [OFF, BY_LONG, BY_LONG]),
         ("RTP/SAVP", vec![short.clone()], [OFF, BY_SHORT, BY_SHORT]),
+        ("RTP/SAVP", vec![gcm], [OFF, BY_GCM, BY_GCM]),
         ("RTP/SAVP", vec![], [OFF, NO_KEY, NO_KEY]),
         ("RTP/AVP", vec![key(3, LONG)], [PLAIN, NO_KEY, NO_KEY]),
         ("RTP/AVP", vec![key(1, SHORT)], [PLAIN, NO_KEY, NO_KEY]),
@@ -126,7 +135,10 @@ fn of_several_streams_the_protected_one_is_taken() {
     assert_eq!(required, offered);
     // Linphone's own way of leaving it to us.
     let offer = description("linphone_offer_with_optional_srtp");
-    assert_eq!(answer(&offer, &with(Security::Offered(KEYS))).unwrap().secured.unwrap().ours, KEYS.long);
+    assert_eq!(
+        answer(&offer, &with(Security::Offered(KEYS))).unwrap().secured.unwrap().ours,
+        KEYS.of(Suite::AesCm128HmacSha1_80)
+    );
 }
 
 #[test]
@@ -137,7 +149,7 @@ fn an_answer_repeats_tag_and_suite_and_has_our_key() {
         text_of(&write_answer(&local(), &offer, &agreed)),
         "v=0\r\no=- 4611 7 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n\
          m=audio 20000 RTP/SAVP 8\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=crypto:12 AES_CM_128_HMAC_SHA1_32 inline:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC\r\n\
+         a=crypto:12 AES_CM_128_HMAC_SHA1_32 inline:BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\r\n\
          a=ptime:20\r\na=sendrecv\r\n"
     );
 }
@@ -153,15 +165,18 @@ fn an_offer_has_a_key_for_each_suite() {
     assert_eq!(off, ["m=audio 20000 RTP/AVP 0 8 101"]);
     let keys = [
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",
-        "a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC",
+        "a=crypto:2 AEAD_AES_128_GCM inline:AgICAgICAgICAgICAgICAgICAgICAgICAgICAg==",
+        "a=crypto:3 AEAD_AES_256_GCM inline:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=",
+        "a=crypto:4 AES_CM_128_HMAC_SHA1_32 inline:BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
     ];
-    assert_eq!(offered, ["m=audio 20000 RTP/AVP 0 8 101", keys[0], keys[1]]);
-    assert_eq!(required, ["m=audio 20000 RTP/SAVP 0 8 101", keys[0], keys[1]]);
+    assert_eq!(offered, [&["m=audio 20000 RTP/AVP 0 8 101"], &keys[..]].concat());
+    assert_eq!(required, [&["m=audio 20000 RTP/SAVP 0 8 101"], &keys[..]].concat());
 }
 
 #[test]
 fn two_of_us_agree_on_the_better_suite_and_each_has_the_keys_of_both() {
-    let theirs = Keys { long: Key([8; KEY_LENGTH]), short: Key([9; KEY_LENGTH]) };
+    let theirs = Keys([Key([9; KEY_LENGTH]); 4]);
+    let long = Suite::AesCm128HmacSha1_80;
     for (one, other) in [
         (Security::Offered(KEYS), Security::Offered(theirs)),
         (Security::Required(KEYS), Security::Offered(theirs)),
@@ -174,10 +189,7 @@ fn two_of_us_agree_on_the_better_suite_and_each_has_the_keys_of_both() {
         let agreed = read_answer(&back, &offered).unwrap();
         let (ours, mirrored) = (agreed.secured.unwrap(), answered.secured.unwrap());
         assert_eq!((ours.suite, ours.ours, ours.theirs), (mirrored.suite, mirrored.theirs, mirrored.ours));
-        assert_eq!(
-            (ours.suite, ours.ours, ours.theirs),
-            (Suite::AesCm128HmacSha1_80, KEYS.long, theirs.long)
-        );
+        assert_eq!((ours.suite, ours.ours, ours.theirs), (long, KEYS.of(long), theirs.of(long)));
         // A later offer keeps the line's transport and the key.
         let again = text_of(&write_offer(&local(), &Offer::again(&with(one), &agreed)));
         let first = text_of(&write_offer(&local(), &offered));

@@ -52,6 +52,14 @@ impl Slots {
         Some(&raw const slot.message)
     }
 
+    /// As `fill`, for a packet that goes out of a connected socket: its octets are all that is pointed at.
+    pub(super) fn fill_plain(&mut self, packet: &[u8]) -> Option<&[u8]> {
+        let bytes = self.slots.get_mut(self.used)?.bytes.get_mut(..packet.len())?;
+        bytes.copy_from_slice(packet);
+        self.used += 1;
+        Some(bytes)
+    }
+
     /// Nothing in any slot is needed any more.
     pub(super) fn clear(&mut self) {
         self.used = 0;
