@@ -12,8 +12,8 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::srtp::{MASTER_LENGTH, Sender};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, PlayId, Port, Prompt,
-    PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Law, Library, MasterKey, Media, OpusWishes, PlayId,
+    Port, Prompt, PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
 };
 
 /// Counts what each thread takes.
@@ -111,9 +111,13 @@ fn open(session: u32, law: Codec) -> Command {
     let format = Format {
         send: (law, if law == Codec::Pcma { 8 } else { 0 }),
         receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+        also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let remote = Some(Remote { rtp: address(session), rtcp: reports(session) });
     let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
@@ -196,7 +200,7 @@ fn keys_in_the_audio_take_no_memory_either() {
     }
     let sine = |hertz: f64, n: u32| 7000.0 * (std::f64::consts::TAU * hertz * f64::from(n) / 8000.0).sin();
     let key: Vec<u8> =
-        (0..800).map(|n| g711::encode(Codec::Pcma, (sine(852.0, n) + sine(1477.0, n)) as i16)).collect();
+        (0..800).map(|n| g711::encode(Law::A, (sine(852.0, n) + sine(1477.0, n)) as i16)).collect();
     let before = TAKEN.get();
     for n in 0..3000 {
         let now = Instant::ZERO + Duration::from_millis(20) * n;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 mod bridge;
+mod codecs;
 mod digits;
 mod inband;
 mod lifecycle;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::{
-    Codec, Command, Compound, Direction, Event, Header, Media, PlayId, Port, PromptId, Remote, SessionId,
-    g711,
+    Codec, Command, Compound, Direction, Event, Header, Law, Media, PlayId, Port, PromptId, Remote,
+    SessionId, g711,
 };
 
 use crate::world::{EVENTS, Sent, World, assert_one_stream, format, port};
@@ -20,7 +20,7 @@ fn key_of(timestamp: u32) -> u8 {
         |hertz: f64| 5000.0 * (std::f64::consts::TAU * hertz * f64::from(timestamp % 8000) / 8000.0).sin();
     let is_pressed = (timestamp / 8000).is_multiple_of(2);
     let sample = if is_pressed { sine(770.0) + sine(1336.0) } else { 0.0 };
-    g711::encode(Codec::Pcma, sample as i16)
+    g711::encode(Law::A, sample as i16)
 }
 
 struct Chaos {
