@@ -98,6 +98,12 @@ impl Stream {
         self.own(at, payload_type, talkspurt, timestamp)
     }
 
+    /// Whether more was said by now than there was time for, by more than so much.
+    pub(crate) fn is_ahead(&self, now: Instant, length: u32) -> bool {
+        let ahead = |end: u32| end.wrapping_sub(self.clock(now)).cast_signed();
+        self.end.is_some_and(|end| ahead(end) > length.cast_signed())
+    }
+
     /// So much time passes in which nothing is to be sent, as nothing is said.
     pub(crate) fn pause(&mut self, length: u32) {
         self.end = self.end.map(|end| end.wrapping_add(length));

@@ -104,13 +104,16 @@ impl Session {
         let Audio { codec, payload, is_decoded, .. } = audio;
         let format = &self.media.format;
         if self.fits(*codec, &bytes[payload.clone()]) {
-            if let (Some(law), Some(_)) = (codec.law(), format.send.0.law()) {
-                if codec != &format.send.0 {
-                    g711::transcode(law, &mut bytes[payload.clone()]);
+            let payload_type = match (codec.law(), format.send.0.law()) {
+                (Some(law), Some(_)) => {
+                    if codec != &format.send.0 {
+                        g711::transcode(law, &mut bytes[payload.clone()]);
+                    }
+                    Some(format.send.1)
                 }
-                return self.pass(now, to, format.send.1, audio, bytes, sink);
-            }
-            if let Some(payload_type) = format.payload_type(*codec) {
+                (_, _) => format.payload_type(*codec),
+            };
+            if let Some(payload_type) = payload_type {
                 return self.pass(now, to, payload_type, audio, bytes, sink);
             }
         }
@@ -228,12 +231,16 @@ impl Session {
 
     /// Sends the packets of noise that are due.
     pub(super) fn noise_on(&mut self, now: Instant, sink: &mut impl Sink) {
-        let interval = Duration::from_millis(self.media.format.ptime.into());
+        let Format { send: (codec, _), ptime, .. } = self.media.format;
+        let interval = Duration::from_millis(ptime.into());
+        let length = u32::from(ptime) * 8 * codec.clock_rate().factor();
         let Some(mut voice) = self.voice.take() else { return };
         while voice.noise.as_mut().is_some_and(|noise| noise.is_due(now, interval)) {
             match self.open_to_peer() {
+                // What one pause had too much, the next has less.
+                Some(_) if self.stream.is_ahead(now, length) => {}
                 Some(to) => {
-                    voice.take_noise(self.media.format.ptime);
+                    voice.take_noise(ptime);
                     self.say(now, to, &mut voice, sink);
                 }
                 None => voice.interrupt(),
@@ -270,6 +277,7 @@ pub(crate) struct NoiseHeard {
 
 impl Recorder {
     /// Puts what one side said in a packet into the mix.
+    #[inline(never)]
     pub(super) fn hear(
         &mut self,
         now: Instant,

@@ -7,6 +7,7 @@ mod codecs;
 mod digits;
 mod inband;
 mod lifecycle;
+mod mixed;
 mod prompts;
 mod properties;
 mod recording;
