@@ -1,5 +1,6 @@
 //! The scenarios. Each takes how many rounds to do; a new one is a file and a line in the table.
 
+mod codecs;
 mod order_call;
 mod parse_invite;
 mod relay;
@@ -21,6 +22,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "relay-srtp", run: relay::srtp },
     Scenario { name: "inband-packet", run: relay::inband },
     Scenario { name: "digit", run: relay::digit },
+    Scenario { name: "pcma-to-g722", run: codecs::pcma_to_g722 },
+    Scenario { name: "g722-to-pcma", run: codecs::g722_to_pcma },
+    Scenario { name: "pcma-to-opus", run: codecs::pcma_to_opus },
+    Scenario { name: "opus-to-pcma", run: codecs::opus_to_pcma },
+    Scenario { name: "g722-to-opus", run: codecs::g722_to_opus },
+    Scenario { name: "opus-to-g722", run: codecs::opus_to_g722 },
+    Scenario { name: "opus-passed", run: codecs::opus_passed },
+    Scenario { name: "relay-cut", run: codecs::cut },
 ];
 
 #[cfg(test)]

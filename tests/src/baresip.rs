@@ -24,6 +24,8 @@ pub struct Baresip {
     dir: tempfile::TempDir,
     address: SocketAddr,
     control: TcpStream,
+    /// Octets of what it hears, in a second of its file.
+    octets: u64,
     read: Vec<u8>,
     events: Vec<Value>,
 }
@@ -37,6 +39,36 @@ pub enum Answering {
     Manual,
 }
 
+/// Which codecs a phone has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaking {
+    /// Both laws.
+    G711,
+    /// G.722 alone.
+    G722,
+    /// Opus alone.
+    Opus,
+}
+
+impl Speaking {
+    fn codecs(self) -> &'static str {
+        match self {
+            Self::G711 => "PCMA/8000/1,PCMU/8000/1",
+            Self::G722 => "G722/16000/1",
+            Self::Opus => "opus/48000/2",
+        }
+    }
+
+    /// Octets in a second of the file in which it keeps what it hears: 16 bits a sample.
+    fn octets(self) -> u64 {
+        match self {
+            Self::G711 => 16_000,
+            Self::G722 => 32_000,
+            Self::Opus => 192_000,
+        }
+    }
+}
+
 impl Baresip {
     /// A phone with this number, whose voice is a tone.
     ///
@@ -44,16 +76,22 @@ impl Baresip {
     /// If it does not start.
     #[must_use]
     pub fn start(number: &str, hertz: f64, answering: Answering) -> Self {
-        Self::with(number, hertz, answering, "")
+        Self::with(number, hertz, answering, Speaking::G711, "")
     }
 
     /// A phone that encrypts its voice as `mediaenc` says: `srtp` if the other side can, `srtp-mand` always.
     #[must_use]
     pub fn encrypting(number: &str, hertz: f64, answering: Answering, mediaenc: &str) -> Self {
-        Self::with(number, hertz, answering, &format!(";mediaenc={mediaenc}"))
+        Self::with(number, hertz, answering, Speaking::G711, &format!(";mediaenc={mediaenc}"))
     }
 
-    fn with(number: &str, hertz: f64, answering: Answering, parameters: &str) -> Self {
+    /// A phone that has no other codec.
+    #[must_use]
+    pub fn speaking(number: &str, hertz: f64, answering: Answering, speaking: Speaking) -> Self {
+        Self::with(number, hertz, answering, speaking, "")
+    }
+
+    fn with(number: &str, hertz: f64, answering: Answering, speaking: Speaking, parameters: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let first = free_ports();
         let (address, listener) = (SocketAddr::from((HOST, first)), SocketAddr::from((HOST, first + 2)));
@@ -70,7 +108,8 @@ impl Baresip {
             Answering::Manual => "manual",
         };
         let account = format!(
-            "<sip:+{number}@{address}>;regint=0;answermode={mode};audio_codecs=PCMA/8000/1,PCMU/8000/1{parameters}\n"
+            "<sip:+{number}@{address}>;regint=0;answermode={mode};audio_codecs={}{parameters}\n",
+            speaking.codecs(),
         );
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             std::fs::write(path(name), text).expect("the disk has room");
@@ -87,7 +126,8 @@ impl Baresip {
         let control =
             wait::until("baresip's control socket", wait::SOON, || TcpStream::connect(listener).ok());
         control.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket takes a time-out");
-        Self { _running: running, dir, address, control, read: Vec::new(), events: Vec::new() }
+        let octets = speaking.octets();
+        Self { _running: running, dir, address, control, octets, read: Vec::new(), events: Vec::new() }
     }
 
     /// Where it takes calls.
@@ -132,8 +172,7 @@ impl Baresip {
     /// Waits until it has heard so many seconds more.
     pub fn hear_more(&self, seconds: u64) {
         let length = || self.heard_file().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len());
-        // 8 kHz, 16 bit, mono.
-        let enough = length() + seconds * 16_000;
+        let enough = length() + seconds * self.octets;
         wait::until_true("more to hear", wait::LATER, || length() >= enough);
     }
 

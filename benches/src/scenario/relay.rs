@@ -9,9 +9,11 @@ use std::time::Duration;
 use clock::Instant;
 use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Sender};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, Port, Recording, Remote,
-    Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Law, Library, MasterKey, Media, OpusWishes, Port,
+    Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
 };
+
+use super::codecs::payload_type;
 
 const SESSIONS: u32 = 1000;
 /// One packet of G.711, 20 ms.
@@ -157,7 +159,7 @@ impl Relay {
         let mut buffer = [0xD5; HEADER + SAMPLES];
         if keys == Keys::Tones {
             for (n, octet) in (0..).zip(&mut buffer[HEADER..]) {
-                *octet = g711::encode(Codec::Pcma, voice(n));
+                *octet = g711::encode(Law::A, voice(n));
             }
         }
         Self { worker, tally, laws, buffer }
@@ -241,13 +243,6 @@ fn law(laws: [Codec; 2], session: u32) -> Codec {
     laws[session as usize % 2]
 }
 
-fn payload_type(law: Codec) -> u8 {
-    match law {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 8,
-    }
-}
-
 fn port(session: u32) -> Port {
     Port { worker: 0, address: 0, number: 10_000 + 2 * session as u16 }
 }
@@ -261,9 +256,13 @@ fn media(session: u32, law: Codec, keys: Keys) -> Media {
     let format = Format {
         send: (law, payload_type(law)),
         receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+        also: [None; 3],
         event_send: events,
         event_receive: events,
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let (rtp, mut rtcp) = (address(session), address(session));
     rtcp.set_port(rtp.port() + 1);

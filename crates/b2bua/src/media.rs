@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rtp::{Codec, Direction, Format, MasterKey, Media, Remote, Srtp};
+use rtp::{Codec, Direction, Format, MasterKey, Media, OpusWishes, Remote, Srtp};
 use sdp::{Agreed, Capabilities, Description, Local, Offer, Secured, Security, Suite};
 
 use crate::config::SrtpPolicy;
@@ -42,7 +42,7 @@ impl Answerable {
     /// `None`: nothing both can speak, or not to be read.
     pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security) -> Option<Self> {
         let description = Description::parse(offer).ok()?;
-        let capabilities = capabilities(codecs, None, security);
+        let capabilities = Capabilities { noise: true, ..capabilities(codecs, None, security) };
         let agreed = sdp::answer(&description, &capabilities).ok()?;
         Some(Self { description, capabilities, agreed })
     }
@@ -54,9 +54,12 @@ impl Answerable {
 }
 
 impl Session {
-    /// A session that begins with our offer. `liked` comes first if we have it.
-    pub(crate) fn offering(local: Local, codecs: &[Codec], liked: Option<Codec>, security: Security) -> Self {
-        let capabilities = capabilities(codecs, liked, security);
+    /// A session that begins with our offer. Of `other`, which it is to be bridged with, it likes the codec best, so that packets
+    /// pass as they are; and comfort noise is offered where `other` agreed to it.
+    pub(crate) fn offering(local: Local, codecs: &[Codec], other: Option<&Self>, security: Security) -> Self {
+        let liked = other.and_then(Self::codec);
+        let noise = other.and_then(Self::agreed).is_some_and(|agreed| agreed.noise);
+        let capabilities = Capabilities { noise, ..capabilities(codecs, liked, security) };
         let offer = Offer::first(&capabilities);
         let said = sdp::write_offer(&local, &offer);
         Self { local, capabilities, state: State::Offered { offer, before: None }, said }
@@ -80,13 +83,17 @@ impl Session {
         match &self.state {
             State::Agreed(agreed) | State::Offered { before: Some(agreed), .. } => media(agreed),
             State::Offered { before: None, .. } => {
-                let first = self.capabilities.codecs.first().copied().unwrap_or(sdp::Codec::Pcma);
+                // Nothing is sent: whatever the codec is, it takes no room yet.
                 let format = Format {
-                    send: (codec(first), first.payload_type()),
+                    send: (Codec::Pcma, 8),
+                    also: [None; 3],
                     receive: [None; 4],
                     event_send: None,
                     event_receive: None,
                     ptime: PTIME,
+                    longest: None,
+                    noise: false,
+                    opus: OpusWishes::default(),
                 };
                 Media { remote: None, format, direction: Direction::SendReceive, srtp: None }
             }
@@ -94,7 +101,7 @@ impl Session {
     }
 
     /// The codec we send, once agreed.
-    pub(crate) fn codec(&self) -> Option<Codec> {
+    fn codec(&self) -> Option<Codec> {
         self.agreed().map(|agreed| codec(agreed.send.0))
     }
 
@@ -197,14 +204,18 @@ fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security) -> C
     let codecs = codecs.map(|codec| match codec {
         Codec::Pcmu => sdp::Codec::Pcmu,
         Codec::Pcma => sdp::Codec::Pcma,
+        Codec::G722 => sdp::Codec::G722,
+        Codec::Opus => sdp::Codec::Opus,
     });
-    Capabilities { codecs: codecs.collect(), events: true, ptime: PTIME, security }
+    Capabilities { codecs: codecs.collect(), events: true, noise: false, ptime: PTIME, security }
 }
 
 fn codec(codec: sdp::Codec) -> Codec {
     match codec {
         sdp::Codec::Pcmu => Codec::Pcmu,
         sdp::Codec::Pcma => Codec::Pcma,
+        sdp::Codec::G722 => Codec::G722,
+        sdp::Codec::Opus => Codec::Opus,
     }
 }
 
@@ -215,12 +226,25 @@ fn media(agreed: &Agreed) -> Media {
         sdp::Direction::ReceiveOnly => Direction::ReceiveOnly,
         sdp::Direction::Inactive => Direction::Inactive,
     };
+    let known = |entry: Option<(sdp::Codec, u8)>| entry.map(|(known, format)| (codec(known), format));
+    let sdp::OpusWishes { bit_rate, playback_rate, constant, correction, pauses, .. } = agreed.opus;
+    let opus = OpusWishes {
+        bit_rate: Some(bit_rate).filter(|most| *most > 0),
+        playback_rate,
+        constant,
+        correction,
+        pauses,
+    };
     let format = Format {
         send: (codec(agreed.send.0), agreed.send.1),
-        receive: agreed.receive.map(|entry| entry.map(|(law, payload_type)| (codec(law), payload_type))),
+        also: agreed.also.map(known),
+        receive: agreed.receive.map(known),
         event_send: agreed.event_send,
         event_receive: agreed.event_receive,
         ptime: agreed.ptime,
+        longest: u8::try_from(agreed.maxptime).ok().filter(|most| *most > 0),
+        noise: agreed.noise,
+        opus,
     };
     let remote = agreed.remote.map(|remote| Remote { rtp: remote.rtp, rtcp: remote.rtcp });
     Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp) }

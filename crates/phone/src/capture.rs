@@ -1,6 +1,6 @@
 //! What a phone heard, sample by sample, each where its timestamp puts it.
 
-use rtp::{Codec, Header, g711};
+use rtp::{Header, Law, g711};
 
 use crate::tone;
 
@@ -24,7 +24,7 @@ pub struct Heard {
 
 impl Heard {
     /// Takes the voice of one packet.
-    pub(crate) fn take(&mut self, header: &Header, law: Codec, octets: &[u8]) {
+    pub(crate) fn take(&mut self, header: &Header, law: Law, octets: &[u8]) {
         self.packets += 1;
         let (_, first) = match self.base {
             Some(base) if base.0 == header.ssrc => base,
@@ -77,16 +77,16 @@ mod tests {
     #[test]
     fn voice_stands_where_its_timestamp_says_whatever_order_it_came_in() {
         let mut heard = Heard::default();
-        let loud = [g711::encode(Codec::Pcma, 8000); 160];
+        let loud = [g711::encode(Law::A, 8000); 160];
         for timestamp in [u32::MAX - 159, 320, 160] {
-            heard.take(&header(timestamp, 1), Codec::Pcma, &loud);
+            heard.take(&header(timestamp, 1), Law::A, &loud);
         }
         assert_eq!(heard.samples.len(), 640);
         assert!(heard.samples[160..320].iter().all(|sample| *sample == 0));
         assert!(heard.samples[320..].iter().all(|sample| *sample > 7000));
-        heard.take(&header(7, 2), Codec::Pcma, &loud);
+        heard.take(&header(7, 2), Law::A, &loud);
         assert_eq!(heard.samples.len(), 800);
-        heard.take(&header(6, 2), Codec::Pcma, &loud);
+        heard.take(&header(6, 2), Law::A, &loud);
         assert_eq!((heard.samples.len(), heard.packets), (800, 5));
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use rtp::{Codec, Event, Header, Packet, g711, telephone_event};
+use rtp::{Event, Header, Law, Packet, g711, telephone_event};
 use sdp::{Agreed, Capabilities, Description, Local, Offer};
 use tokio::net::UdpSocket;
 
@@ -33,6 +33,7 @@ fn capabilities() -> Capabilities {
     Capabilities {
         codecs: vec![sdp::Codec::Pcma, sdp::Codec::Pcmu],
         events: true,
+        noise: false,
         ptime: 20,
         security: sdp::Security::Off,
     }
@@ -168,7 +169,7 @@ impl Media {
 
     fn voice(&mut self, to: SocketAddr) {
         let Some((codec, payload_type)) = self.agreed.as_ref().map(|agreed| agreed.send) else { return };
-        let law = law(codec);
+        let Some(law) = law(codec) else { return };
         let marker = self.said == 0;
         let samples = (self.said..self.said + PACKET as usize).map(|place| self.says.sample(place));
         let payload: Vec<u8> = samples.map(|sample| g711::encode(law, sample)).collect();
@@ -223,7 +224,7 @@ impl Media {
     }
 
     /// Voice that came next; keys and reports are kept and passed over.
-    pub(crate) async fn next(&mut self) -> io::Result<(Codec, Bytes)> {
+    pub(crate) async fn next(&mut self) -> io::Result<(Law, Bytes)> {
         loop {
             let mut reports = [0; 2048];
             tokio::select! {
@@ -241,22 +242,24 @@ impl Media {
         }
     }
 
-    fn hear(&mut self, bytes: &Bytes) -> Option<(Codec, Bytes)> {
+    fn hear(&mut self, bytes: &Bytes) -> Option<(Law, Bytes)> {
         let packet = Packet::parse(bytes).ok()?;
         let codecs = self.agreed.as_ref()?.receive;
         let (codec, _) =
             codecs.into_iter().flatten().find(|(_, number)| *number == packet.header.payload_type)?;
-        let law = law(codec);
+        let law = law(codec)?;
         let octets = bytes.slice(packet.payload);
         self.heard.take(&packet.header, law, &octets);
         Some((law, octets))
     }
 }
 
-fn law(codec: sdp::Codec) -> Codec {
+/// A phone can do no other.
+fn law(codec: sdp::Codec) -> Option<Law> {
     match codec {
-        sdp::Codec::Pcmu => Codec::Pcmu,
-        sdp::Codec::Pcma => Codec::Pcma,
+        sdp::Codec::Pcmu => Some(Law::Mu),
+        sdp::Codec::Pcma => Some(Law::A),
+        sdp::Codec::G722 | sdp::Codec::Opus => None,
     }
 }
 

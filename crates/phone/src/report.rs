@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use rtp::Codec;
+use rtp::Law;
 use ua::Ending;
 
 /// One thing that happened.
@@ -45,7 +45,7 @@ pub enum What {
     /// A packet of voice came: its payload as it was.
     Voice {
         /// In which law.
-        law: Codec,
+        law: Law,
         /// One octet a sample.
         octets: Bytes,
     },

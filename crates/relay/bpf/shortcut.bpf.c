@@ -17,10 +17,8 @@
 
 // Of crates/rtp.
 #define MAX_GAP 50
-#define MAX_LEAD 8000
 #define MEMORY 64
 #define MAX_LENGTH 1472
-#define JUMP 8000
 #define INTERVAL 2500000ULL
 #define BURST 1000000000ULL
 
@@ -76,6 +74,7 @@ struct slot {
     __u32 length;
     __u32 transit;
     __u32 jitter;
+    __u32 begins;
 };
 
 struct {
@@ -106,10 +105,12 @@ struct parts {
     struct udphdr *udp;
     struct rtp *rtp;
     __u32 length; // of the UDP datagram
+    __u16 begins; // the payload
 };
 
-ALWAYS __u32 ticks(__u64 time, __u32 rate) {
-    return (__u32)(time / SECOND * rate + time % SECOND * rate / SECOND);
+// Timestamps in so much time: whole ones of 8000 a second, times what a codec has more.
+ALWAYS __u32 timestamps(__u64 time, __u32 rate) {
+    return (__u32)(time / SECOND * 8000 + time % SECOND * 8000 / SECOND) * (rate / 8000);
 }
 
 ALWAYS __u16 fold(__u64 sum) {
@@ -139,7 +140,7 @@ ALWAYS int admit(struct slot *slot, const struct parts *parts, struct rtp *rtp) 
     if (ahead >= 1 && ahead <= MAX_GAP) {
         __u32 step = timestamp - slot->timestamp;
         __u64 since = now > slot->at ? now - slot->at : 0;
-        if ((__s32)step <= 0 || step > (__u64)ticks(since, slot->clock_rate) + MAX_LEAD)
+        if ((__s32)step <= 0 || step > (__u64)timestamps(since, slot->clock_rate) + slot->clock_rate)
             return XDP_PASS;
     } else {
         __u16 kept = (__u16)slot->highest - slot->base;
@@ -154,11 +155,11 @@ ALWAYS int admit(struct slot *slot, const struct parts *parts, struct rtp *rtp) 
         return XDP_DROP;
     slot->paid_until = (slot->paid_until > now ? slot->paid_until : now) + INTERVAL;
 
-    __u32 transit = ticks(now, slot->clock_rate) - timestamp;
+    __u32 transit = timestamps(now, slot->clock_rate) - timestamp;
     __s32 change = (__s32)(transit - slot->transit);
     __u32 distance = change < 0 ? -change : change;
     slot->transit = transit;
-    if (distance <= JUMP)
+    if (distance <= slot->clock_rate)
         slot->jitter = slot->jitter + distance - ((slot->jitter + 8) >> 4);
     slot->received += 1;
     slot->packets += 1;
@@ -171,6 +172,7 @@ ALWAYS int admit(struct slot *slot, const struct parts *parts, struct rtp *rtp) 
         slot->seen = (slot->seen << (ahead & 63)) | 1;
         slot->timestamp = timestamp;
         slot->length = octets;
+        slot->begins = parts->begins;
         slot->at = now;
         rtp->second &= 0x80;
     }
@@ -255,6 +257,14 @@ ALWAYS struct slot *find(const struct address *local, __be16 port) {
     return number ? bpf_map_lookup_elem(&slots, number) : 0;
 }
 
+// The first two octets of the payload, of which there is at least one.
+ALWAYS __u16 begins(const struct rtp *rtp, const void *end) {
+    const __u8 *payload = (const __u8 *)(rtp + 1);
+    if ((const void *)(payload + 2) <= end)
+        return payload[0] | (__u16)payload[1] << 8;
+    return (const void *)(payload + 1) <= end ? payload[0] : 0;
+}
+
 ALWAYS int fits(const struct parts *parts, __u32 carried) {
     return parts->length == carried && carried > sizeof(struct udphdr) + sizeof(struct rtp) &&
            carried <= sizeof(struct udphdr) + MAX_LENGTH;
@@ -281,6 +291,7 @@ ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const voi
     int verdict = XDP_PASS;
     if (*(volatile __u32 *)&slot->active && ip->saddr == slot->source.words[0]) {
         struct rtp rtp;
+        parts.begins = begins(parts.rtp, end);
         verdict = admit(slot, &parts, &rtp);
         if (verdict == XDP_TX) {
             __u64 before = (__u64)ip->saddr + ip->daddr;
@@ -327,6 +338,7 @@ ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const voi
     int verdict = XDP_PASS;
     if (*(volatile __u32 *)&slot->active && is(&ip->saddr, &slot->source)) {
         struct rtp rtp;
+        parts.begins = begins(parts.rtp, end);
         verdict = admit(slot, &parts, &rtp);
         if (verdict == XDP_TX) {
             __u64 before = words(ip->saddr.in6_u.u6_addr32, 4) + words(ip->daddr.in6_u.u6_addr32, 4);

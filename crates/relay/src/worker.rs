@@ -18,6 +18,7 @@ use crate::outbox::Outbox;
 use crate::sockets::{Place, Sockets};
 
 /// What a worker is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are commands")]
 pub(crate) enum Order {
     /// For the machine.
     Command(Command),
@@ -339,7 +340,7 @@ mod tests {
     use crate::backend::{Epoll, Uring};
     use crate::ports;
     use crate::recorder::{Recorder, Say};
-    use rtp::{Codec, Direction, Format, Media, Statistics};
+    use rtp::{Codec, Direction, Format, Media, OpusWishes, Statistics};
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
     use std::sync::mpsc::{SyncSender, channel, sync_channel};
 
@@ -476,9 +477,13 @@ mod tests {
         let format = Format {
             send: (Codec::Pcmu, 0),
             receive: [None; 4],
+            also: [None; 3],
             event_send: None,
             event_receive: None,
             ptime: 20,
+            longest: None,
+            noise: false,
+            opus: OpusWishes::default(),
         };
         let media = Media { remote: None, format, direction: Direction::SendReceive, srtp: None };
         let peer = peer();

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use relay::{Io, Relay, Settings};
-use rtp::{Codec, Command, Direction, Format, Header, Library, Media, Port, Remote, SessionId};
+use rtp::{Codec, Command, Direction, Format, Header, Library, Media, OpusWishes, Port, Remote, SessionId};
 
 /// Counts what it hands out.
 struct Counting;
@@ -91,9 +91,13 @@ fn bridged(io: Io, first: u16) {
     let format = Format {
         send: (Codec::Pcma, 8),
         receive: [Some((Codec::Pcma, 8)), None, None, None],
+        also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let rtp = peer.local_addr().unwrap();
     let remote = Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), 9) });

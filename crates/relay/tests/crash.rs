@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use phone::{LOUD, PACKET, Phone, loudness, talk};
 use recording::{Ending, Key, Keyring, Opened, Settings as Recordings};
-use rtp::{Codec, Command, Library, Report, SessionId};
+use rtp::{Command, Law, Library, Report, SessionId};
 use stage::Stage;
 use tempfile::TempDir;
 
@@ -45,8 +45,8 @@ fn two_phones(recordings: Recordings) -> (Stage, [Phone; 2]) {
     let mut stage = Stage::new(&["127.0.0.1"], Library::default(), recordings);
     let phones = [(0, 500.0), (1, 1_000.0)].map(|(place, hertz)| {
         let (port, to) = stage.port(0, place);
-        let phone = Phone::new("127.0.0.1", to, Codec::Pcmu, hertz);
-        stage.open(place as u32, port, &phone, Codec::Pcmu);
+        let phone = Phone::new("127.0.0.1", to, Law::Mu, hertz);
+        stage.open(place as u32, port, &phone, Law::Mu);
         phone
     });
     stage.give(Command::Bridge { first: SessionId(0), second: SessionId(1) });

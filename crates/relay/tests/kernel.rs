@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, Media, Packet, PlayId, Port, Prompt, PromptId,
-    Remote, Report, SessionId, Statistics,
+    Codec, Command, Direction, Event, Format, Header, Library, Media, OpusWishes, Packet, PlayId, Port,
+    Prompt, PromptId, Remote, Report, SessionId, Statistics,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -116,9 +116,13 @@ fn media(rtp: SocketAddr) -> Media {
     let format = Format {
         send: (Codec::Pcma, 8),
         receive: [Some((Codec::Pcma, 8)), None, None, None],
+        also: [None; 3],
         event_send: Some(EVENTS),
         event_receive: Some(EVENTS),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
     Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::chance::Chance;
+use crate::codec::ClockRate;
 
 fn at(milliseconds: u64) -> Instant {
     Instant(Duration::from_millis(milliseconds))
@@ -8,7 +9,7 @@ fn at(milliseconds: u64) -> Instant {
 fn ours() -> (Control, Stream) {
     let identity = Chance::new([3; 32]).identity();
     let identity = Identity { sequence: 65_000, ..identity };
-    (Control::new(&identity, at(0)), Stream::new(at(0), &identity))
+    (Control::new(&identity, at(0)), Stream::new(at(0), &identity, ClockRate::Hz8000))
 }
 
 /// A compound packet of theirs with this block.

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::codec::Codec;
+use crate::codec::opus::OpusWishes;
 use crate::srtp::{Srtp, Suite};
 
 /// The media of one leg: one RTP session as its participant (RFC 3550 §3).
@@ -30,29 +32,31 @@ pub struct Port {
     pub number: u16,
 }
 
-/// G.711 (ITU-T), the two laws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Codec {
-    /// mu-law, static payload type 0 (RFC 3551).
-    Pcmu,
-    /// A-law, static payload type 8.
-    Pcma,
-}
-
 /// What was agreed for one leg. Payload types may differ by direction (RFC 3264 §6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// What we send, and under which payload type.
     pub send: (Codec, u8),
+    /// What else they take, and under which payload type: what comes from a bridged session in one of these is passed on as it
+    /// is, where its timestamps run as fast (RFC 7160).
+    pub also: [Option<(Codec, u8)>; 3],
     /// What may come in: up to four payload types.
     pub receive: [Option<(Codec, u8)>; 4],
-    /// The payload type under which we send telephone-events (RFC 4733), where the other side takes them; where it does
-    /// not, it is sent tones.
+    /// The payload type under which we send telephone-events (RFC 4733), in the timestamps of `send`, where the other side takes
+    /// them so; where it does not, it is sent tones.
     pub event_send: Option<u8>,
     /// The payload type under which theirs come; where they send none, their keys are heard in their audio.
     pub event_receive: Option<u8>,
-    /// Milliseconds of audio in each packet of prompts we send, 10 to 60.
+    /// Milliseconds of audio in each packet we make, 10 to 60: of prompts, and of what we convert. What passes as it is keeps the
+    /// length it came in: `ptime` asks, and does not forbid (RFC 8866 §6.4).
     pub ptime: u8,
+    /// Milliseconds of audio they take in a packet at most, where they forbid more (`maxptime`) and it is less than anyone may
+    /// send: longer ones are cut.
+    pub longest: Option<u8>,
+    /// Whether they take comfort noise (RFC 3389) under its own payload type, and may send it.
+    pub noise: bool,
+    /// What they say of the Opus they want.
+    pub opus: OpusWishes,
 }
 
 /// Where the other side takes media, as its session description says.

@@ -1,19 +1,22 @@
-//! One stream of media: packets, reports, key presses, prompts (RFC 3550, 3551, 4733), and the machine that one
-//! relay worker is.
+//! One stream of media: packets, reports, key presses, prompts, codecs (RFC 3550, 3551, 4733, 7587), and the machine that
+//! one relay worker is.
 //!
 //! [`Worker`] holds every session of one worker. It is told the time, commands and packets, and answers through a
 //! [`Sink`]; it never waits, and allocates nothing for a packet. Whoever speaks RTP without a worker, as a phone
-//! does, finds the language in [`packet`], [`rtcp`], [`srtp`], [`telephone_event`] and [`g711`].
+//! does, finds the language in [`packet`], [`rtcp`], [`srtp`], [`telephone_event`] and [`codec`].
 
 mod chance;
+pub mod codec;
 mod control;
 mod deadlines;
-pub mod g711;
+mod ear;
 mod interface;
 mod library;
+mod noise;
 mod pace;
 pub mod packet;
 mod player;
+mod plc;
 mod receiver;
 mod recorder;
 pub mod rtcp;
@@ -26,8 +29,11 @@ pub mod srtp;
 mod stream;
 pub mod telephone_event;
 mod tones;
+mod voice;
 mod worker;
 
+pub use codec::opus::OpusWishes;
+pub use codec::{ClockRate, Codec, Law, g711};
 pub use interface::*;
 pub use library::{Library, Prompt};
 pub use packet::{Header, Packet};

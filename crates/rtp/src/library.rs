@@ -1,12 +1,13 @@
 //! Prompts, ready to be sent.
 
-use crate::{Codec, PromptId, g711};
+use crate::{Law, PromptId, g711};
 
-/// Speech, tone or music at 8 kHz, in both laws, so that playing it is copying.
+/// Speech, tone or music at 8 kHz, in both laws, so that playing it in one of them is copying, and as it is for other codecs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     mu: Box<[u8]>,
     a: Box<[u8]>,
+    linear: Box<[i16]>,
 }
 
 impl Prompt {
@@ -14,16 +15,22 @@ impl Prompt {
     #[must_use]
     pub fn new(samples: &[i16]) -> Self {
         let encode = |law| samples.iter().map(|sample| g711::encode(law, *sample)).collect();
-        Self { mu: encode(Codec::Pcmu), a: encode(Codec::Pcma) }
+        Self { mu: encode(Law::Mu), a: encode(Law::A), linear: samples.into() }
     }
 
     /// It in one law, one octet a sample.
     #[must_use]
-    pub fn octets(&self, law: Codec) -> &[u8] {
+    pub fn octets(&self, law: Law) -> &[u8] {
         match law {
-            Codec::Pcmu => &self.mu,
-            Codec::Pcma => &self.a,
+            Law::Mu => &self.mu,
+            Law::A => &self.a,
         }
+    }
+
+    /// It as it was given.
+    #[must_use]
+    pub fn samples(&self) -> &[i16] {
+        &self.linear
     }
 }
 
@@ -40,12 +47,9 @@ impl Library {
         Self { prompts }
     }
 
-    /// A prompt in one law; empty where there is none.
+    /// A prompt, where there is one.
     #[must_use]
-    pub fn octets(&self, prompt: PromptId, law: Codec) -> &[u8] {
-        self.prompts
-            .get(usize::from(prompt.0))
-            .and_then(Option::as_ref)
-            .map_or(&[], |prompt| prompt.octets(law))
+    pub fn prompt(&self, prompt: PromptId) -> Option<&Prompt> {
+        self.prompts.get(usize::from(prompt.0)).and_then(Option::as_ref)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::Instant;
 
-use crate::{Codec, Library, PlayId, PromptId, g711};
+use crate::{Library, PlayId, Prompt, PromptId};
 
 /// Who is called later than this does not catch up, but goes on from now.
 const BEHIND: Duration = Duration::from_millis(200);
@@ -60,13 +60,14 @@ impl Player {
         self.next_at
     }
 
-    /// Fills a packet that is due, all of `packet`, in one law. `None`: none is due.
-    pub(crate) fn step(
+    /// Fills a packet that is due, all of `packet`, from what `of` takes of a prompt. `None`: none is due.
+    pub(crate) fn step<T: Copy>(
         &mut self,
         now: Instant,
-        law: Codec,
         rhythm: Rhythm,
-        packet: &mut [u8],
+        packet: &mut [T],
+        silence: T,
+        of: impl Fn(&Prompt) -> &[T],
     ) -> Option<Step> {
         if self.next_at > now {
             return None;
@@ -76,7 +77,7 @@ impl Player {
             self.talkspurt = true;
         }
         let at = self.next_at;
-        let filled = self.fill(law, packet);
+        let filled = self.fill(packet, of);
         if filled == 0 && !self.repeat {
             return Some(Step::Finished(self.play));
         }
@@ -85,21 +86,21 @@ impl Player {
             self.talkspurt = true;
             return Some(Step::Rest);
         }
-        packet[filled..].fill(g711::silence(law));
+        packet[filled..].fill(silence);
         let talkspurt = std::mem::take(&mut self.talkspurt);
         Some(Step::Send { at, talkspurt })
     }
 
     /// Copies what comes next, across the ends of prompts; says how much there was.
-    fn fill(&mut self, law: Codec, packet: &mut [u8]) -> usize {
+    fn fill<T: Copy>(&mut self, packet: &mut [T], of: impl Fn(&Prompt) -> &[T]) -> usize {
         let mut filled = 0;
         while filled < packet.len() {
             let Some(prompt) = self.prompts.get(self.index) else { break };
-            let octets = self.library.octets(*prompt, law);
-            let rest = octets.get(self.offset..).unwrap_or_default();
+            let all = self.library.prompt(*prompt).map_or(&[][..], &of);
+            let rest = all.get(self.offset..).unwrap_or_default();
             if rest.is_empty() {
                 let is_last = self.index + 1 == self.prompts.len();
-                if self.repeat && is_last && octets.is_empty() {
+                if self.repeat && is_last && all.is_empty() {
                     break;
                 }
                 self.index += usize::from(!(self.repeat && is_last));
@@ -135,7 +136,6 @@ impl Rhythm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Prompt;
 
     const RHYTHM: Rhythm = Rhythm { interval: Duration::from_millis(20), phase: Duration::from_millis(7) };
 
@@ -155,9 +155,9 @@ mod tests {
         let mut sent = Vec::new();
         for time in 0..until {
             let mut packet = [0; 160];
-            match player.step(at(time), Codec::Pcma, RHYTHM, &mut packet) {
+            match player.step(at(time), RHYTHM, &mut packet, 0, Prompt::samples) {
                 Some(Step::Send { .. }) => {
-                    sent.push(packet.iter().filter(|octet| **octet != g711::silence(Codec::Pcma)).count());
+                    sent.push(packet.iter().filter(|sample| **sample != 0).count());
                 }
                 Some(Step::Finished(_)) => return (sent, Some(time)),
                 Some(Step::Rest) | None => {}
@@ -198,7 +198,7 @@ mod tests {
         let mut player = player(&[4], true);
         let mut packet = [0; 160];
         let mut sent = |now| {
-            let steps = std::iter::from_fn(|| player.step(at(now), Codec::Pcma, RHYTHM, &mut packet));
+            let steps = std::iter::from_fn(|| player.step(at(now), RHYTHM, &mut packet, 0, Prompt::samples));
             steps.collect::<Vec<_>>()
         };
         assert_eq!(sent(7).len(), 1);

@@ -1,10 +1,9 @@
 //! What comes in: where each packet stands in its stream, what is missing, how unevenly it comes (RFC 3550 §A.1,
 //! §A.3, §A.8).
 
-use std::time::Duration;
-
 use clock::Instant;
 
+use crate::codec::ClockRate;
 use crate::packet::Header;
 use crate::shortcut::{MEMORY, Progress};
 
@@ -14,8 +13,9 @@ const MAX_DROPOUT: u16 = 3000;
 const DOUBLES: u8 = 3;
 /// Packets in a row that prove a restart far from where we were (§A.1).
 const PROOF: u8 = 2;
-/// A change of transit time beyond this is a jump of the sender's clock and says nothing about jitter.
-const JUMP: i32 = 8000;
+/// A change of transit time beyond this is a jump of the sender's clock and says nothing about jitter: a second, in
+/// timestamps of 8000 a second.
+const JUMP: u32 = 8000;
 
 /// Where a packet stands in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,20 @@ pub(crate) enum Place {
 }
 
 /// The statistics of what comes in, and the stream it comes in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Receiver {
     incoming: Option<Incoming>,
     lost_before: u64,
-    /// Of the last stream that had any, in 1/16 of a sample.
+    /// How fast timestamps run.
+    rate: ClockRate,
+    /// Of the last stream that had any, in 1/16 of a timestamp.
     jitter: u32,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { incoming: None, lost_before: 0, rate: ClockRate::Hz8000, jitter: 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -76,7 +84,7 @@ pub(crate) struct Reception {
     /// Since the stream began; negative after doubles.
     pub(crate) lost: i32,
     pub(crate) highest: u32,
-    /// In samples.
+    /// In timestamps.
     pub(crate) jitter: u32,
 }
 
@@ -106,13 +114,16 @@ impl Receiver {
 
     /// Takes the time a packet of audio came (§A.8).
     #[inline(always)]
-    pub(crate) fn arrived(&mut self, now: Instant, timestamp: u32) {
+    pub(crate) fn arrived(&mut self, now: Instant, timestamp: u32, rate: ClockRate) {
         let Some(incoming) = &mut self.incoming else { return };
-        let transit = samples(now.0).wrapping_sub(timestamp);
+        if rate != self.rate {
+            (self.rate, self.jitter, incoming.transit) = (rate, 0, None);
+        }
+        let transit = rate.timestamps(now.0).wrapping_sub(timestamp);
         if let Some(before) = incoming.transit.replace(transit) {
-            let change = transit.wrapping_sub(before).cast_signed();
-            if change.abs() <= JUMP {
-                self.jitter = self.jitter + change.unsigned_abs() - ((self.jitter + 8) >> 4);
+            let change = transit.wrapping_sub(before).cast_signed().unsigned_abs();
+            if change <= JUMP * rate.factor() {
+                self.jitter = self.jitter + change - ((self.jitter + 8) >> 4);
             }
         }
     }
@@ -136,6 +147,7 @@ impl Receiver {
             seen: incoming.seen,
             timestamp,
             length: 0,
+            begins: [0; 2],
             at,
             transit: incoming.transit?,
             jitter: self.jitter,
@@ -166,7 +178,7 @@ impl Receiver {
 
     /// Milliseconds.
     pub(crate) fn jitter_ms(&self) -> f32 {
-        self.jitter as f32 / (16.0 * 8.0)
+        self.jitter as f32 * 1000.0 / (16.0 * self.rate.hertz() as f32)
     }
 
     /// The report block on what came since the one before; `None` if nothing did (§6.4).
@@ -258,14 +270,10 @@ impl Incoming {
     }
 }
 
-/// Samples at 8 kHz, wrapping as timestamps do.
-pub(crate) fn samples(time: Duration) -> u32 {
-    let whole = time.as_secs().wrapping_mul(8000) + u64::from(time.subsec_nanos() / 125_000);
-    whole as u32
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn header(ssrc: u32, sequence: u16) -> Header {
@@ -351,14 +359,17 @@ mod tests {
     fn jitter_follows_the_formula_and_a_clock_jump_does_not_count() {
         let (mut receiver, _) = places(&[0]);
         let at = |milliseconds| Instant(Duration::from_millis(milliseconds));
-        receiver.arrived(at(0), 0);
-        receiver.arrived(at(20), 160);
-        assert_eq!(receiver.jitter_ms(), 0.0);
-        // 10 ms late: J += (80 - 0) / 16 samples.
-        receiver.arrived(at(50), 320);
-        assert_eq!(receiver.jitter_ms(), 5.0 / 8.0);
-        receiver.arrived(at(70), 900_000);
-        assert_eq!(receiver.jitter_ms(), 5.0 / 8.0);
+        for rate in [ClockRate::Hz8000, ClockRate::Hz48000] {
+            let mut arrived = |milliseconds, timestamp| {
+                receiver.arrived(at(milliseconds), timestamp * rate.factor(), rate);
+                receiver.jitter_ms()
+            };
+            arrived(0, 0);
+            assert_eq!(arrived(20, 160), 0.0);
+            // 10 ms late: J += (80 - 0) / 16 samples.
+            assert_eq!(arrived(50, 320), 5.0 / 8.0);
+            assert_eq!(arrived(70, 900_000), 5.0 / 8.0);
+        }
     }
 
     #[test]

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use clock::Instant;
 
-use crate::packet::Header;
-use crate::receiver::samples;
-use crate::{Codec, Recording, SessionId, Sink, g711};
+use crate::codec::ClockRate;
+use crate::{Recording, SessionId, Sink};
 
 /// Pairs that are held: half a second.
 const RING: usize = 4096;
@@ -98,50 +97,49 @@ impl Recorder {
         sink.record(self.session, Recording::End);
     }
 
-    /// Puts what one side said into the mix.
+    /// Puts what one side said into the mix: samples at 8 kHz, and where in which stream the first was taken.
     pub(crate) fn put(
         &mut self,
         now: Instant,
         side: Side,
-        header: &Header,
-        law: Codec,
-        payload: &[u8],
+        (ssrc, timestamp): (u32, u32),
+        samples: impl ExactSizeIterator<Item = i16>,
         sink: &mut impl Sink,
     ) {
         let clock = self.position(now);
-        let length = payload.len() as u64;
+        let length = samples.len() as u64;
         // What the ring has no room for any more is due, whether or not somebody asked for it.
         self.hand_out((clock + TOLERANCE + length).saturating_sub(RING as u64), sink);
         if self.paused {
             return;
         }
         let said_at = clock.saturating_sub(length);
-        let position = self.place(side, header, said_at);
+        let position = self.place(side, ssrc, timestamp, said_at);
         let channel = match side {
             Side::Left => 0,
             Side::Right => 1,
         };
         let end = self.written + RING as u64;
-        for (position, octet) in (position..end).zip(payload) {
+        for (position, sample) in (position..end).zip(samples) {
             if position >= self.written.max(self.resumed) {
-                self.ring[index(position)][channel] = g711::decode(law, *octet);
+                self.ring[index(position)][channel] = sample;
             }
         }
     }
 
-    fn place(&mut self, side: Side, header: &Header, said_at: u64) -> u64 {
+    fn place(&mut self, side: Side, ssrc: u32, timestamp: u32, said_at: u64) -> u64 {
         let anchor = match side {
             Side::Left => &mut self.anchors[0],
             Side::Right => &mut self.anchors[1],
         };
-        let follows = anchor.filter(|anchor| anchor.ssrc == header.ssrc).and_then(|anchor| {
-            let step = header.timestamp.wrapping_sub(anchor.timestamp).cast_signed();
+        let follows = anchor.filter(|anchor| anchor.ssrc == ssrc).and_then(|anchor| {
+            let step = timestamp.wrapping_sub(anchor.timestamp).cast_signed();
             anchor.position.checked_add_signed(step.into())
         });
         match follows.filter(|position| position.abs_diff(said_at) <= TOLERANCE) {
             Some(position) => position,
             None => {
-                *anchor = Some(Anchor { ssrc: header.ssrc, timestamp: header.timestamp, position: said_at });
+                *anchor = Some(Anchor { ssrc, timestamp, position: said_at });
                 said_at
             }
         }
@@ -161,7 +159,8 @@ impl Recorder {
     /// Where the clock of the recording stands.
     fn position(&self, now: Instant) -> u64 {
         let time = now.since(self.began);
-        time.as_secs() * 8000 + u64::from(samples(Duration::from_nanos(time.subsec_nanos().into())))
+        let rest = Duration::from_nanos(time.subsec_nanos().into());
+        time.as_secs() * 8000 + u64::from(ClockRate::Hz8000.timestamps(rest))
     }
 }
 

@@ -11,17 +11,16 @@ use std::net::SocketAddr;
 use clock::Instant;
 
 use crate::Port;
+use crate::codec::ClockRate;
 
 /// A gap of more packets than this is not passed on: the stream closes up, as after a silence.
 pub const MAX_GAP: u16 = 50;
-/// A timestamp that runs ahead of time by more than this, in ticks of the media clock, has jumped.
-pub const MAX_LEAD: u32 = 8000;
 /// How far behind the newest a packet may be late, in packets.
 pub const MEMORY: u16 = 64;
 
 /// Packets of one source that may be sent on by somebody else. They are those of version 2 without padding, extension and
 /// contributing sources, of this payload type and SSRC, that follow the newest by at most [`MAX_GAP`] with a timestamp
-/// later by no more than the time that passed and [`MAX_LEAD`], or are late and fit between the first and the newest.
+/// later by no more than the time that passed and a second, or are late and fit between the first and the newest.
 /// Everything else ends the shortcut and comes to us, as reports and other sources do, which end nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortcut {
@@ -43,8 +42,8 @@ pub struct Shortcut {
     pub timestamp_offset: u32,
     /// Their first sequence number and timestamp: what is older has no place.
     pub base: (u16, u32),
-    /// Ticks of the media clock in a second.
-    pub clock_rate: u32,
+    /// How fast timestamps run.
+    pub clock_rate: ClockRate,
     /// Where it begins; nothing passed it yet.
     pub progress: Progress,
 }
@@ -66,11 +65,13 @@ pub struct Progress {
     pub timestamp: u32,
     /// Its payload octets.
     pub length: u32,
+    /// The first two of them, by which some codecs tell how long they last (RFC 6716 §3.1).
+    pub begins: [u8; 2],
     /// When it came.
     pub at: Instant,
-    /// The time the newest came, in ticks, less its timestamp (§A.8).
+    /// The time the newest came, in timestamps, less its timestamp (§A.8).
     pub transit: u32,
-    /// Interarrival jitter in 1/16 of a tick (§A.8).
+    /// Interarrival jitter in 1/16 of a timestamp (§A.8).
     pub jitter: u32,
     /// Until when its share of packets is used up: one each 2.5 ms, a second's worth at once.
     pub paid_until: Instant,

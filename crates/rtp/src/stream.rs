@@ -7,9 +7,10 @@
 use clock::Instant;
 
 use crate::chance::Identity;
+use crate::codec::ClockRate;
 use crate::packet::Header;
-use crate::receiver::{Place, samples};
-use crate::shortcut::{MAX_GAP, MAX_LEAD, Progress};
+use crate::receiver::Place;
+use crate::shortcut::{MAX_GAP, Progress};
 
 /// After so many packets passed on without a break a shortcut is offered.
 const SETTLED: u32 = 50;
@@ -22,6 +23,8 @@ pub(crate) struct Stream {
     ssrc: u32,
     /// Of the next packet.
     sequence: u16,
+    /// How fast timestamps run.
+    rate: ClockRate,
     /// The timestamp of node time zero.
     epoch: u32,
     /// Where the audio sent so far ends, once there is any.
@@ -65,11 +68,12 @@ pub(crate) struct Course {
 }
 
 impl Stream {
-    pub(crate) fn new(now: Instant, identity: &Identity) -> Self {
+    pub(crate) fn new(now: Instant, identity: &Identity, rate: ClockRate) -> Self {
         Self {
             ssrc: identity.ssrc,
             sequence: identity.sequence,
-            epoch: identity.timestamp.wrapping_sub(samples(now.0)),
+            rate,
+            epoch: identity.timestamp.wrapping_sub(rate.timestamps(now.0)),
             end: None,
             last: None,
             packets: 0,
@@ -82,6 +86,24 @@ impl Stream {
         self.ssrc
     }
 
+    /// How fast its timestamps run.
+    pub(crate) fn rate(&self) -> ClockRate {
+        self.rate
+    }
+
+    /// Another codec was agreed. Where timestamps run at another pace from now on, they go on from where they stand.
+    pub(crate) fn run_at(&mut self, now: Instant, rate: ClockRate) {
+        if rate == self.rate {
+            return;
+        }
+        let timestamp = self.timestamp_now(now);
+        self.rate = rate;
+        self.epoch = timestamp.wrapping_sub(rate.timestamps(now.0));
+        self.end = self.end.map(|_| timestamp);
+        self.last = self.last.map(|_| (now, timestamp));
+        self.splice = None;
+    }
+
     /// The header of a packet of our own audio. `talkspurt`: it does not follow what was sent before it.
     pub(crate) fn prompt(&mut self, at: Instant, payload_type: u8, talkspurt: bool, length: u32) -> Header {
         let timestamp = match self.end {
@@ -91,6 +113,17 @@ impl Stream {
         self.splice = None;
         self.end = Some(timestamp.wrapping_add(length));
         self.own(at, payload_type, talkspurt, timestamp)
+    }
+
+    /// Whether more was said by now than there was time for, by more than so much.
+    pub(crate) fn is_ahead(&self, now: Instant, length: u32) -> bool {
+        let ahead = |end: u32| end.wrapping_sub(self.clock(now)).cast_signed();
+        self.end.is_some_and(|end| ahead(end) > length.cast_signed())
+    }
+
+    /// So much time passes in which nothing is to be sent, as nothing is said.
+    pub(crate) fn pause(&mut self, length: u32) {
+        self.end = self.end.map(|end| end.wrapping_add(length));
     }
 
     /// The header of a packet of a key press. It begins at `timestamp`, or with this packet.
@@ -120,7 +153,7 @@ impl Stream {
                 self.packets += 1;
                 Header { marker: false, payload_type: 0, sequence, timestamp, ssrc: self.ssrc }
             }),
-            (Place::Ahead(_), Some(splice)) if splice.continues(now, incoming) => {
+            (Place::Ahead(_), Some(splice)) if splice.continues(now, incoming, self.rate) => {
                 Some(self.pass(now, splice, incoming, incoming.marker, length))
             }
             (Place::First | Place::Ahead(_), _) => {
@@ -171,16 +204,15 @@ impl Stream {
         })
     }
 
-    /// The peer's packets went on by a shortcut.
-    pub(crate) fn passed(&mut self, progress: &Progress) {
+    /// The peer's packets went on by a shortcut. `length` is that of the newest, in timestamps.
+    pub(crate) fn passed(&mut self, progress: &Progress, length: u32) {
         let Some(splice) = &mut self.splice else { return };
         let sequence = (progress.highest as u16).wrapping_add(splice.sequence_offset);
         let timestamp = progress.timestamp.wrapping_add(splice.timestamp_offset);
         splice.sequence = progress.highest as u16;
         splice.timestamp = progress.timestamp;
         splice.at = progress.at;
-        // A tick of G.711 is an octet.
-        let end = timestamp.wrapping_add(progress.length);
+        let end = timestamp.wrapping_add(length);
         self.end = self.end.map(|before| later(before, end));
         self.sequence = sequence.wrapping_add(1);
         self.last = Some((progress.at, timestamp));
@@ -191,7 +223,7 @@ impl Stream {
     /// The timestamp of this moment, for a sender report (RFC 3550 §6.4.1).
     pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
         match self.last {
-            Some((at, timestamp)) => timestamp.wrapping_add(samples(now.since(at))),
+            Some((at, timestamp)) => timestamp.wrapping_add(self.rate.timestamps(now.since(at))),
             None => self.clock(now),
         }
     }
@@ -242,17 +274,17 @@ impl Stream {
     }
 
     fn clock(&self, now: Instant) -> u32 {
-        self.epoch.wrapping_add(samples(now.0))
+        self.epoch.wrapping_add(self.rate.timestamps(now.0))
     }
 }
 
 impl Splice {
     /// Whether a packet ahead of all others goes on where they were: after a loss at most, with a timestamp later than
-    /// theirs and not later than it can be.
-    fn continues(&self, now: Instant, incoming: &Header) -> bool {
+    /// theirs and not later than it can be: one that runs ahead of time by more than a second has jumped.
+    fn continues(&self, now: Instant, incoming: &Header, rate: ClockRate) -> bool {
         let gap = incoming.sequence.wrapping_sub(self.sequence);
         let step = incoming.timestamp.wrapping_sub(self.timestamp);
-        let possible = samples(now.since(self.at)).saturating_add(MAX_LEAD);
+        let possible = rate.timestamps(now.since(self.at)).saturating_add(rate.hertz());
         (1..=MAX_GAP).contains(&gap) && step.cast_signed() > 0 && step <= possible
     }
 

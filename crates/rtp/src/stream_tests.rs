@@ -9,7 +9,8 @@ fn at(milliseconds: u64) -> Instant {
 /// A stream that begins at time zero with sequence 65534 and a timestamp about to wrap.
 fn stream() -> Stream {
     let identity = Chance::new([1; 32]).identity();
-    Stream::new(at(0), &Identity { ssrc: 1, sequence: 65534, timestamp: 0u32.wrapping_sub(160), ..identity })
+    let identity = Identity { ssrc: 1, sequence: 65534, timestamp: 0u32.wrapping_sub(160), ..identity };
+    Stream::new(at(0), &identity, ClockRate::Hz8000)
 }
 
 fn theirs(sequence: u16, timestamp: u32) -> Header {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Instant;
+use rtp::codec::opus;
 use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Sender};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, MasterKey, Media, PlayId, Port, Prompt,
-    PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Law, Library, MasterKey, Media, OpusWishes, PlayId,
+    Port, Prompt, PromptId, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Suite, Worker, g711,
 };
 
 /// Counts what each thread takes.
@@ -111,9 +112,13 @@ fn open(session: u32, law: Codec) -> Command {
     let format = Format {
         send: (law, if law == Codec::Pcma { 8 } else { 0 }),
         receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+        also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let remote = Some(Remote { rtp: address(session), rtcp: reports(session) });
     let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
@@ -196,7 +201,7 @@ fn keys_in_the_audio_take_no_memory_either() {
     }
     let sine = |hertz: f64, n: u32| 7000.0 * (std::f64::consts::TAU * hertz * f64::from(n) / 8000.0).sin();
     let key: Vec<u8> =
-        (0..800).map(|n| g711::encode(Codec::Pcma, (sine(852.0, n) + sine(1477.0, n)) as i16)).collect();
+        (0..800).map(|n| g711::encode(Law::A, (sine(852.0, n) + sine(1477.0, n)) as i16)).collect();
     let before = TAKEN.get();
     for n in 0..3000 {
         let now = Instant::ZERO + Duration::from_millis(20) * n;
@@ -308,4 +313,108 @@ fn what_is_protected_takes_no_memory_for_a_packet_either() {
     }
     assert_eq!(TAKEN.get() - before, 0);
     assert!(sink.packets == 6000 && sink.controls > 10, "it was all done");
+}
+
+/// Two who have no codec in common, and packets of theirs as they may come.
+fn unlike(worker: &mut Worker, sink: &mut Tally, codecs: [Codec; 2], longest: Option<u8>) {
+    for (session, codec) in (0..).zip(codecs) {
+        let Command::Open { session, port, mut media } = open(session, Codec::Pcma) else {
+            unreachable!("it opens one")
+        };
+        let agreed = (codec, payload_type(codec));
+        media.format.send = agreed;
+        media.format.receive = [Some(agreed), None, None, None];
+        media.format.longest = longest;
+        worker.command(Instant::ZERO, Command::Open { session, port, media }, sink);
+    }
+    worker.command(Instant::ZERO, Command::Bridge { first: SessionId(0), second: SessionId(1) }, sink);
+    let record = Command::Record { session: SessionId(0), name: "call.wav".into() };
+    worker.command(Instant::ZERO, record, sink);
+}
+
+fn payload_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+        Codec::Opus => 96,
+    }
+}
+
+/// 20 ms of a voice in Opus; in other codecs it is no voice, and as good.
+fn said() -> Vec<u8> {
+    let mut encoder = opus::Encoder::new(OpusWishes { correction: true, ..OpusWishes::default() }).unwrap();
+    let mut room = [0; 480];
+    let voice: Vec<i16> = (0..320).map(|n| (n % 80 - 40) * 200).collect();
+    let length = encoder.encode(&voice, &mut room).unwrap();
+    room[..length].to_vec()
+}
+
+/// Has both talk for 3000 packets, of which one in fifty is lost.
+fn talk(worker: &mut Worker, sink: &mut Tally, codecs: [Codec; 2], said: &[u8]) {
+    for n in (0..3000).filter(|n| n % 50 != 49) {
+        let now = Instant::ZERO + Duration::from_millis(20) * n;
+        for (session, codec) in (0..).zip(codecs) {
+            let (step, length) = if codec == Codec::Opus { (960, said.len()) } else { (160, 160) };
+            let header = Header {
+                marker: false,
+                payload_type: payload_type(codec),
+                sequence: n as u16,
+                timestamp: step * n,
+                ssrc: session,
+            };
+            let mut packet = [0; 500];
+            packet[..12].copy_from_slice(&header.write());
+            packet[12..12 + said.len()].copy_from_slice(said);
+            worker.packet(now, port(session), address(session), &mut packet[..12 + length], sink);
+        }
+        worker.tick(now + Duration::from_millis(10), sink);
+    }
+}
+
+#[test]
+fn what_is_converted_cut_made_up_and_recorded_takes_no_memory_either() {
+    let cases = [
+        ([Codec::Pcma, Codec::G722], None),
+        ([Codec::G722, Codec::Pcmu], None),
+        ([Codec::Pcma, Codec::Pcmu], Some(10)),
+    ];
+    for (codecs, longest) in cases {
+        let (mut worker, mut sink) = (worker(), Tally::default());
+        unlike(&mut worker, &mut sink, codecs, longest);
+        let said = said();
+        let before = TAKEN.get();
+        talk(&mut worker, &mut sink, codecs, &said);
+        assert_eq!(TAKEN.get() - before, 0, "{codecs:?}");
+        assert!(sink.packets >= 5990 && sink.pairs > 400_000, "{codecs:?}: it was all done");
+    }
+}
+
+/// The one exception: libopus works in memory that it takes and gives back within each call.
+#[test]
+fn what_opus_takes_for_a_packet_it_gives_back() {
+    let (mut worker, mut sink) = (worker(), Tally::default());
+    let codecs = [Codec::Opus, Codec::Pcma];
+    unlike(&mut worker, &mut sink, codecs, None);
+    let said = said();
+    talk(&mut worker, &mut sink, codecs, &said);
+    let (taken, octets) = (TAKEN.get(), OCTETS.get());
+    talk(&mut worker, &mut sink, codecs, &said);
+    assert_eq!(OCTETS.get() - octets, 0);
+    let each = (TAKEN.get() - taken) / 6000;
+    assert!(each < 40, "{each}");
+}
+
+#[test]
+fn two_who_are_converted_and_recorded_take_less_than_200_kilobytes() {
+    for (codecs, most) in [([Codec::Pcma, Codec::G722], 64_000), ([Codec::Opus, Codec::G722], 200_000)] {
+        let (mut worker, mut sink) = (worker(), Tally::default());
+        for session in 0..2 {
+            worker.command(Instant::ZERO, open(session, Codec::Pcma), &mut sink);
+        }
+        let plain = OCTETS.get();
+        unlike(&mut worker, &mut sink, codecs, None);
+        let more = OCTETS.get() - plain;
+        assert!(more < most, "{codecs:?}: {more}");
+    }
 }

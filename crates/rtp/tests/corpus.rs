@@ -14,8 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Receiver, Sender, Unproven};
 use rtp::{
-    Codec, Command, Compound, Direction, Event, Format, Library, MasterKey, Media, Packet, Port, Recording,
-    Remote, Report, SessionId, Settings, Sink, Suite, Worker,
+    Codec, Command, Compound, Direction, Event, Format, Library, MasterKey, Media, OpusWishes, Packet, Port,
+    Recording, Remote, Report, SessionId, Settings, Sink, Suite, Worker,
 };
 
 fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
@@ -97,9 +97,13 @@ fn worker(sink: &mut Reader) -> Worker {
         let format = Format {
             send: (law, payload_type),
             receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+            also: [None; 3],
             event_send: Some(101),
             event_receive: Some(101),
             ptime: 20,
+            longest: None,
+            noise: false,
+            opus: OpusWishes::default(),
         };
         let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
         let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::Codec;
 use crate::address;
 use crate::crypto::{Secured, Security};
 use crate::description::{Connection, Description, Direction, Encoding, Kind, Protocol, Stream};
 use crate::offer::{Capabilities, Layout, Offer, clamp_ptime};
+use crate::{ClockRate, Codec, OpusWishes};
 
 /// What two descriptions come to, from our side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +16,24 @@ pub struct Agreed {
     pub remote: Option<Remote>,
     /// What we send and under which payload type: their favourite of ours.
     pub send: (Codec, u8),
+    /// What else they take of ours, and under which payload type.
+    pub also: [Option<(Codec, u8)>; 3],
     /// What may come in, by payload type, their favourite first.
     pub receive: [Option<(Codec, u8)>; 4],
-    /// The payload type under which we send telephone-events, where they take them.
+    /// The payload type under which we send telephone-events, where they take them at the rate of what we send (RFC 4733 §2.1).
     pub event_send: Option<u8>,
     /// The payload type under which theirs come.
     pub event_receive: Option<u8>,
+    /// How fast those are counted.
+    pub event_rate: ClockRate,
+    /// Whether both take comfort noise (RFC 3389).
+    pub noise: bool,
+    /// What they wish of the Opus we send.
+    pub opus: OpusWishes,
     /// Milliseconds of audio in a packet that they ask for: 10, 20 … 60.
     pub ptime: u8,
+    /// Milliseconds of audio they take in a packet at most (`a=maxptime`); 0: they do not say.
+    pub maxptime: u32,
     /// Whether RTP and RTCP share one port, as they asked (RFC 5761 §5.1.1). We never ask for it: every carrier takes RTCP
     /// by the next port.
     pub mux: bool,
@@ -119,39 +129,75 @@ pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refu
     let stream = answer.streams.get(offered.layout.audio).ok_or(Refused::Mismatch)?;
     let remote = stream.remote(false)?;
     let secured = stream.read_secured(offered)?;
-    let mut send = None;
-    let mut event_send = None;
+    let mut heard = Heard::default();
     let mut receive = Receive::default();
     for &format in &stream.formats {
         // A payload type without a map means what our offer said it means.
-        let encoding = stream.encoding(format).or((Some(format) == offered.event).then_some(Encoding::Event));
-        match encoding {
-            Some(Encoding::Audio(codec)) if offered.codecs.contains(&codec) => {
-                send = send.or(Some((codec, format)));
-                receive.add(codec, codec.payload_type());
+        match stream.encoding(format).or_else(|| offered.encoding(format)) {
+            Some(Encoding::Audio(codec)) => {
+                if let Some((_, ours)) = offered.codecs.iter().find(|(known, _)| *known == codec) {
+                    heard.voices.add(codec, format);
+                    receive.add(codec, *ours);
+                }
             }
-            Some(Encoding::Event) if offered.event.is_some() => event_send = event_send.or(Some(format)),
-            Some(Encoding::Audio(_) | Encoding::Event | Encoding::Other) | None => {}
+            Some(Encoding::Event(rate)) if offered.events.iter().any(|(_, known)| *known == rate) => {
+                heard.events.push((format, rate));
+            }
+            Some(Encoding::Noise) => heard.noise |= offered.noise,
+            Some(Encoding::Event(_) | Encoding::Other) | None => {}
         }
     }
-    // Some peers answer with one codec and send another of the offer.
-    for codec in &offered.codecs {
-        receive.add(*codec, codec.payload_type());
+    // Some peers answer with one law and send the other of the offer.
+    for (codec, format) in offered.codecs.iter().filter(|(codec, _)| codec.is_law()) {
+        receive.add(*codec, *format);
     }
+    let send = heard.voices.0[0].ok_or(Refused::NoCodec)?;
+    let event = heard.event(send.0);
+    let ours =
+        |rate: ClockRate| offered.events.iter().find(|(_, known)| *known == rate).map(|(format, _)| *format);
     let mut layout = offered.layout.clone();
     layout.taken |= Layout::of(answer, offered.layout.audio).taken;
     Ok(Agreed {
         remote,
-        send: send.ok_or(Refused::NoCodec)?,
+        send,
+        also: heard.voices.also(),
         receive: receive.0,
-        event_send,
-        event_receive: event_send.and(offered.event),
-        ptime: stream.packet_time(),
+        event_send: event.filter(|(_, rate)| *rate == send.0.clock_rate()).map(|(format, _)| format),
+        event_receive: event.and_then(|(_, rate)| ours(rate)),
+        event_rate: event.map_or(send.0.clock_rate(), |(_, rate)| rate),
+        noise: heard.noise && send.0.clock_rate() == ClockRate::Hz8000,
+        opus: stream.wishes(send.1),
+        ptime: stream.packet_time(send),
+        maxptime: stream.maxptime,
         mux: false,
         direction: stream.our_direction(),
         secured,
         layout,
     })
+}
+
+/// What a stream says it takes, of what we can do.
+#[derive(Default)]
+struct Heard {
+    voices: Receive,
+    events: Vec<(u8, ClockRate)>,
+    noise: bool,
+}
+
+impl Heard {
+    /// Their telephone-events: those that are counted as fast as the timestamps of a codec, or else others.
+    fn event(&self, codec: Codec) -> Option<(u8, ClockRate)> {
+        let fitting = self.events.iter().find(|(_, rate)| *rate == codec.clock_rate());
+        fitting.or(self.events.first()).copied()
+    }
+}
+
+impl Offer {
+    fn encoding(&self, format: u8) -> Option<Encoding> {
+        let event = self.events.iter().find(|(known, _)| *known == format);
+        let voice = self.codecs.iter().find(|(_, known)| *known == format);
+        event.map(|(_, rate)| Encoding::Event(*rate)).or(voice.map(|(codec, _)| Encoding::Audio(*codec)))
+    }
 }
 
 /// Payload types that may come in.
@@ -166,30 +212,43 @@ impl Receive {
             *free = Some((codec, format));
         }
     }
+
+    /// All but the first.
+    fn also(&self) -> [Option<(Codec, u8)>; 3] {
+        let [_, also @ ..] = self.0;
+        also
+    }
 }
 
 impl Stream {
     fn answered(&self, capabilities: &Capabilities, layout: Layout) -> Result<Agreed, Refused> {
         let remote = self.remote(self.mux)?;
         let secured = self.answered_secured(&capabilities.security)?;
-        let mut receive = Receive::default();
-        let mut event = None;
+        let mut heard = Heard::default();
         for &format in &self.formats {
             match self.encoding(format) {
                 Some(Encoding::Audio(codec)) if capabilities.codecs.contains(&codec) => {
-                    receive.add(codec, format);
+                    heard.voices.add(codec, format);
                 }
-                Some(Encoding::Event) if capabilities.events => event = event.or(Some(format)),
-                Some(Encoding::Audio(_) | Encoding::Event | Encoding::Other) | None => {}
+                Some(Encoding::Event(rate)) if capabilities.events => heard.events.push((format, rate)),
+                Some(Encoding::Noise) => heard.noise |= capabilities.noise,
+                Some(Encoding::Audio(_) | Encoding::Event(_) | Encoding::Other) | None => {}
             }
         }
+        let send = heard.voices.0[0].ok_or(Refused::NoCodec)?;
+        let event = heard.event(send.0);
         Ok(Agreed {
             remote,
-            send: receive.0[0].ok_or(Refused::NoCodec)?,
-            receive: receive.0,
-            event_send: event,
-            event_receive: event,
-            ptime: self.packet_time(),
+            send,
+            also: heard.voices.also(),
+            receive: heard.voices.0,
+            event_send: event.filter(|(_, rate)| *rate == send.0.clock_rate()).map(|(format, _)| format),
+            event_receive: event.map(|(format, _)| format),
+            event_rate: event.map_or(send.0.clock_rate(), |(_, rate)| rate),
+            noise: heard.noise && send.0.clock_rate() == ClockRate::Hz8000,
+            opus: self.wishes(send.1),
+            ptime: self.packet_time(send),
+            maxptime: self.maxptime,
             mux: self.mux,
             direction: self.our_direction(),
             secured,
@@ -271,8 +330,10 @@ impl Stream {
         Ok(Some(Remote { rtp, rtcp }))
     }
 
-    fn packet_time(&self) -> u8 {
-        let ptime = u32::from(clamp_ptime(self.ptime));
+    /// What they ask for, where they forbid it not themselves.
+    fn packet_time(&self, (codec, format): (Codec, u8)) -> u8 {
+        let least = if codec == Codec::Opus { self.wishes(format).least.min(60) } else { 0 };
+        let ptime = u32::from(clamp_ptime(self.ptime)).max(least.next_multiple_of(10));
         let most = if self.maxptime == 0 { ptime } else { self.maxptime };
         clamp_ptime(ptime.min(most))
     }

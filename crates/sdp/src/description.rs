@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::Codec;
 use crate::crypto::Crypto;
+use crate::{ClockRate, Codec, OpusWishes};
 
 /// A peer's session description, reduced to what may matter to us. Names, addresses and attributes that we have
 /// no use for are not kept, so they cannot be passed on.
@@ -23,6 +23,8 @@ pub(crate) struct Stream {
     pub(crate) formats: Vec<u8>,
     /// `a=rtpmap`, in order.
     pub(crate) maps: Vec<(u8, Encoding)>,
+    /// `a=fmtp`, as far as it may be of Opus.
+    pub(crate) wishes: Vec<(u8, OpusWishes)>,
     pub(crate) connection: Connection,
     /// Whether RTP and RTCP may come by one port: `a=rtcp-mux` (RFC 5761 §5.1.1).
     pub(crate) mux: bool,
@@ -42,10 +44,12 @@ pub(crate) struct Stream {
 /// What a payload type means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// G.711 at 8000 Hz, one channel.
+    /// One of the codecs.
     Audio(Codec),
-    /// Telephone-events at 8000 Hz (RFC 4733).
-    Event,
+    /// Telephone-events (RFC 4733), counted so fast.
+    Event(ClockRate),
+    /// Comfort noise beside codecs of 8000 timestamps a second (RFC 3389).
+    Noise,
     /// Anything else, telephone-events at other rates among it.
     Other,
 }

@@ -1,5 +1,5 @@
 //! Session descriptions (RFC 8866, which obsoletes RFC 4566) and offer/answer (RFC 3264) for calls with one
-//! audio stream of G.711 and telephone-events.
+//! audio stream of G.711, G.722 or Opus, telephone-events and comfort noise.
 //!
 //! Nothing of a peer's description is ever copied into one of ours. What we write is composed from values on a
 //! closed list: codec, payload type number, ptime, direction, the tag of a key, and the kind and transport of each media line
@@ -7,6 +7,7 @@
 
 mod address;
 mod agree;
+mod codec;
 mod crypto;
 mod description;
 mod offer;
@@ -14,34 +15,8 @@ mod parse;
 mod write;
 
 pub use agree::{Agreed, Refused, Remote, answer, read_answer};
+pub use codec::{ClockRate, Codec, OpusWishes};
 pub use crypto::{KEY_LENGTH, Key, Keys, Secured, Security, Suite};
 pub use description::{Description, Direction, ParseError};
 pub use offer::{Capabilities, Layout, Offer};
 pub use write::{Local, renew, write_answer, write_offer};
-
-/// G.711, the two laws (RFC 3551 §4.5.14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Codec {
-    /// mu-law, static payload type 0.
-    Pcmu,
-    /// A-law, static payload type 8.
-    Pcma,
-}
-
-impl Codec {
-    /// The static payload type (RFC 3551 Table 4).
-    #[must_use]
-    pub fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-}

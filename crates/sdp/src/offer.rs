@@ -3,10 +3,12 @@
 use crate::agree::Agreed;
 use crate::crypto::{Crypto, Security};
 use crate::description::{Kind, Protocol};
-use crate::{Codec, Description};
+use crate::{ClockRate, Codec, Description};
 
-/// The dynamic payload type we give telephone-events unless it is taken: the one everybody uses.
-const EVENT: u8 = 101;
+/// The dynamic payload types we give telephone-events of 8000 and of 48,000 timestamps a second, and Opus, unless they are
+/// taken: those everybody uses.
+const EVENTS: [(u8, ClockRate); 2] = [(101, ClockRate::Hz8000), (102, ClockRate::Hz48000)];
+const OPUS: u8 = 96;
 
 /// What a leg of ours can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Capabilities {
     pub codecs: Vec<Codec>,
     /// Whether telephone-events (RFC 4733) are offered and accepted.
     pub events: bool,
+    /// Whether comfort noise (RFC 3389) is offered and accepted.
+    pub noise: bool,
     /// Milliseconds of audio in a packet that we ask for; held to 10..=60.
     pub ptime: u8,
     /// Whether media is protected.
@@ -52,8 +56,10 @@ impl Layout {
 /// An offer of ours: written by `write_offer`, kept until `read_answer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
-    pub(crate) codecs: Vec<Codec>,
-    pub(crate) event: Option<u8>,
+    /// Each with its payload type.
+    pub(crate) codecs: Vec<(Codec, u8)>,
+    pub(crate) events: Vec<(u8, ClockRate)>,
+    pub(crate) noise: bool,
     pub(crate) ptime: u8,
     pub(crate) layout: Layout,
     pub(crate) crypto: Vec<Crypto>,
@@ -65,28 +71,53 @@ impl Offer {
     /// The first offer of a dialog: one audio line.
     #[must_use]
     pub fn first(capabilities: &Capabilities) -> Self {
-        Self::with(capabilities, Some(EVENT), Layout::first(&capabilities.security))
+        Self::with(capabilities, None, Layout::first(&capabilities.security))
     }
 
     /// A later offer in a dialog where `agreed` holds: the full offer that a re-INVITE without one asks for
     /// (RFC 3261 §14.2).
     #[must_use]
     pub fn again(capabilities: &Capabilities, agreed: &Agreed) -> Self {
-        let free = |format: &u8| agreed.layout.taken & (1 << *format) == 0;
-        let event = agreed.event_receive.or_else(|| std::iter::once(EVENT).chain(96..=127).find(free));
-        Self::with(capabilities, event, agreed.layout.clone())
+        Self::with(capabilities, Some(agreed), agreed.layout.clone())
     }
 
-    fn with(capabilities: &Capabilities, event: Option<u8>, layout: Layout) -> Self {
-        let mut codecs = Vec::new();
+    fn with(capabilities: &Capabilities, agreed: Option<&Agreed>, layout: Layout) -> Self {
+        let mut taken = layout.taken;
+        // What has a payload type keeps it; what has none gets one that means nothing yet.
+        let mut dynamic = |before: Option<u8>, usual: u8| {
+            let free = |format: &u8| taken & (1 << *format) == 0;
+            let format = before.or_else(|| std::iter::once(usual).chain(96..=127).find(free))?;
+            taken |= 1 << format;
+            Some(format)
+        };
+        let before = |codec: Codec| {
+            let receive = agreed.into_iter().flat_map(|agreed| agreed.receive.into_iter().flatten());
+            receive.into_iter().find(|(known, _)| *known == codec).map(|(_, format)| format)
+        };
+        let mut codecs: Vec<(Codec, u8)> = Vec::new();
         for codec in &capabilities.codecs {
-            if !codecs.contains(codec) {
-                codecs.push(*codec);
+            if codecs.iter().all(|(known, _)| known != codec)
+                && let Some(format) = codec.payload_type().or_else(|| dynamic(before(*codec), OPUS))
+            {
+                codecs.push((*codec, format));
             }
         }
+        let mut events = Vec::new();
+        for (usual, rate) in EVENTS {
+            let before =
+                agreed.filter(|agreed| agreed.event_rate == rate).and_then(|agreed| agreed.event_receive);
+            if capabilities.events
+                && codecs.iter().any(|(codec, _)| codec.clock_rate() == rate)
+                && let Some(format) = dynamic(before, usual)
+            {
+                events.push((format, rate));
+            }
+        }
+        let is_paced = codecs.iter().any(|(codec, _)| codec.clock_rate() == ClockRate::Hz8000);
         Self {
             codecs,
-            event: event.filter(|_| capabilities.events),
+            events,
+            noise: capabilities.noise && is_paced,
             ptime: clamp_ptime(u32::from(capabilities.ptime)),
             layout,
             crypto: capabilities.security.offered(),
@@ -120,11 +151,12 @@ mod tests {
         let capabilities = Capabilities {
             codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::Pcma],
             events: false,
+            noise: false,
             ptime: 20,
             security: Security::Off,
         };
         let offer = Offer::first(&capabilities);
-        assert_eq!(offer.codecs, [Codec::Pcma, Codec::Pcmu]);
-        assert_eq!(offer.event, None);
+        assert_eq!(offer.codecs, [(Codec::Pcma, 8), (Codec::Pcmu, 0)]);
+        assert_eq!(offer.events, []);
     }
 }

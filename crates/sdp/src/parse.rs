@@ -3,15 +3,17 @@
 
 use std::net::IpAddr;
 
-use crate::Codec;
 use crate::address::literal;
 use crate::crypto::Crypto;
 use crate::description::{Connection, Description, Direction, Encoding, Kind, ParseError, Protocol, Stream};
+use crate::{ClockRate, Codec, OpusWishes};
 
-/// `a=rtpmap` lines kept for one stream: twice what seven bits of payload type can name.
+/// `a=rtpmap` and `a=fmtp` lines kept for one stream: twice what seven bits of payload type can name.
 const MAX_MAPS: usize = 256;
 /// `a=crypto` lines kept for one stream; nobody has so many suites.
 const MAX_CRYPTO: usize = 16;
+/// The payload type of comfort noise (RFC 3551 Table 4).
+pub(crate) const NOISE: u8 = 13;
 /// Payload types there are (RFC 3550 §5.1: seven bits).
 const PAYLOAD_TYPES: usize = 128;
 
@@ -128,6 +130,13 @@ impl Reader {
                 {
                     stream.maps.push(map);
                 }
+            } else if name.eq_ignore_ascii_case("fmtp") {
+                if let Some((format, parameters)) = value.split_once(|c: char| c.is_ascii_whitespace())
+                    && let Some(format) = payload_type(format)
+                    && stream.wishes.len() < MAX_MAPS
+                {
+                    stream.wishes.push((format, OpusWishes::parse(parameters)));
+                }
             } else if name.eq_ignore_ascii_case("rtcp") {
                 stream.rtcp = rtcp(value);
             } else if name.eq_ignore_ascii_case("rtcp-mux") {
@@ -192,6 +201,7 @@ fn media(value: &str) -> Option<Stream> {
         port,
         formats,
         maps: Vec::new(),
+        wishes: Vec::new(),
         connection: Connection::Absent,
         mux: false,
         rtcp: None,
@@ -234,16 +244,18 @@ fn rtpmap(value: &str) -> Option<(u8, Encoding)> {
     let mut parts = encoding.trim_ascii().split('/');
     let name = parts.next()?;
     let rate = parts.next().unwrap_or("");
-    let one_channel = parts.next().is_none_or(|channels| channels == "1");
-    let encoding = if rate != "8000" || !one_channel {
-        Encoding::Other
-    } else if name.eq_ignore_ascii_case("telephone-event") {
-        Encoding::Event
-    } else {
-        [Codec::Pcmu, Codec::Pcma]
+    let channels = parts.next();
+    let rate = ClockRate::ALL.into_iter().find(|known| rate == known.hertz().to_string());
+    let one_channel = channels.is_none_or(|channels| channels == "1");
+    let encoding = match rate {
+        Some(rate) if one_channel && name.eq_ignore_ascii_case("telephone-event") => Encoding::Event(rate),
+        Some(ClockRate::Hz8000) if one_channel && name.eq_ignore_ascii_case("CN") => Encoding::Noise,
+        Some(rate) => Codec::ALL
             .into_iter()
-            .find(|codec| codec.name().eq_ignore_ascii_case(name))
-            .map_or(Encoding::Other, Encoding::Audio)
+            .filter(|codec| codec.clock_rate() == rate && (one_channel || *codec == Codec::Opus))
+            .find(|codec| codec.map().split('/').next().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+            .map_or(Encoding::Other, Encoding::Audio),
+        None => Encoding::Other,
     };
     Some((format, encoding))
 }
@@ -255,6 +267,14 @@ fn rtcp(value: &str) -> Option<(u16, Option<IpAddr>)> {
 }
 
 impl Stream {
+    /// What is wished of the Opus under a payload type.
+    pub(crate) fn wishes(&self, format: u8) -> OpusWishes {
+        self.wishes
+            .iter()
+            .find(|(of, _)| *of == format)
+            .map_or_else(OpusWishes::default, |(_, wishes)| *wishes)
+    }
+
     /// What `format` means: as its `a=rtpmap` says, else as RFC 3551 Table 4 does. `None` for a dynamic payload
     /// type without a map.
     pub(crate) fn encoding(&self, format: u8) -> Option<Encoding> {
@@ -262,7 +282,9 @@ impl Stream {
         mapped.or(match format {
             0 => Some(Encoding::Audio(Codec::Pcmu)),
             8 => Some(Encoding::Audio(Codec::Pcma)),
-            1..=7 | 9..=95 => Some(Encoding::Other),
+            9 => Some(Encoding::Audio(Codec::G722)),
+            NOISE => Some(Encoding::Noise),
+            1..=7 | 10..=95 => Some(Encoding::Other),
             96.. => None,
         })
     }
@@ -321,16 +343,33 @@ mod tests {
     }
 
     #[test]
-    fn only_the_8000_hz_event_is_an_event() {
+    fn events_are_known_at_the_rates_of_our_codecs() {
         let stream = &parse(
             "v=0\r\nm=audio 4000 RTP/AVP 99 100 101\r\na=rtpmap:99 telephone-event/48000\r\n\
              a=rtpmap:100 telephone-event/16000\r\na=rtpmap:101 Telephone-Event/8000/1\r\n",
         )
         .streams[0];
-        assert_eq!(stream.encoding(99), Some(Encoding::Other));
+        assert_eq!(stream.encoding(99), Some(Encoding::Event(ClockRate::Hz48000)));
         assert_eq!(stream.encoding(100), Some(Encoding::Other));
-        assert_eq!(stream.encoding(101), Some(Encoding::Event));
+        assert_eq!(stream.encoding(101), Some(Encoding::Event(ClockRate::Hz8000)));
         assert_eq!(stream.encoding(102), None);
+    }
+
+    #[test]
+    fn codecs_and_noise_are_known_by_their_maps_and_without() {
+        let stream = &parse(
+            "v=0\r\nm=audio 4000 RTP/AVP 9 13 96 97 98 99 100\r\na=rtpmap:96 opus/48000/2\r\n\
+             a=rtpmap:97 OPUS/48000\r\na=rtpmap:98 opus/8000/2\r\na=rtpmap:99 G722/16000\r\n\
+             a=rtpmap:100 PCMA/8000/2\r\na=fmtp:96 useinbandfec=1;usedtx=1\r\na=fmtp:97\r\n",
+        )
+        .streams[0];
+        let encodings = [9, 13, 96, 97, 98, 99, 100].map(|format| stream.encoding(format));
+        let opus = Some(Encoding::Audio(Codec::Opus));
+        let other = Some(Encoding::Other);
+        let g722 = Some(Encoding::Audio(Codec::G722));
+        assert_eq!(encodings, [g722, Some(Encoding::Noise), opus, opus, other, other, other]);
+        assert!(stream.wishes(96).correction && stream.wishes(96).pauses);
+        assert_eq!(stream.wishes(97), OpusWishes::default());
     }
 
     #[test]

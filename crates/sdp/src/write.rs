@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::Codec;
 use crate::agree::Agreed;
+use crate::codec::OUR_OPUS;
 use crate::crypto::{Crypto, Secured};
 use crate::description::{Description, Direction, Kind, Protocol};
 use crate::offer::{Layout, Offer};
+use crate::parse::NOISE;
+use crate::{ClockRate, Codec};
 
 /// Our side of a dialog's descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +29,10 @@ pub struct Local {
 /// Writes an offer.
 #[must_use]
 pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
-    let formats: Vec<_> = offer.codecs.iter().map(|codec| (*codec, codec.payload_type())).collect();
     let audio = Audio {
-        formats: &formats,
-        event: offer.event,
+        formats: &offer.codecs,
+        events: &offer.events,
+        noise: offer.noise,
         ptime: offer.ptime,
         mux: false,
         direction: Direction::SendReceive,
@@ -46,10 +48,12 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
 #[must_use]
 pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Bytes {
     let formats: Vec<_> = agreed.receive.iter().flatten().copied().collect();
+    let event = agreed.event_receive.map(|event| (event, agreed.event_rate));
     let crypto = agreed.secured.as_ref().map(Secured::said);
     let audio = Audio {
         formats: &formats,
-        event: agreed.event_receive,
+        events: event.as_slice(),
+        noise: agreed.noise,
         ptime: agreed.ptime,
         mux: agreed.mux,
         direction: agreed.direction,
@@ -71,7 +75,8 @@ pub fn renew(local: &mut Local, last: &Bytes, write: impl Fn(&Local) -> Bytes) -
 
 struct Audio<'a> {
     formats: &'a [(Codec, u8)],
-    event: Option<u8>,
+    events: &'a [(u8, ClockRate)],
+    noise: bool,
     ptime: u8,
     mux: bool,
     direction: Direction,
@@ -102,15 +107,24 @@ fn describe(text: &mut String, local: &Local, layout: &Layout, audio: &Audio<'_>
 
 fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>) -> std::fmt::Result {
     write!(text, "m={} {port} {}", Kind::Audio.word(), protocol.word())?;
-    for format in audio.formats.iter().map(|(_, format)| *format).chain(audio.event) {
+    let voices = audio.formats.iter().map(|(_, format)| *format);
+    let noise = audio.noise.then_some(NOISE);
+    for format in voices.chain(noise).chain(audio.events.iter().map(|(format, _)| *format)) {
         write!(text, " {format}")?;
     }
     text.push_str("\r\n");
     for (codec, format) in audio.formats {
-        write!(text, "a=rtpmap:{format} {}/8000\r\n", codec.name())?;
+        write!(text, "a=rtpmap:{format} {}\r\n", codec.map())?;
+        if *codec == Codec::Opus {
+            write!(text, "a=fmtp:{format} {OUR_OPUS}\r\n")?;
+        }
     }
-    if let Some(event) = audio.event {
-        write!(text, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n")?;
+    if audio.noise {
+        write!(text, "a=rtpmap:{NOISE} CN/8000\r\n")?;
+    }
+    for (event, rate) in audio.events {
+        let rate = rate.hertz();
+        write!(text, "a=rtpmap:{event} telephone-event/{rate}\r\na=fmtp:{event} 0-15\r\n")?;
     }
     if audio.mux {
         text.push_str("a=rtcp-mux\r\n");

@@ -4,7 +4,7 @@ use api::Privacy;
 use b2bua::{CallId, Happening, Notice, Record};
 use clock::Instant;
 use number::Number;
-use rtp::{Codec, Statistics};
+use rtp::Statistics;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Json, LegRecord, NewEvent, Timestamp, Ulid};
@@ -153,13 +153,7 @@ fn leg(statistics: &Statistics) -> LegRecord {
         round_trip_ms: statistics.round_trip_ms.map(f64::from),
         foreign: statistics.foreign,
         unproven: statistics.unproven,
-        codec: statistics.codec.map(|codec| {
-            match codec {
-                Codec::Pcmu => "PCMU",
-                Codec::Pcma => "PCMA",
-            }
-            .to_owned()
-        }),
+        codec: statistics.codec.map(|codec| codec.name().to_owned()),
         srtp: statistics.srtp.map(|suite| suite.word().to_owned()),
         mos: mos(statistics),
     }

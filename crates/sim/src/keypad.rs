@@ -107,7 +107,8 @@ impl Keypads {
                     (Some(payload_type), _) => (payload_type, start, event(code, packet)),
                     (None, Some((law, payload_type))) => {
                         let octets = (packet * SAMPLES..).take(SAMPLES as usize);
-                        let octets = octets.map(|place| g711::encode(law, sound(key, place)));
+                        let octets = octets
+                            .map(|place| g711::encode(law.law().expect("it is G.711"), sound(key, place)));
                         (payload_type, start + packet * SAMPLES, octets.collect())
                     }
                     (None, None) => return Vec::new(),

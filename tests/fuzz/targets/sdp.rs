@@ -6,8 +6,9 @@ use sdp::{Capabilities, Codec, Description, Local, Offer, Security, answer, read
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Ok(description) = Description::parse(octets) else { return };
-    let codecs = vec![Codec::Pcmu, Codec::Pcma];
-    let capabilities = Capabilities { codecs, events: true, ptime: 20, security: Security::Off };
+    let codecs = Codec::ALL.to_vec();
+    let capabilities =
+        Capabilities { codecs, events: true, noise: true, ptime: 20, security: Security::Off };
     if let Ok(agreed) = answer(&description, &capabilities) {
         let local = Local { address: [198, 51, 100, 1].into(), port: 20000, session: 4611, version: 7 };
         let written = Description::parse(&write_answer(&local, &description, &agreed))

@@ -57,9 +57,8 @@ fn invite(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Ou
     let port = desk.ports.take_beside(desk.now, address, worker).ok_or(overloaded)?;
     let public = core.config.media[usize::from(address)].public;
     let local = Local { address: public, port: port.number, session: desk.ids.number(), version: 1 };
-    let liked = core.caller.description.codec();
     let security = media::security(route.srtp, desk.ids);
-    let description = Session::offering(local, &core.config.codecs, liked, security);
+    let description = Session::offering(local, &core.config.codecs, Some(&core.caller.description), security);
     let (media, offer) = (description.media(), description.said());
     let (leg, session) = ((desk.next_leg)(), desk.ids.session());
     let mut callee = Leg::new(leg, session, port, description);

@@ -78,6 +78,7 @@ struct Tally {
     length: AtomicU32,
     transit: AtomicU32,
     jitter: AtomicU32,
+    begins: AtomicU32,
 }
 
 // SAFETY: `course` is written by one worker alone and read by the kernel alone, never at the same time: see `begin` and `end`.
@@ -98,6 +99,7 @@ impl Slot {
         tally.received.store(progress.received, Ordering::Relaxed);
         tally.timestamp.store(progress.timestamp, Ordering::Relaxed);
         tally.length.store(progress.length, Ordering::Relaxed);
+        tally.begins.store(u16::from_le_bytes(progress.begins).into(), Ordering::Relaxed);
         tally.transit.store(progress.transit, Ordering::Relaxed);
         tally.jitter.store(progress.jitter, Ordering::Relaxed);
         self.active.store(1, Ordering::SeqCst);
@@ -126,6 +128,7 @@ impl Slot {
 
     fn read(&self) -> Progress {
         let tally = &self.tally;
+        let begins = tally.begins.load(Ordering::Relaxed);
         Progress {
             packets: tally.packets.load(Ordering::Relaxed),
             octets: tally.octets.load(Ordering::Relaxed),
@@ -134,6 +137,7 @@ impl Slot {
             seen: tally.seen.load(Ordering::Relaxed),
             timestamp: tally.timestamp.load(Ordering::Relaxed),
             length: tally.length.load(Ordering::Relaxed),
+            begins: [begins as u8, (begins >> 8) as u8],
             at: Instant(Duration::from_nanos(tally.at.load(Ordering::Relaxed))),
             transit: tally.transit.load(Ordering::Relaxed),
             jitter: tally.jitter.load(Ordering::Relaxed),

@@ -11,8 +11,8 @@ use aya::programs::{TestRun as _, TestRunOptions};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Media, Port, Progress, Recording, Remote, Report,
-    SessionId, Settings, Shortcut, Sink, Worker,
+    Codec, Command, Direction, Event, Format, Header, Media, OpusWishes, Port, Progress, Recording, Remote,
+    Report, SessionId, Settings, Shortcut, Sink, Worker,
 };
 
 use super::*;
@@ -105,9 +105,13 @@ fn call(ends: &Ends) -> Worker {
     let format = Format {
         send: (Codec::Pcma, 8),
         receive: [Some((Codec::Pcma, 8)), Some((Codec::Pcmu, 0)), None, None],
+        also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let now = clock::Instant::default();
     for (session, rtp) in [(CALLER, ends.caller), (CALLEE, ends.callee)] {
@@ -214,7 +218,7 @@ fn course(shortcut: &Shortcut, ours: IpAddr) -> slot::Course {
         base_timestamp: shortcut.base.1,
         sequence_offset: shortcut.sequence_offset,
         base: shortcut.base.0,
-        clock_rate: shortcut.clock_rate,
+        clock_rate: shortcut.clock_rate.hertz(),
         unused: [0; 4],
         epoch: [0; 8],
     }

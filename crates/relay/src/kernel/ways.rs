@@ -253,7 +253,7 @@ impl Ways {
             base_timestamp,
             sequence_offset: shortcut.sequence_offset,
             base,
-            clock_rate: shortcut.clock_rate,
+            clock_rate: shortcut.clock_rate.hertz(),
             unused: [0; 4],
             epoch: u64::try_from(self.epoch.as_nanos()).unwrap_or(u64::MAX).to_ne_bytes(),
         })

@@ -4,13 +4,13 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use recording::Settings as Recordings;
-use rtp::{Codec, Command, Library, SessionId};
+use rtp::{Codec, Command, Law, Library, SessionId};
 
 use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
 use crate::stage::Stage;
 
-fn bridged(stage: &mut Stage, places: [(u8, &str); 2], laws: [Codec; 2]) -> [Phone; 2] {
+fn bridged(stage: &mut Stage, places: [(u8, &str); 2], laws: [Law; 2]) -> [Phone; 2] {
     let mut number = 0;
     let phones = [0, 1].map(|side| {
         let (address, from) = places[side];
@@ -28,7 +28,7 @@ fn bridged(stage: &mut Stage, places: [(u8, &str); 2], laws: [Codec; 2]) -> [Pho
 fn each_hears_the_other_in_the_law_it_agreed_to() {
     let mut stage = on_loopback(Library::default());
     let places = [(0, "127.0.0.1"), (0, "127.0.0.2")];
-    let [mut one, mut two] = bridged(&mut stage, places, [Codec::Pcmu, Codec::Pcma]);
+    let [mut one, mut two] = bridged(&mut stage, places, [Law::Mu, Law::A]);
     talk(&mut [&mut one, &mut two], 50, |_, _| true);
     for (phone, other, own, format) in [(&one, 1_000.0, 440.0, 0), (&two, 440.0, 1_000.0, 8)] {
         assert!((phone.hears(other) - LOUD).abs() < 0.02, "{}", phone.hears(other));
@@ -46,7 +46,7 @@ fn each_hears_the_other_in_the_law_it_agreed_to() {
 #[test]
 fn a_leg_may_be_ipv6() {
     let mut stage = Stage::new(&["127.0.0.1", "::1"], Library::default(), Recordings::wav("/nowhere".into()));
-    let [mut one, mut two] = bridged(&mut stage, [(0, "127.0.0.1"), (1, "::1")], [Codec::Pcma; 2]);
+    let [mut one, mut two] = bridged(&mut stage, [(0, "127.0.0.1"), (1, "::1")], [Law::A; 2]);
     talk(&mut [&mut one, &mut two], 25, |_, _| true);
     assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));
     assert!((one.hears(1_000.0) - LOUD).abs() < 0.02, "{}", one.hears(1_000.0));
@@ -56,10 +56,10 @@ fn a_leg_may_be_ipv6() {
 fn what_is_said_at_the_very_end_still_goes_out() {
     let mut stage = on_loopback(Library::default());
     let [(first, to_first), (second, to_second)] = [0, 1].map(|place| stage.port(0, place));
-    let mut one = Phone::new("127.0.0.1", to_first, Codec::Pcma, 440.0);
+    let mut one = Phone::new("127.0.0.1", to_first, Law::A, 440.0);
     // The other takes reports, too: beside its port, where nobody else is.
     let (mut two, reports) = std::iter::repeat_with(|| {
-        let phone = Phone::new("127.0.0.1", to_second, Codec::Pcma, 1_000.0);
+        let phone = Phone::new("127.0.0.1", to_second, Law::A, 1_000.0);
         let beside = (phone.address().ip(), phone.address().port() ^ 1);
         Some((phone, UdpSocket::bind(beside).ok()?))
     })
@@ -67,8 +67,8 @@ fn what_is_said_at_the_very_end_still_goes_out() {
     .next()
     .expect("an endless search");
     reports.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket takes a timeout");
-    stage.open(1, first, &one, Codec::Pcma);
-    stage.open(2, second, &two, Codec::Pcma);
+    stage.open(1, first, &one, Law::A);
+    stage.open(2, second, &two, Law::A);
     stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
     while !two.listen() {
         one.say(true);

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use rtp::{Codec, g711};
+use rtp::{Codec, Law, g711};
 
 /// What a packet carries: 20 ms.
 pub(crate) const PACKET: usize = 160;
@@ -16,7 +16,7 @@ pub(crate) struct Phone {
     pub(crate) socket: UdpSocket,
     /// Where it sends to.
     to: SocketAddr,
-    law: Codec,
+    law: Law,
     hertz: f64,
     sequence: u16,
     timestamp: u32,
@@ -29,9 +29,17 @@ pub(crate) struct Phone {
     pub(crate) sources: Vec<u32>,
 }
 
+/// What is agreed of a law.
+pub(crate) fn agreed(law: Law) -> (Codec, u8) {
+    match law {
+        Law::Mu => (Codec::Pcmu, 0),
+        Law::A => (Codec::Pcma, 8),
+    }
+}
+
 impl Phone {
     /// A phone of that address that sends to `to`.
-    pub(crate) fn new(address: &str, to: SocketAddr, law: Codec, hertz: f64) -> Self {
+    pub(crate) fn new(address: &str, to: SocketAddr, law: Law, hertz: f64) -> Self {
         let address: IpAddr = address.parse().expect("an address");
         let socket = UdpSocket::bind((address, 0)).expect("loopback has a free port");
         let patience = Some(Duration::from_millis(1));
@@ -56,10 +64,7 @@ impl Phone {
 
     /// Sends the next 20 ms, of its tone or of silence.
     pub(crate) fn say(&mut self, loud: bool) {
-        let format = match self.law {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-        };
+        let (_, format) = agreed(self.law);
         let mut packet = vec![0x80, format];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(self.timestamp.to_be_bytes());
@@ -86,7 +91,7 @@ impl Phone {
         assert!(length > 12 && packet[0] == 0x80, "plain RTP: no padding, extension or contributing sources");
         let (format, source) =
             (packet[1] & 0x7f, u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]));
-        let law = if format == 8 { Codec::Pcma } else { Codec::Pcmu };
+        let law = if format == 8 { Law::A } else { Law::Mu };
         self.heard.extend(packet[12..length].iter().map(|octet| g711::decode(law, *octet)));
         self.formats.push(format);
         if self.sources.last() != Some(&source) {

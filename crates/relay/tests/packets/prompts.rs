@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtp::{Codec, Command, Library, PlayId, Prompt, PromptId, Report, SessionId};
+use rtp::{Command, Law, Library, PlayId, Prompt, PromptId, Report, SessionId};
 
 use crate::loopback::on_loopback;
 use crate::phone::{LOUD, PACKET, Phone};
@@ -30,8 +30,8 @@ fn listen(phone: &mut Phone) {
 fn a_prompt_is_heard_whole_and_its_end_is_reported() {
     let mut stage = on_loopback(tone(700.0, 4_000));
     let (port, to) = stage.port(0, 0);
-    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcma, 440.0);
-    stage.open(1, port, &phone, Codec::Pcma);
+    let mut phone = Phone::new("127.0.0.1", to, Law::A, 440.0);
+    stage.open(1, port, &phone, Law::A);
     let (session, play) = (SessionId(1), PlayId(7));
     stage.give(Command::Play { session, play, prompts: vec![PromptId(1)], repeat: false });
     listen(&mut phone);
@@ -44,8 +44,8 @@ fn a_prompt_is_heard_whole_and_its_end_is_reported() {
 fn a_changed_library_is_played_from() {
     let mut stage = on_loopback(tone(700.0, 1_600));
     let (port, to) = stage.port(0, 0);
-    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
-    stage.open(1, port, &phone, Codec::Pcmu);
+    let mut phone = Phone::new("127.0.0.1", to, Law::Mu, 440.0);
+    stage.open(1, port, &phone, Law::Mu);
     stage.relay.change_library(&Arc::new(tone(1_300.0, 3_200)));
     stage.give(Command::Play {
         session: SessionId(1),

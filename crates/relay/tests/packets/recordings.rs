@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use recording::Settings as Recordings;
-use rtp::{Codec, Command, Library, Report, SessionId};
+use rtp::{Command, Law, Library, Report, SessionId};
 
 use crate::phone::{LOUD, Phone, loudness, talk};
 use crate::stage::Stage;
@@ -16,8 +16,7 @@ fn caller_and_callee_lie_side_by_side_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = folder.path().join("recordings");
     let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
-    let ([(first, to_first), (second, to_second)], law) =
-        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcma);
+    let ([(first, to_first), (second, to_second)], law) = ([0, 1].map(|place| stage.port(0, place)), Law::A);
     let mut one = Phone::new("127.0.0.1", to_first, law, 500.0);
     let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
     stage.open(1, first, &one, law);
@@ -57,8 +56,8 @@ fn a_recording_that_cannot_be_written_is_reported_and_the_call_goes_on() {
     let recordings = folder.path().join("recordings");
     let mut stage = Stage::new(&["127.0.0.1"], Library::default(), Recordings::wav(recordings.clone()));
     let (port, to) = stage.port(0, 0);
-    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
-    stage.open(1, port, &phone, Codec::Pcmu);
+    let mut phone = Phone::new("127.0.0.1", to, Law::Mu, 440.0);
+    stage.open(1, port, &phone, Law::Mu);
     stage.give(Command::Record { session: SessionId(1), name: "../escape.wav".into() });
     let recorded = stage.until(|report| matches!(report, Report::Recorded { .. }));
     let Report::Recorded { fault: Some(fault), .. } = recorded else { panic!("{recorded:?}") };
@@ -83,8 +82,7 @@ fn a_recorder_that_stands_still_is_not_heard_in_the_call() {
             gate.1.recv().unwrap();
         }
     });
-    let ([(first, to_first), (second, to_second)], law) =
-        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcma);
+    let ([(first, to_first), (second, to_second)], law) = ([0, 1].map(|place| stage.port(0, place)), Law::A);
     let mut one = Phone::new("127.0.0.1", to_first, law, 500.0);
     let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
     stage.open(1, first, &one, law);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use recording::Settings as Recordings;
 use relay::Lost;
-use rtp::{Codec, Command, Library, PlayId, Prompt, PromptId, Report, SessionId};
+use rtp::{Command, Law, Library, PlayId, Prompt, PromptId, Report, SessionId};
 
 use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
@@ -13,8 +13,7 @@ use crate::stage::Stage;
 #[test]
 fn a_stranger_is_neither_heard_nor_answered() {
     let mut stage = on_loopback(Library::default());
-    let ([(first, to_first), (second, to_second)], law) =
-        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcmu);
+    let ([(first, to_first), (second, to_second)], law) = ([0, 1].map(|place| stage.port(0, place)), Law::Mu);
     let mut one = Phone::new("127.0.0.1", to_first, law, 440.0);
     let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
     let mut stranger = Phone::new("127.0.0.66", to_first, law, 1_700.0);
@@ -32,12 +31,12 @@ fn a_stranger_is_neither_heard_nor_answered() {
 fn what_came_before_a_session_was_opened_is_not_heard_in_it() {
     let mut stage = on_loopback(Library::default());
     let (port, to) = stage.port(0, 0);
-    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
+    let mut phone = Phone::new("127.0.0.1", to, Law::Mu, 440.0);
     for session in 1..=2 {
         for _ in 0..20 {
             phone.say(true);
         }
-        stage.open(session, port, &phone, Codec::Pcmu);
+        stage.open(session, port, &phone, Law::Mu);
         talk(&mut [&mut phone], 3, |_, _| true);
         assert_eq!(stage.close(session).packets_received, 3, "session {session}");
     }
@@ -47,8 +46,8 @@ fn what_came_before_a_session_was_opened_is_not_heard_in_it() {
 fn packets_too_large_for_voice_are_counted_and_dropped() {
     let mut stage = on_loopback(Library::default());
     let (port, to) = stage.port(0, 0);
-    let mut phone = Phone::new("127.0.0.1", to, Codec::Pcmu, 440.0);
-    stage.open(1, port, &phone, Codec::Pcmu);
+    let mut phone = Phone::new("127.0.0.1", to, Law::Mu, 440.0);
+    stage.open(1, port, &phone, Law::Mu);
     phone.send(&[0x80; 5_000]);
     talk(&mut [&mut phone], 2, |_, _| true);
     assert_eq!(stage.close(1).packets_received, 2);
@@ -58,8 +57,7 @@ fn packets_too_large_for_voice_are_counted_and_dropped() {
 #[test]
 fn a_phone_that_is_gone_harms_nobody() {
     let mut stage = on_loopback(Library::default());
-    let ([(first, to_first), (second, to_second)], law) =
-        ([0, 1].map(|place| stage.port(0, place)), Codec::Pcmu);
+    let ([(first, to_first), (second, to_second)], law) = ([0, 1].map(|place| stage.port(0, place)), Law::Mu);
     let mut one = Phone::new("127.0.0.1", to_first, law, 440.0);
     let mut two = Phone::new("127.0.0.1", to_second, law, 1_000.0);
     stage.open(1, first, &one, law);
@@ -80,8 +78,8 @@ fn descriptions_that_name_our_own_ports_make_no_ring() {
         let mut stage = Stage::new(&[address], library, Recordings::wav("/nowhere".into()));
         let ports = [0, 1].map(|place| stage.port(0, place).0);
         let [to_first, to_second] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)));
-        stage.open_to(1, ports[0], to_second, Codec::Pcmu);
-        stage.open_to(2, ports[1], to_first, Codec::Pcmu);
+        stage.open_to(1, ports[0], to_second, Law::Mu);
+        stage.open_to(2, ports[1], to_first, Law::Mu);
         let (first, second, play) = (SessionId(1), SessionId(2), PlayId(7));
         stage.give(Command::Bridge { first, second });
         stage.give(Command::Play { session: first, play, prompts: vec![PromptId(0)], repeat: false });

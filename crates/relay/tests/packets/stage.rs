@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use recording::Settings as Recordings;
 use relay::{Io, Relay, Settings, Usable};
-use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
+use rtp::{
+    Command, Direction, Format, Law, Library, Media, OpusWishes, Port, Remote, Report, SessionId, Statistics,
+};
 
-use crate::phone::Phone;
+use crate::phone::{Phone, agreed};
 
 /// Longer than a busy disk takes to sync.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -93,25 +95,26 @@ impl Stage {
     }
 
     /// Opens a session with a phone.
-    pub(crate) fn open(&mut self, session: u32, port: Port, phone: &Phone, law: Codec) {
+    pub(crate) fn open(&mut self, session: u32, port: Port, phone: &Phone, law: Law) {
         self.open_to(session, port, phone.address(), law);
     }
 
     /// Opens a session whose description names this address.
-    pub(crate) fn open_to(&mut self, session: u32, port: Port, rtp: SocketAddr, law: Codec) {
+    pub(crate) fn open_to(&mut self, session: u32, port: Port, rtp: SocketAddr, law: Law) {
         let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
-        let format = match law {
-            Codec::Pcmu => (law, 0),
-            Codec::Pcma => (law, 8),
-        };
+        let format = agreed(law);
         let media = Media {
             remote: Some(Remote { rtp, rtcp }),
             format: Format {
                 send: format,
                 receive: [Some(format), None, None, None],
+                also: [None; 3],
                 event_send: None,
                 event_receive: None,
                 ptime: 20,
+                longest: None,
+                noise: false,
+                opus: OpusWishes::default(),
             },
             direction: Direction::SendReceive,
             srtp: None,

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use rtp::{Codec, Command, Direction, Format, Library, Media, Remote, SessionId};
+use rtp::{Codec, Command, Direction, Format, Law, Library, Media, OpusWishes, Remote, SessionId};
 
 use crate::loopback::on_loopback;
 use crate::phone::{LOUD, Phone, talk};
@@ -26,8 +26,8 @@ fn connected(port: u16) -> Vec<u16> {
 fn bridged(stage: &mut Stage) -> [Phone; 2] {
     let phones = [(1, 440.0), (2, 1_000.0)].map(|(session, hertz)| {
         let (port, to) = stage.port(0, session as usize - 1);
-        let phone = Phone::new("127.0.0.1", to, Codec::Pcmu, hertz);
-        stage.open(session, port, &phone, Codec::Pcmu);
+        let phone = Phone::new("127.0.0.1", to, Law::Mu, hertz);
+        stage.open(session, port, &phone, Law::Mu);
         phone
     });
     stage.give(Command::Bridge { first: SessionId(1), second: SessionId(2) });
@@ -38,9 +38,13 @@ fn media(rtp: SocketAddr) -> Media {
     let format = Format {
         send: (Codec::Pcmu, 0),
         receive: [Some((Codec::Pcmu, 0)), None, None, None],
+        also: [None; 3],
         event_send: None,
         event_receive: None,
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
     Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
@@ -53,7 +57,7 @@ fn strangers_are_counted_and_not_heard_beside_a_tie() {
     let (port, to) = stage.port(0, 0);
     talk(&mut [&mut one, &mut two], STEADY, |_, _| true);
     assert_eq!(connected(port.number), [one.address().port()]);
-    let mut stranger = Phone::new("127.0.0.66", to, Codec::Pcmu, 1_700.0);
+    let mut stranger = Phone::new("127.0.0.66", to, Law::Mu, 1_700.0);
     talk(&mut [&mut stranger, &mut one, &mut two], 30, |_, _| true);
     assert!((two.hears(440.0) - LOUD).abs() < 0.02, "{}", two.hears(440.0));
     assert!(two.hears(1_700.0) < 0.005, "{}", two.hears(1_700.0));
@@ -70,7 +74,7 @@ fn a_stream_that_moves_is_followed_and_its_tie_with_it() {
     let (port, to) = stage.port(0, 0);
     talk(&mut [&mut one, &mut two], STEADY, |_, _| true);
     assert_eq!(connected(port.number), [one.address().port()]);
-    let mut moved = Phone::new("127.0.0.1", to, Codec::Pcmu, 700.0);
+    let mut moved = Phone::new("127.0.0.1", to, Law::Mu, 700.0);
     stage.give(Command::Update { session: SessionId(1), media: media(moved.address()) });
     stage.settle();
     talk(&mut [&mut moved, &mut two], STEADY, |_, _| true);

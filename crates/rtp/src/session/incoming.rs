@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use clock::Instant;
 
+use super::conversion::NoiseHeard;
 use super::{Press, Session};
+use crate::codec::Samples;
 use crate::packet::{Header, Packet};
 use crate::receiver::Place;
 use crate::recorder::Side;
@@ -16,10 +18,7 @@ use crate::srtp::Unproven;
 use crate::telephone_event::presses::Sighting;
 use crate::telephone_event::twins::Way;
 use crate::telephone_event::{self, Event, key};
-use crate::{Codec, Report, Settings, Sink};
-
-/// Comfort noise has its payload type whether or not it was agreed (RFC 3389 §4).
-const COMFORT_NOISE: u8 = 13;
+use crate::{Codec, Report, Settings, Sink, noise};
 
 /// What is left to be done with a packet by the session it is bridged with.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ pub(crate) enum Heard {
     Audio(Audio),
     /// News of a key, to be passed on in our own words.
     Key { header: Header, place: Option<Place>, press: Press },
+    /// Nothing is said from now on but noise.
+    Noise(NoiseHeard),
     /// Nothing to be passed on.
     Other { header: Header, place: Option<Place> },
 }
@@ -37,9 +38,11 @@ pub(crate) enum Heard {
 pub(crate) struct Audio {
     pub(crate) header: Header,
     pub(crate) place: Place,
-    pub(crate) law: Codec,
+    pub(crate) codec: Codec,
     /// Where in the buffer it lies.
     pub(crate) payload: Range<usize>,
+    /// The ear of the session has it.
+    pub(crate) is_decoded: bool,
 }
 
 /// What the payload type says a packet is.
@@ -83,12 +86,9 @@ impl Session {
         }
         let kind = self.kind(header.payload_type);
         let heard = match kind {
-            Kind::Audio(law) => self.hear_audio(now, header, law, payload.clone(), bytes, sink)?,
+            Kind::Audio(codec) => self.hear_audio(now, header, codec, payload.clone(), bytes, sink)?,
             Kind::Event => self.hear_event(now, header, Event::parse(&bytes[payload.clone()])?, sink),
-            Kind::Noise | Kind::Unknown => {
-                let place = self.receiver.place_beside(&header).filter(|place| *place != Place::Stray);
-                Heard::Other { header, place }
-            }
+            Kind::Noise | Kind::Unknown => self.hear_other(kind, header, payload.clone(), bytes),
         };
         if kind != Kind::Unknown {
             self.sources.rtp.learn(from);
@@ -106,8 +106,9 @@ impl Session {
         }
         let agreed = format.receive.iter().flatten().find(|(_, agreed)| *agreed == payload_type);
         match agreed {
-            Some((law, _)) => Kind::Audio(*law),
-            None if payload_type == COMFORT_NOISE => Kind::Noise,
+            Some((codec, _)) => Kind::Audio(*codec),
+            // It has its payload type whether or not it was agreed (RFC 3389 §4).
+            None if payload_type == noise::PAYLOAD_TYPE => Kind::Noise,
             None => Kind::Unknown,
         }
     }
@@ -117,7 +118,7 @@ impl Session {
         &mut self,
         now: Instant,
         header: Header,
-        law: Codec,
+        codec: Codec,
         payload: Range<usize>,
         bytes: &[u8],
         sink: &mut impl Sink,
@@ -128,13 +129,31 @@ impl Session {
             Place::Double => return Some(Heard::Other { header, place: Some(place) }),
             Place::First | Place::Ahead(_) | Place::Late => {}
         }
-        self.receiver.arrived(now, header.timestamp);
-        self.codec = Some(law);
+        self.receiver.arrived(now, header.timestamp, codec.clock_rate());
+        self.codec = Some(codec);
+        let is_decoded = match &mut self.ear {
+            Some(ear) => ear.hear(&header, place, codec, &bytes[payload.clone()]),
+            None => false,
+        };
+        let audio = Audio { header, place, codec, payload, is_decoded };
         let receives = self.receives();
         if let Some(recorder) = self.recorder.as_mut().filter(|_| receives) {
-            recorder.put(now, Side::Left, &header, law, &bytes[payload.clone()], sink);
+            recorder.hear(now, Side::Left, &audio, bytes, self.ear.as_deref(), sink);
         }
-        Some(Heard::Audio(Audio { header, place, law, payload }))
+        Some(Heard::Audio(audio))
+    }
+
+    /// Comfort noise where it was agreed, or what nobody agreed to.
+    fn hear_other(&mut self, kind: Kind, header: Header, payload: Range<usize>, bytes: &[u8]) -> Heard {
+        let place = self.receiver.place_beside(&header).filter(|place| *place != Place::Stray);
+        let level = bytes[payload.clone()].first().map(|level| level & 0x7F);
+        let agreed = kind == Kind::Noise && self.media.format.noise;
+        match (place, level.filter(|_| agreed)) {
+            (Some(place @ (Place::First | Place::Ahead(_))), Some(level)) => {
+                Heard::Noise(NoiseHeard { header, place, payload, level })
+            }
+            (place, _) => Heard::Other { header, place },
+        }
     }
 
     fn hear_event(&mut self, now: Instant, header: Header, event: Event, sink: &mut impl Sink) -> Heard {
@@ -143,7 +162,7 @@ impl Session {
         if key(event.code).is_none() {
             return Heard::Other { header, place };
         }
-        let sighting = self.presses.see(now, &header, &event);
+        let sighting = self.presses.see(now, &header, &event, self.stream.rate());
         Heard::Key { header, place, press: self.take(now, event.code, sighting, Way::Event, sink) }
     }
 
@@ -157,13 +176,27 @@ impl Session {
         mut pass_on: impl FnMut(Press, &mut S),
     ) {
         let Some(mut detector) = self.tones.take() else { return };
-        let Audio { header, place, law, payload } = audio;
-        detector.hear(now, header, *place, *law, &bytes[payload.clone()], |code, sighting| {
+        let ear = self.ear.take();
+        let Audio { header, place, codec, payload, is_decoded } = audio;
+        let tell = |code, sighting| {
             let press = self.take(now, code, sighting, Way::Tones, sink);
             if !self.is_played_to() {
                 pass_on(press, sink);
             }
-        });
+        };
+        match (codec.law(), ear.as_ref().filter(|_| *is_decoded)) {
+            (Some(law), _) => {
+                let samples = Samples::Coded(law, &bytes[payload.clone()]);
+                detector.hear(now, header, *place, samples, tell);
+            }
+            (None, Some(ear)) => {
+                let [_, said] = ear.narrow();
+                let header = Header { timestamp: said.timestamp, ..*header };
+                detector.hear(now, &header, *place, Samples::Linear(said.samples), tell);
+            }
+            (None, None) => {}
+        }
+        self.ear = ear;
         self.tones = Some(detector);
     }
 

@@ -1,5 +1,6 @@
 //! The media of one leg: all that is known of it, and what it does by itself when its time has come.
 
+mod conversion;
 mod incoming;
 mod outgoing;
 mod passing;
@@ -12,6 +13,7 @@ use clock::Instant;
 
 use crate::chance::{Chance, Identity};
 use crate::control::Control;
+use crate::ear::Ear;
 use crate::pace::Pace;
 use crate::player::{Player, Rhythm};
 use crate::receiver::Receiver;
@@ -25,6 +27,7 @@ use crate::telephone_event::keys::Keys;
 use crate::telephone_event::presses::{Presses, Sighting};
 use crate::telephone_event::twins::{Twins, Way};
 use crate::tones::detector::Detector;
+use crate::voice::Voice;
 use crate::{
     Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Statistics,
 };
@@ -64,6 +67,10 @@ pub(crate) struct Session {
     presses: Presses,
     /// Listens for keys in their audio, where no events were agreed.
     tones: Option<Box<Detector>>,
+    /// Where what comes must be decoded.
+    ear: Option<Box<Ear>>,
+    /// Where what goes must be encoded.
+    voice: Option<Box<Voice>>,
     twins: Twins,
     silence: Silence,
     stream: Stream,
@@ -104,9 +111,11 @@ impl Session {
             receiver: Receiver::default(),
             presses: Presses::default(),
             tones: None,
+            ear: None,
+            voice: None,
             twins: Twins::default(),
             silence: Silence::new(settings.silence),
-            stream: Stream::new(now, &identity),
+            stream: Stream::new(now, &identity, media.format.send.0.clock_rate()),
             player: None,
             keys: Keys::default(),
             control: Control::new(&identity, now + chance.spread(settings.rtcp_interval)),
@@ -130,6 +139,7 @@ impl Session {
             self.silence.expect();
         }
         self.secure(media.srtp);
+        self.stream.run_at(now, media.format.send.0.clock_rate());
         self.media = media;
         self.sources.update(media.remote);
         self.watch(now);
@@ -182,7 +192,7 @@ impl Session {
     pub(crate) fn join(&mut self, peer: usize) {
         self.peer = Some(peer);
         self.alone.get_or_insert(self.packets);
-        self.stream.interrupt();
+        self.interrupt();
     }
 
     /// When it wants to be called next.
@@ -192,6 +202,7 @@ impl Session {
             self.keys.due_at(),
             self.silence.due_at(),
             self.recorder.as_ref().map(Recorder::due_at),
+            self.noise_due_at(),
         ];
         others.into_iter().flatten().fold(self.control.due_at(), Instant::min)
     }
@@ -206,6 +217,7 @@ impl Session {
     ) {
         self.play_on(now, sink);
         self.press_on(now, sink);
+        self.noise_on(now, sink);
         if self.control.due_at() <= now {
             let next_at = now + chance.spread(settings.rtcp_interval);
             match self.reports_to() {
@@ -322,7 +334,22 @@ impl Session {
 /// What was agreed, as far as we go along: packets of a bearable size, and nobody who names a port of ours as theirs:
 /// that is as if they had named none.
 fn within_limits(mut media: Media, settings: &Settings) -> Media {
-    media.format.ptime = media.format.ptime.clamp(*PTIME.start(), *PTIME.end());
+    let format = &mut media.format;
+    // Whoever asks for less than the shortest packet we make gets that.
+    format.longest =
+        format.longest.map(|longest| longest.max(*PTIME.start())).filter(|most| most < PTIME.end());
+    format.ptime =
+        format.ptime.min(format.longest.unwrap_or(*PTIME.end())).clamp(*PTIME.start(), *PTIME.end());
+    format.ptime = format.ptime / 10 * 10;
+    if format.send.0 == Codec::Opus {
+        // Frames of Opus last 10, 20, 40 or 60 ms (RFC 6716 §2.1.4).
+        format.ptime = match format.ptime {
+            ..20 => 10,
+            20..40 => 20,
+            40..60 => 40,
+            60.. => 60,
+        };
+    }
     let is_ours = |remote: &Remote| settings.is_ours(remote.rtp) || settings.is_ours(remote.rtcp);
     media.remote = media.remote.filter(|remote| !is_ours(remote));
     media

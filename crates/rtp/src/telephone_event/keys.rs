@@ -5,6 +5,7 @@ use std::time::Duration;
 use clock::Instant;
 
 use super::Event;
+use crate::codec::ClockRate;
 
 /// The shortest press we send: no receiver misses a tenth of a second.
 const SHORTEST: u16 = 800;
@@ -44,8 +45,9 @@ struct Sounding {
 /// How the other side takes presses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// As events.
-    Events,
+    /// As events, whose durations are counted so fast. In 16 bits there is room for 8.2 s of 8000, and for 1.4 s of 48,000 a
+    /// second, and that is how long a press lasts at most.
+    Events(ClockRate),
     /// As tones in the audio.
     Tones,
 }
@@ -54,8 +56,16 @@ impl Manner {
     /// How many packets the end of a press takes.
     fn ends(self, ptime: u8) -> u8 {
         match self {
-            Self::Events => ENDS,
+            Self::Events(_) => ENDS,
             Self::Tones => PAUSE.div_ceil(ptime),
+        }
+    }
+
+    /// The longest press, where 8000 are a second.
+    fn longest(self) -> u16 {
+        match self {
+            Self::Events(rate) => (u32::from(u16::MAX) / rate.factor()) as u16,
+            Self::Tones => u16::MAX,
         }
     }
 }
@@ -131,7 +141,8 @@ impl Keys {
         let is_held = self.count == 0 && self.held.is_some_and(|at| now.since(at) < LOST);
         let sounding = self.sounding.as_mut().filter(|sounding| sounding.next_at <= now)?;
         let step = u16::from(ptime) * 8;
-        let longer = sounding.duration.checked_add(step).filter(|_| sounding.ends == 0 && !sounding.cut);
+        let longer = sounding.duration.checked_add(step).filter(|longer| *longer <= manner.longest());
+        let longer = longer.filter(|_| sounding.ends == 0 && !sounding.cut);
         match longer.filter(|_| is_held || sounding.duration < SHORTEST) {
             Some(longer) => sounding.duration = longer,
             None => sounding.ends += 1,
@@ -189,7 +200,7 @@ mod tests {
     fn run(keys: &mut Keys, from: u64, until: u64) -> Vec<(u8, u16, bool)> {
         let mut sent = Vec::new();
         for time in from..=until {
-            while let Some(due) = keys.due(at(time), 20, Manner::Events) {
+            while let Some(due) = keys.due(at(time), 20, Manner::Events(ClockRate::Hz8000)) {
                 if due.timestamp.is_none() {
                     keys.began(1);
                 }

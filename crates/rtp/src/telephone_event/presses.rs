@@ -11,8 +11,8 @@ use std::time::Duration;
 use clock::Instant;
 
 use super::Event;
+use crate::codec::ClockRate;
 use crate::packet::Header;
-use crate::receiver::samples;
 
 /// So many presses are remembered, so that what comes late is known again.
 const MEMORY: usize = 4;
@@ -25,7 +25,7 @@ const RELEASED: Duration = Duration::from_millis(40);
 /// A packet with a shorter duration than before that comes after this is of a press played again, whose first
 /// packets were lost.
 const REPLAYED: Duration = Duration::from_millis(200);
-/// Timestamps that move with every packet move by one packet at a time: at most 60 ms.
+/// Timestamps that move with every packet move by one packet at a time: at most 60 ms, where 8000 are a second.
 const STEP: u32 = 480;
 
 /// What a packet of an event means.
@@ -75,15 +75,17 @@ struct Comparison<'a> {
     elapsed: Duration,
     /// From the timestamp of the press to that of the packet.
     moved: i32,
+    /// How fast timestamps run.
+    rate: ClockRate,
 }
 
 impl Presses {
     /// Takes note of a packet; `event.code` is that of a key.
-    pub(crate) fn see(&mut self, now: Instant, header: &Header, event: &Event) -> Sighting {
+    pub(crate) fn see(&mut self, now: Instant, header: &Header, event: &Event, rate: ClockRate) -> Sighting {
         let belongs_to = self.candidate(header, event).filter(|place| {
             let press = self.0[*place].as_ref();
             press.is_some_and(|press| {
-                Comparison::new(press, now, header, event, *place == 0).belong_together()
+                Comparison::new(press, now, header, event, *place == 0, rate).belong_together()
             })
         });
         match belongs_to {
@@ -151,10 +153,17 @@ impl Press {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(press: &'a Press, now: Instant, header: &'a Header, event: &'a Event, latest: bool) -> Self {
+    fn new(
+        press: &'a Press,
+        now: Instant,
+        header: &'a Header,
+        event: &'a Event,
+        latest: bool,
+        rate: ClockRate,
+    ) -> Self {
         let elapsed = now.since(press.at);
         let moved = header.timestamp.wrapping_sub(press.timestamp).cast_signed();
-        Self { press, header, event, latest, elapsed, moved }
+        Self { press, header, event, latest, elapsed, moved, rate }
     }
 
     fn belong_together(&self) -> bool {
@@ -183,8 +192,12 @@ impl<'a> Comparison<'a> {
     /// Another timestamp after the end: a new press, but for the repeated ends of a sender that moves the timestamp
     /// with every packet, and for packets that were overtaken by the end.
     fn is_late_after_the_end(&self) -> bool {
-        let repeated = self.event.end && self.moved.unsigned_abs() <= STEP && self.elapsed < NEAR;
+        let repeated = self.event.end && self.moved.unsigned_abs() <= self.step() && self.elapsed < NEAR;
         repeated || (!self.event.end && self.moved < 0 && self.is_overtaken())
+    }
+
+    fn step(&self) -> u32 {
+        STEP * self.rate.factor()
     }
 
     fn is_overtaken(&self) -> bool {
@@ -207,7 +220,8 @@ impl<'a> Comparison<'a> {
             }
         }
         let steady = self.event.duration == self.press.duration && self.elapsed < NEAR;
-        let possible = moved <= samples(self.elapsed).saturating_mul(2).saturating_add(STEP);
+        let passed = self.rate.timestamps(self.elapsed);
+        let possible = moved <= passed.saturating_mul(2).saturating_add(self.step());
         !self.header.marker && possible && (steady || self.press.moving)
     }
 }

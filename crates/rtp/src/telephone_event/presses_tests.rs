@@ -10,7 +10,7 @@ fn see(presses: &mut Presses, ssrc: u32, came: Came) -> Sighting {
     let Came(at, sequence, timestamp, marker, code, end, duration) = came;
     let header = Header { marker, payload_type: 101, sequence, timestamp, ssrc };
     let event = Event { code, end, volume: 10, duration };
-    presses.see(Instant(Duration::from_millis(at)), &header, &event)
+    presses.see(Instant(Duration::from_millis(at)), &header, &event, ClockRate::Hz8000)
 }
 
 /// The codes of the keys that went down, in order.

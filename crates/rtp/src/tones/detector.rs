@@ -7,10 +7,10 @@ use clock::Instant;
 use super::Key;
 use super::block::{Block, LENGTH};
 use super::window::{self, BLOCKS};
+use crate::codec::{ClockRate, Samples};
 use crate::packet::Header;
-use crate::receiver::{Place, samples};
+use crate::receiver::Place;
 use crate::telephone_event::presses::Sighting;
-use crate::{Codec, g711};
 
 /// A key is let go when it was not there for so many blocks: 24 ms. A pause of 40 ms has them, wherever it begins; an
 /// interruption of 10 ms has not (Q.24).
@@ -82,14 +82,14 @@ impl Default for Detector {
 }
 
 impl Detector {
-    /// Takes a packet of audio, and says what became of which key (by its event code). `Held` is said for each block.
+    /// Takes a packet of audio at 8 kHz, whose timestamps are samples, and says what became of which key (by its event code).
+    /// `Held` is said for each block.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         header: &Header,
         place: Place,
-        law: Codec,
-        payload: &[u8],
+        mut samples: Samples<'_>,
         mut tell: impl FnMut(u8, Sighting),
     ) {
         if let Place::Late | Place::Double | Place::Stray = place {
@@ -102,21 +102,14 @@ impl Detector {
         if let Gap::Silence(length) = gap {
             self.absent(length / LENGTH as u32, &mut tell);
         }
-        let length = payload.len() as u32;
+        let length = samples.len() as u32;
         let timestamp = header.timestamp.wrapping_add(length);
         self.follows = Some(Follows { ssrc: header.ssrc, timestamp, length, at: now });
-        let mut rest = payload;
-        while !rest.is_empty() {
-            let room = &mut self.blocks[self.newest].samples[self.filled..];
-            let (octets, later) = rest.split_at(room.len().min(rest.len()));
-            for (sample, octet) in room.iter_mut().zip(octets) {
-                *sample = g711::decode(law, *octet);
-            }
-            self.filled += octets.len();
+        while samples.len() > 0 {
+            self.filled += samples.fill(&mut self.blocks[self.newest].samples[self.filled..]);
             if self.filled == LENGTH {
                 self.look(&mut tell);
             }
-            rest = later;
         }
     }
 
@@ -175,7 +168,7 @@ impl Held {
 
 impl Follows {
     fn gap(&self, now: Instant, header: &Header, place: Place) -> Gap {
-        let passed = samples(now.since(self.at).min(Duration::from_secs(3600)));
+        let passed = ClockRate::Hz8000.timestamps(now.since(self.at).min(Duration::from_secs(3600)));
         let waited = passed.saturating_sub(self.length);
         let ahead = header.timestamp.wrapping_sub(self.timestamp);
         let is_told = header.ssrc == self.ssrc && ahead <= passed.saturating_add(MAX_LEAD);

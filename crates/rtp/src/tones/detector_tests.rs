@@ -7,8 +7,9 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::super::TONES;
 use super::*;
+use crate::{Law, g711};
 
-const LAWS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
+const LAWS: [Law; 2] = [Law::A, Law::Mu];
 /// Samples of a packet.
 const PTIMES: [usize; 4] = [80, 160, 240, 480];
 
@@ -78,23 +79,18 @@ impl Sound {
         }
     }
 
-    fn coded(&self, law: Codec) -> Vec<u8> {
+    fn coded(&self, law: Law) -> Vec<u8> {
         self.samples.iter().map(|sample| g711::encode(law, *sample as i16)).collect()
     }
 }
 
 /// What is heard of packets of so many samples.
-fn told(law: Codec, octets: &[u8], ptime: usize) -> Vec<(u8, Sighting)> {
+fn told(law: Law, octets: &[u8], ptime: usize) -> Vec<(u8, Sighting)> {
     told_without(law, octets, ptime, |_| false)
 }
 
 /// The same, where some packets are lost.
-fn told_without(
-    law: Codec,
-    octets: &[u8],
-    ptime: usize,
-    lost: impl Fn(usize) -> bool,
-) -> Vec<(u8, Sighting)> {
+fn told_without(law: Law, octets: &[u8], ptime: usize, lost: impl Fn(usize) -> bool) -> Vec<(u8, Sighting)> {
     let mut told = Vec::new();
     let mut detector = Detector::default();
     let mut before = None;
@@ -106,7 +102,9 @@ fn told_without(
         before = Some(n);
         let header = header(n as u16, (n * ptime) as u32);
         let now = Instant(Duration::from_secs(1) + Duration::from_micros(125) * (n * ptime) as u32);
-        detector.hear(now, &header, place, law, payload, |code, sighting| told.push((code, sighting)));
+        detector.hear(now, &header, place, Samples::Coded(law, payload), |code, sighting| {
+            told.push((code, sighting))
+        });
     }
     told.retain(|(_, sighting)| *sighting != Sighting::Held);
     told
@@ -121,7 +119,7 @@ fn pressed(told: &[(u8, Sighting)]) -> Vec<u8> {
 }
 
 /// Presses each of the sixteen keys twice, at whatever place in a block; `Err` with what was heard, if it was not that.
-fn all_keys(press: Press, noise: Option<f64>, law: Codec, ptime: usize, seed: u64) -> Result<(), Vec<u8>> {
+fn all_keys(press: Press, noise: Option<f64>, law: Law, ptime: usize, seed: u64) -> Result<(), Vec<u8>> {
     let mut sound = Sound::new(seed);
     sound.silence(400);
     let mut wanted = Vec::new();
@@ -247,7 +245,7 @@ fn an_interruption_of_ten_milliseconds_is_no_pause() {
             sound.silence(200 + place as usize);
             sound.press(Press { code, length: 60.0, pause: 10.0, ..ORDINARY });
             sound.press(Press { code, length: 60.0, pause: 60.0, ..ORDINARY });
-            let told = told(Codec::Pcma, &sound.coded(Codec::Pcma), 160);
+            let told = told(Law::A, &sound.coded(Law::A), 160);
             assert_eq!(told, [(code, Sighting::Down), (code, Sighting::Up)], "{place}");
         }
     }
@@ -260,17 +258,17 @@ fn one_key_follows_another_without_a_pause() {
         sound.press(Press { code, length: 80.0, pause: 0.0, ..ORDINARY });
     }
     sound.silence(800);
-    assert_eq!(pressed(&told(Codec::Pcma, &sound.coded(Codec::Pcma), 160)), [1, 5, 9]);
+    assert_eq!(pressed(&told(Law::A, &sound.coded(Law::A), 160)), [1, 5, 9]);
 }
 
 #[test]
 fn a_key_is_told_at_its_start_and_once_however_long_it_is_held() {
     let mut sound = Sound::new(0);
     sound.press(Press { length: 5000.0, pause: 0.0, ..ORDINARY });
-    let octets = sound.coded(Codec::Pcmu);
-    let first = told(Codec::Pcmu, &octets[..400], 160);
+    let octets = sound.coded(Law::Mu);
+    let first = told(Law::Mu, &octets[..400], 160);
     assert_eq!(first, [(5, Sighting::Down)], "within 50 ms");
-    assert_eq!(told(Codec::Pcmu, &octets, 160), first, "and not again, nor its end");
+    assert_eq!(told(Law::Mu, &octets, 160), first, "and not again, nor its end");
 }
 
 #[test]
@@ -280,11 +278,11 @@ fn a_held_key_of_which_packets_are_lost_is_one_press() {
     for _ in 0..2 {
         sound.press(Press { length: 600.0, pause: 120.0, ..ORDINARY });
     }
-    let octets = sound.coded(Codec::Pcma);
+    let octets = sound.coded(Law::A);
     for (ptime, run) in [(80, 6), (160, 3), (240, 2), (480, 1)] {
         for first in 0..octets.len() / ptime {
             let lost = |n| (first..first + run).contains(&n);
-            let heard = pressed(&told_without(Codec::Pcma, &octets, ptime, lost));
+            let heard = pressed(&told_without(Law::A, &octets, ptime, lost));
             assert_eq!(heard, [5, 5], "{run} of {ptime} from {first}");
         }
     }
@@ -294,7 +292,7 @@ fn a_held_key_of_which_packets_are_lost_is_one_press() {
 fn silence_that_is_not_sent_is_a_pause() {
     let mut sound = Sound::new(0);
     sound.press(Press { length: 100.0, pause: 0.0, ..ORDINARY });
-    let octets = sound.coded(Codec::Pcma);
+    let octets = sound.coded(Law::A);
     let heard = |marker: bool, timestamp: u32, pause: u64| {
         let mut detector = Detector::default();
         let mut told = Vec::new();
@@ -305,7 +303,7 @@ fn silence_that_is_not_sent_is_a_pause() {
                 header.marker = marker && n == 0;
                 let now = Instant(Duration::from_millis(1000 + passed + 20 * u64::from(n)));
                 let place = if press + n == 0 { Place::First } else { Place::Ahead(1) };
-                detector.hear(now, &header, place, Codec::Pcma, payload, |code, sighting| {
+                detector.hear(now, &header, place, Samples::Coded(Law::A, payload), |code, sighting| {
                     told.push((code, sighting));
                 });
             }
@@ -359,7 +357,7 @@ fn a_voice_whose_lines_are_on_two_tones_is_no_key() {
             let voice = |hertz: f64| sine(hertz) + 0.2 * sine(2.0 * hertz);
             sound.samples.push(peak(-12.0) * (voice(TONES[key.row]) + voice(TONES[key.column])));
         }
-        assert_eq!(told(Codec::Pcma, &sound.coded(Codec::Pcma), 160), [], "{code}");
+        assert_eq!(told(Law::A, &sound.coded(Law::A), 160), [], "{code}");
     }
 }
 
@@ -379,7 +377,7 @@ fn whatever_comes_in_a_key_goes_down_before_it_is_held_or_let_go() {
     let mut pressed = 0;
     let mut sound = Sound::new(9);
     sound.press(Press { length: 1000.0, ..ORDINARY });
-    let key = sound.coded(Codec::Pcma);
+    let key = sound.coded(Law::A);
     for _ in 0..200 {
         let mut below = |limit: u32| random.next_u32() % limit;
         let mut detector = Detector::default();
@@ -402,8 +400,7 @@ fn whatever_comes_in_a_key_goes_down_before_it_is_held_or_let_go() {
                 now,
                 &header,
                 place,
-                LAWS[usize::from(below(20) == 0)],
-                &payload,
+                Samples::Coded(LAWS[usize::from(below(20) == 0)], &payload),
                 |code, sighting| match sighting {
                     Sighting::Down => {
                         assert_eq!(down.replace(code), None);

@@ -3,7 +3,6 @@
 use std::f64::consts::TAU;
 
 use super::{Key, RATE, TONES};
-use crate::{Codec, g711};
 
 /// Peak of each tone: -10 dBm0 for the row, -8 dBm0 for the column, as lines lose more of what is high. A sine of full
 /// scale has 3.14 dBm0 (G.711).
@@ -23,20 +22,20 @@ pub(crate) enum Part {
     Silence,
 }
 
-/// Fills a packet with a key, by its event code, in one law.
-pub(crate) fn fill(law: Codec, code: u8, part: Part, octets: &mut [u8]) {
-    octets.fill(g711::silence(law));
+/// Fills a packet at 8 kHz with a key, by its event code.
+pub(crate) fn fill(code: u8, part: Part, samples: &mut [i16]) {
+    samples.fill(0);
     let Some(key) = Key::of(code) else { return };
     let ramp = |place: u32| f64::from(place.min(RAMP)) / f64::from(RAMP);
     match part {
         Part::Sounding(from) => {
-            for (place, octet) in (from..).zip(octets) {
-                *octet = g711::encode(law, (ramp(place) * sound(key, place)) as i16);
+            for (place, sample) in (from..).zip(samples) {
+                *sample = (ramp(place) * sound(key, place)) as i16;
             }
         }
         Part::Fading(from) => {
-            for (place, octet) in (0..RAMP).zip(octets) {
-                *octet = g711::encode(law, (ramp(RAMP - place) * sound(key, from + place)) as i16);
+            for (place, sample) in (0..RAMP).zip(samples) {
+                *sample = (ramp(RAMP - place) * sound(key, from + place)) as i16;
             }
         }
         Part::Silence => {}
@@ -55,6 +54,7 @@ mod tests {
     use clock::Instant;
 
     use super::*;
+    use crate::codec::Samples;
     use crate::packet::Header;
     use crate::receiver::Place;
     use crate::telephone_event::presses::Sighting;
@@ -62,29 +62,32 @@ mod tests {
 
     #[test]
     fn a_key_made_is_the_key_heard_and_neither_begins_nor_ends_with_a_click() {
-        for law in [Codec::Pcma, Codec::Pcmu] {
-            for code in 0..16 {
-                let mut octets = [0; 960];
-                let (sounding, rest) = octets.split_at_mut(640);
-                let (fading, silence) = rest.split_at_mut(160);
-                for (n, packet) in (0..).zip(sounding.chunks_mut(160)) {
-                    fill(law, code, Part::Sounding(160 * n), packet);
-                }
-                fill(law, code, Part::Fading(640), fading);
-                fill(law, code, Part::Silence, silence);
-                let samples = octets.map(|octet| i32::from(g711::decode(law, octet)));
-                assert!(samples[..8].iter().all(|sample| sample.abs() < 3500));
-                assert!(samples[672..].iter().all(|sample| sample.abs() < 3500));
-                assert!(samples.iter().all(|sample| sample.abs() < 17_000));
-                let mut told = Vec::new();
-                let header = Header { marker: true, payload_type: 0, sequence: 0, timestamp: 0, ssrc: 0 };
-                let now = Instant(Duration::from_secs(1));
-                Detector::default().hear(now, &header, Place::First, law, &octets, |code, sighting| {
-                    told.push((code, sighting));
-                });
-                told.retain(|(_, sighting)| *sighting != Sighting::Held);
-                assert_eq!(told, [(code, Sighting::Down), (code, Sighting::Up)], "{law:?}");
+        for code in 0..16 {
+            let mut samples = [0; 960];
+            let (sounding, rest) = samples.split_at_mut(640);
+            let (fading, silence) = rest.split_at_mut(160);
+            for (n, packet) in (0..).zip(sounding.chunks_mut(160)) {
+                fill(code, Part::Sounding(160 * n), packet);
             }
+            fill(code, Part::Fading(640), fading);
+            fill(code, Part::Silence, silence);
+            assert!(samples[..8].iter().all(|sample| sample.abs() < 3500));
+            assert!(samples[672..].iter().all(|sample| sample.abs() < 3500));
+            assert!(samples.iter().all(|sample| sample.abs() < 17_000));
+            let mut told = Vec::new();
+            let header = Header { marker: true, payload_type: 0, sequence: 0, timestamp: 0, ssrc: 0 };
+            let now = Instant(Duration::from_secs(1));
+            Detector::default().hear(
+                now,
+                &header,
+                Place::First,
+                Samples::Linear(&samples),
+                |code, sighting| {
+                    told.push((code, sighting));
+                },
+            );
+            told.retain(|(_, sighting)| *sighting != Sighting::Held);
+            assert_eq!(told, [(code, Sighting::Down), (code, Sighting::Up)]);
         }
     }
 }

@@ -72,6 +72,7 @@ impl Worker {
             Command::Update { session, media } => {
                 if let Some(slot) = self.slot(session) {
                     self.sessions[slot].update(now, media, &self.settings);
+                    self.equip(slot);
                     self.rearm(slot);
                 }
             }
@@ -93,6 +94,7 @@ impl Worker {
             Command::Record { session, name } => match self.slot(session) {
                 Some(slot) => {
                     self.sessions[slot].record(now, name, sink);
+                    self.equip(slot);
                     self.rearm(slot);
                 }
                 None => {
@@ -172,15 +174,23 @@ impl Worker {
         match heard {
             Heard::Audio(audio) => {
                 if session.receives() {
-                    peer.record_peer(now, &audio, bytes, sink);
-                    peer.forward(now, &audio, bytes, sink);
+                    let ear = session.ear();
+                    peer.record_peer(now, &audio, bytes, ear, sink);
+                    peer.forward(now, &audio, bytes, ear, sink);
                     if peer.is_settled()
                         && let Some(shortcut) = session.shortcut(peer)
                     {
                         sink.shortcut(shortcut);
                     }
                 }
-                false
+                // Where nothing is said any more, noise is due.
+                audio.is_decoded && peer.makes_noise()
+            }
+            Heard::Noise(noise) => {
+                if session.receives() {
+                    peer.pass_on_noise(now, &noise, bytes, sink);
+                }
+                true
             }
             Heard::Key { header, place, press } => {
                 peer.skip(&header, place);
@@ -255,6 +265,7 @@ impl Worker {
         }
         self.sessions.insert(Session::new(now, id, port, media, &self.settings, &mut self.chance));
         self.by_id.insert(id, slot);
+        self.equip(slot);
         self.deadlines.admit(slot);
         self.rearm(slot);
     }
@@ -268,12 +279,26 @@ impl Worker {
         self.part(second);
         self.sessions[first].join(second);
         self.sessions[second].join(first);
+        self.equip(first);
+    }
+
+    /// Something was agreed, joined or recorded: both sides of it take what they need.
+    fn equip(&mut self, slot: usize) {
+        let peer = self.sessions[slot].peer;
+        let seen = peer.map(|peer| self.sessions[peer].as_peer());
+        self.sessions[slot].equip(seen);
+        if let Some(peer) = peer {
+            let seen = self.sessions[slot].as_peer();
+            self.sessions[peer].equip(Some(seen));
+            self.rearm(peer);
+        }
     }
 
     /// Ends the bridge of a session, if it has one.
     fn part(&mut self, slot: usize) {
         if let Some(peer) = self.sessions[slot].peer.take() {
             self.sessions[peer].peer = None;
+            self.sessions[peer].equip(None);
         }
     }
 

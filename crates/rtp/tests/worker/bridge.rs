@@ -1,6 +1,6 @@
 //! Two sessions that hear each other.
 
-use rtp::{Codec, Command, Direction, Header, g711};
+use rtp::{Codec, Command, Direction, Header, Law, g711};
 
 use crate::world::{
     CALLEE, CALLER, Phone, World, assert_one_stream, callee_address, caller_address, media, port,
@@ -23,8 +23,7 @@ fn prompt_peer_prompt_and_peer_are_one_stream() {
     let sent = world.take_sent(CALLER);
     assert_one_stream(&sent);
     assert!(sent.iter().all(|sent| sent.to == caller_address() && sent.port == port(CALLER)));
-    let levels: Vec<i16> =
-        sent.iter().map(|sent| g711::decode(Codec::Pcma, sent.payload()[0]) / 900).collect();
+    let levels: Vec<i16> = sent.iter().map(|sent| g711::decode(Law::A, sent.payload()[0]) / 900).collect();
     let mut changes = levels.clone();
     changes.dedup();
     assert_eq!(changes, [1, 9, 5, 1, 5]);
@@ -53,13 +52,13 @@ fn packets_go_out_at_once_both_ways_each_in_its_law() {
     assert_eq!((to_callee[0].to, to_callee[0].header().payload_type), (callee_address(), 0));
     assert_eq!((to_caller[0].to, to_caller[0].header().payload_type), (caller_address(), 8));
     let levels =
-        |law, payload: &[u8]| payload.iter().map(|octet| g711::decode(law, *octet)).collect::<Vec<_>>();
-    let to_callee = levels(Codec::Pcmu, to_callee[0].payload());
+        |law: Law, payload: &[u8]| payload.iter().map(|octet| g711::decode(law, *octet)).collect::<Vec<_>>();
+    let to_callee = levels(Law::Mu, to_callee[0].payload());
     assert!(
         to_callee.len() == 160 && to_callee.iter().all(|level| (level - 5000).abs() < 200),
         "{to_callee:?}"
     );
-    let to_caller = levels(Codec::Pcma, to_caller[0].payload());
+    let to_caller = levels(Law::A, to_caller[0].payload());
     assert!(
         to_caller.len() == 240 && to_caller.iter().all(|level| (level + 7000).abs() < 300),
         "{to_caller:?}"

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 mod bridge;
+mod codecs;
 mod digits;
 mod inband;
 mod lifecycle;
+mod mixed;
 mod prompts;
 mod properties;
 mod recording;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rtp::{Codec, Command, Library, Media, PlayId, Prompt, Report, SessionId, g711};
+use rtp::{Codec, Command, Law, Library, Media, PlayId, Prompt, Report, SessionId, g711};
 
 use crate::world::{CALLER, Sent, World, assert_one_stream, caller_address, format, media};
 
-fn levels(sent: &[Sent], law: Codec) -> Vec<i16> {
+fn levels(sent: &[Sent], law: Law) -> Vec<i16> {
     sent.iter().flat_map(|sent| sent.payload()).map(|octet| g711::decode(law, *octet)).collect()
 }
 
@@ -28,13 +28,13 @@ fn prompts_go_out_at_the_agreed_pace_without_a_seam_between_them() {
             assert_eq!(step, 8 * u32::from(ptime));
         }
         assert!(sent.iter().all(|sent| sent.payload().len() == 8 * usize::from(ptime)));
-        let mut heard = levels(&sent, Codec::Pcmu);
+        let mut heard = levels(&sent, Law::Mu);
         assert!(heard.iter().skip(4800).all(|level| *level == 0), "the last packet is filled with silence");
         heard.truncate(4800);
         heard.dedup();
         let expected: Vec<_> = [1000, 3000, 2000]
             .into_iter()
-            .map(|level| g711::decode(Codec::Pcmu, g711::encode(Codec::Pcmu, level)))
+            .map(|level| g711::decode(Law::Mu, g711::encode(Law::Mu, level)))
             .collect();
         assert_eq!(heard, expected);
         let (finished, report) = world.wire.reports.last().unwrap();
@@ -77,7 +77,7 @@ fn a_repeated_prompt_never_finishes_and_a_new_play_takes_its_place() {
     world.play(CALLER, &[2, 1], true);
     world.run(10_000);
     assert_eq!(world.wire.reports, []);
-    let mut heard = levels(&world.take_sent(CALLER), Codec::Pcma);
+    let mut heard = levels(&world.take_sent(CALLER), Law::A);
     assert!(heard.iter().all(|level| *level > 900));
     heard.dedup();
     assert_eq!(heard.len(), 2);
@@ -128,10 +128,10 @@ fn a_play_that_runs_keeps_its_library() {
     world.run(60);
     world.worker.library(Arc::new(Library::new(vec![None, Some(Prompt::new(&[-4000; 800]))])));
     world.run(1000);
-    assert!(levels(&world.take_sent(CALLER), Codec::Pcma).iter().all(|level| *level > 0));
+    assert!(levels(&world.take_sent(CALLER), Law::A).iter().all(|level| *level > 0));
     world.play(CALLER, &[1, 2], false);
     world.run(1000);
-    let heard = levels(&world.take_sent(CALLER), Codec::Pcma);
+    let heard = levels(&world.take_sent(CALLER), Law::A);
     assert!(heard.len() == 800 && heard.iter().all(|level| *level < -3900));
 }
 

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::{
-    Codec, Command, Compound, Direction, Event, Header, Media, PlayId, Port, PromptId, Remote, SessionId,
-    g711,
+    Codec, Command, Compound, Direction, Event, Format, Header, Law, Media, OpusWishes, PlayId, Port,
+    PromptId, Remote, SessionId, g711,
 };
 
-use crate::world::{EVENTS, Sent, World, assert_one_stream, format, port};
+use crate::world::{EVENTS, Sent, World, assert_one_stream, format, payload_type, port};
 
 const SESSIONS: u32 = 6;
 
@@ -20,18 +20,20 @@ fn key_of(timestamp: u32) -> u8 {
         |hertz: f64| 5000.0 * (std::f64::consts::TAU * hertz * f64::from(timestamp % 8000) / 8000.0).sin();
     let is_pressed = (timestamp / 8000).is_multiple_of(2);
     let sample = if is_pressed { sine(770.0) + sine(1336.0) } else { 0.0 };
-    g711::encode(Codec::Pcma, sample as i16)
+    g711::encode(Law::A, sample as i16)
 }
 
 struct Chaos {
     random: ChaCha8Rng,
+    /// Whether all codecs are agreed and come, or G.711 alone.
+    all_codecs: bool,
     /// Where each session's peer stands in its own stream.
     headers: BTreeMap<u32, Header>,
 }
 
 impl Chaos {
     fn new(seed: u64) -> Self {
-        Self { random: ChaCha8Rng::seed_from_u64(seed), headers: BTreeMap::new() }
+        Self { random: ChaCha8Rng::seed_from_u64(seed), all_codecs: false, headers: BTreeMap::new() }
     }
 
     fn below(&mut self, limit: u32) -> u32 {
@@ -51,6 +53,9 @@ impl Chaos {
     fn media(&mut self, session: SessionId) -> Media {
         let law = if self.below(2) == 0 { Codec::Pcmu } else { Codec::Pcma };
         let mut format = format(law);
+        if self.all_codecs {
+            self.mix(&mut format);
+        }
         format.ptime = self.below(256) as u8;
         format.event_send = (self.below(3) != 0).then_some(EVENTS);
         format.event_receive = (self.below(3) != 0).then_some(EVENTS);
@@ -63,6 +68,21 @@ impl Chaos {
             _ => Direction::SendReceive,
         };
         Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction, srtp: None }
+    }
+
+    /// Any codec in any direction, with or without comfort noise, packets of any length or short ones alone.
+    fn mix(&mut self, format: &mut Format) {
+        let mut any = || {
+            let codec = Codec::ALL[self.below(4) as usize];
+            (codec, payload_type(codec))
+        };
+        format.send = any();
+        format.also = [Some(any()), None, None];
+        format.receive = [Some(any()), Some(any()), Some(any()), None];
+        format.longest = (self.below(4) == 0).then_some(self.below(70) as u8);
+        format.noise = self.below(2) == 0;
+        let [correction, pauses, constant] = [(); 3].map(|()| self.below(2) == 0);
+        format.opus = OpusWishes { correction, pauses, constant, ..OpusWishes::default() };
     }
 
     fn command(&mut self) -> Command {
@@ -102,7 +122,11 @@ impl Chaos {
         header.sequence = header.sequence.wrapping_add(1);
         header.timestamp = header.timestamp.wrapping_add(160);
         self.headers.insert(session.0, header);
-        header.payload_type = [0, 8, 8, 8, 13, EVENTS, EVENTS, 77][self.below(8) as usize];
+        let codecs = if self.all_codecs { [8, 9, 96] } else { [8, 8, 8] };
+        let payload_type = [0, codecs[0], codecs[1], codecs[2], 13, EVENTS, EVENTS, 77];
+        header.payload_type = payload_type[self.below(8) as usize];
+        header.timestamp = header.timestamp.wrapping_add(if header.payload_type == 96 { 800 } else { 0 });
+        self.headers.insert(session.0, header);
         let mut bytes = header.write().to_vec();
         if header.payload_type == EVENTS {
             let event = Event {
@@ -164,49 +188,57 @@ fn assert_stream(sent: &[Sent]) {
 
 #[test]
 fn whatever_comes_each_stream_that_goes_out_is_one() {
-    let mut total = 0;
-    for seed in 0..240 {
-        let mut chaos = Chaos::new(seed);
-        let mut world = World::new();
-        for session in (1..=SESSIONS).map(SessionId) {
-            let media = chaos.media(session);
-            world.command(Command::Open { session, port: port(session), media });
-            world.command(Command::Bridge { first: session, second: SessionId(1 + session.0 % SESSIONS) });
-        }
-        let mut streams: BTreeMap<(Port, u32), Vec<Sent>> = BTreeMap::new();
-        for _ in 0..4000 {
-            match chaos.below(12) {
-                0 if chaos.below(4) == 0 => {
-                    let command = chaos.command();
-                    world.command(command);
-                    let (first, second) = (chaos.session(), chaos.session());
-                    world.command(Command::Bridge { first, second });
-                }
-                0 => {
-                    let session = chaos.session();
-                    let (from, bytes) = (chaos.address(session), chaos.control());
-                    world.control(session, from, &bytes);
-                }
-                1 | 2 => world.run(u64::from(chaos.below(40))),
-                _ => {
-                    let session = chaos.session();
-                    let (from, bytes) = (chaos.address(session), chaos.packet(session));
-                    world.packet(session, from, &bytes);
-                }
+    let total = (0..240).map(|seed| chaotic(Chaos::new(seed), 4000)).sum::<usize>();
+    assert!(total > 50_000, "{total} packets prove little");
+}
+
+#[test]
+fn nor_does_it_matter_which_codecs_they_agreed_to() {
+    let chaos = |seed| Chaos { all_codecs: true, ..Chaos::new(seed) };
+    let total = (0..60).map(|seed| chaotic(chaos(seed), 2000)).sum::<usize>();
+    assert!(total > 10_000, "{total} packets prove little");
+}
+
+/// Has so many things happen; says how many packets were sent.
+fn chaotic(mut chaos: Chaos, happenings: usize) -> usize {
+    let mut world = World::new();
+    for session in (1..=SESSIONS).map(SessionId) {
+        let media = chaos.media(session);
+        world.command(Command::Open { session, port: port(session), media });
+        world.command(Command::Bridge { first: session, second: SessionId(1 + session.0 % SESSIONS) });
+    }
+    let mut streams: BTreeMap<(Port, u32), Vec<Sent>> = BTreeMap::new();
+    for _ in 0..happenings {
+        match chaos.below(12) {
+            0 if chaos.below(4) == 0 => {
+                let command = chaos.command();
+                world.command(command);
+                let (first, second) = (chaos.session(), chaos.session());
+                world.command(Command::Bridge { first, second });
+            }
+            0 => {
+                let session = chaos.session();
+                let (from, bytes) = (chaos.address(session), chaos.control());
+                world.control(session, from, &bytes);
+            }
+            1 | 2 => world.run(u64::from(chaos.below(40))),
+            _ => {
+                let session = chaos.session();
+                let (from, bytes) = (chaos.address(session), chaos.packet(session));
+                world.packet(session, from, &bytes);
             }
         }
-        for sent in world.wire.sent.drain(..) {
-            assert!(sent.to.port() >= 1024);
-            assert!(sent.bytes.len() <= 1472);
-            streams.entry((sent.port, sent.header().ssrc)).or_default().push(sent);
-        }
-        for sent in &world.wire.controls {
-            Compound::parse(&sent.bytes).unwrap();
-        }
-        streams.values().for_each(|sent| assert_stream(sent));
-        total += streams.values().map(Vec::len).sum::<usize>();
     }
-    assert!(total > 50_000, "{total} packets prove little");
+    for sent in world.wire.sent.drain(..) {
+        assert!(sent.to.port() >= 1024);
+        assert!(sent.bytes.len() <= 1472);
+        streams.entry((sent.port, sent.header().ssrc)).or_default().push(sent);
+    }
+    for sent in &world.wire.controls {
+        Compound::parse(&sent.bytes).unwrap();
+    }
+    streams.values().for_each(|sent| assert_stream(sent));
+    streams.values().map(Vec::len).sum()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is handed to whoever writes recordings.
 
-use rtp::{Codec, Command, Report, SessionId, g711};
+use rtp::{Codec, Command, Law, Report, SessionId, g711};
 
 use crate::world::{CALLEE, CALLER, Phone, Taped, World};
 
@@ -48,7 +48,7 @@ fn both_sides_are_on_one_clock_from_record_to_close() {
     let samples = samples(&world, CALLER);
     // 1 s alone, 1.5 s together, 0.5 s of silence.
     assert_eq!(samples.len(), 24_000);
-    let level = |law, level| g711::decode(law, g711::encode(law, level));
+    let level = |law: Law, level| g711::decode(law, g711::encode(law, level));
     let left: Vec<_> = samples.iter().map(|pair| pair[0]).collect();
     let right: Vec<_> = samples.iter().map(|pair| pair[1]).collect();
     let loud = |channel: &[i16], expected: i16| {
@@ -57,9 +57,9 @@ fn both_sides_are_on_one_clock_from_record_to_close() {
         assert!(channel[first..=last].iter().all(|sample| *sample == expected));
         (first, last + 1)
     };
-    assert_eq!(loud(&left, level(Codec::Pcma, 5000)).0, 0);
-    assert!(loud(&left, level(Codec::Pcma, 5000)).1.abs_diff(20_000) < 400);
-    let (start, end) = loud(&right, level(Codec::Pcmu, -3000));
+    assert_eq!(loud(&left, level(Law::A, 5000)).0, 0);
+    assert!(loud(&left, level(Law::A, 5000)).1.abs_diff(20_000) < 400);
+    let (start, end) = loud(&right, level(Law::Mu, -3000));
     assert!(start.abs_diff(8000) <= 240 && end.abs_diff(20_000) <= 480, "{start} {end}");
 }
 

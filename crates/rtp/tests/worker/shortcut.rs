@@ -36,7 +36,7 @@ impl Way {
         let is_late = if (1..=shortcut::MAX_GAP).contains(&ahead) {
             let step = header.timestamp.wrapping_sub(self.progress.timestamp);
             let elapsed = ticks(Instant(now.since(self.progress.at)));
-            if step.cast_signed() <= 0 || step > elapsed + shortcut::MAX_LEAD {
+            if step.cast_signed() <= 0 || step > elapsed + 8000 {
                 return None;
             }
             false
@@ -72,6 +72,7 @@ impl Way {
             progress.seen = progress.seen.checked_shl(ahead.into()).unwrap_or(0) | 1;
             progress.timestamp = header.timestamp;
             progress.length = payload.len() as u32;
+            progress.begins = [bytes[payload.start], bytes.get(payload.start + 1).copied().unwrap_or(0)];
             progress.at = now;
         }
         let (payload_type, ssrc) = self.course.outgoing;

@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rtp::srtp::{LONGEST_LIFE, MASTER_LENGTH, Receiver, Sender};
 use rtp::{
-    Codec, Command, Compound, Header, MasterKey, Media, Remote, Report, SessionId, Srtp, Statistics, Suite,
-    g711,
+    Codec, Command, Compound, Header, Law, MasterKey, Media, Remote, Report, SessionId, Srtp, Statistics,
+    Suite, g711,
 };
 
 use crate::world::{
@@ -58,7 +58,7 @@ impl Secured {
     }
 
     fn speak(&mut self, world: &mut World, level: i16) {
-        let packet = self.protected(&[g711::encode(self.phone.law, level); 160]);
+        let packet = self.protected(&[g711::encode(self.phone.law.law().expect("it is G.711"), level); 160]);
         world.packet(self.phone.session, self.phone.address, &packet);
         world.run(20);
     }
@@ -97,7 +97,7 @@ impl Secured {
 /// The level of each packet that is audio.
 fn levels(sent: &[Sent], law: Codec) -> Vec<i16> {
     let audio = sent.iter().filter(|sent| sent.payload().len() == 160);
-    audio.map(|sent| g711::decode(law, sent.payload()[0]) / 900).collect()
+    audio.map(|sent| g711::decode(law.law().expect("it is G.711"), sent.payload()[0]) / 900).collect()
 }
 
 /// Caller and callee as given, bridged.
@@ -167,7 +167,7 @@ fn prompts_and_reports_are_protected_over_the_end_of_the_sequence() {
         world.run(10_000);
         caller.speak(&mut world, 0);
         let heard = caller.heard(&mut world);
-        assert!(heard.iter().all(|sent| sent.payload()[0] == g711::encode(Codec::Pcma, 9000)));
+        assert!(heard.iter().all(|sent| sent.payload()[0] == g711::encode(Law::A, 9000)));
         packets += heard.len();
     }
     assert!(packets > 70_000, "{packets}");

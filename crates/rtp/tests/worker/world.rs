@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clock::Instant;
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, Media, Packet, PlayId, Port, Prompt, PromptId,
-    Recording, Remote, Report, SessionId, Settings, Shortcut, Sink, Statistics, Worker, g711,
+    Codec, Command, Direction, Event, Format, Header, Library, Media, OpusWishes, Packet, PlayId, Port,
+    Prompt, PromptId, Recording, Remote, Report, SessionId, Settings, Shortcut, Sink, Statistics, Worker,
+    g711,
 };
 
 pub(crate) const CALLER: SessionId = SessionId(1);
@@ -128,17 +129,29 @@ pub(crate) fn port(session: SessionId) -> Port {
     Port { worker: 0, address: 0, number: 10_000 + 2 * session.0 as u16 }
 }
 
-pub(crate) fn format(law: Codec) -> Format {
-    let payload_type = match law {
+/// The payload type of a codec, as everybody has it.
+pub(crate) fn payload_type(codec: Codec) -> u8 {
+    match codec {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
-    };
+        Codec::G722 => 9,
+        Codec::Opus => 96,
+    }
+}
+
+/// G.711, with one law liked best.
+pub(crate) fn format(law: Codec) -> Format {
+    let payload_type = payload_type(law);
     Format {
         send: (law, payload_type),
         receive: [Some((Codec::Pcmu, 0)), Some((Codec::Pcma, 8)), None, None],
+        also: [None; 3],
         event_send: Some(EVENTS),
         event_receive: Some(EVENTS),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     }
 }
 
@@ -268,7 +281,7 @@ impl Phone {
 
     /// One packet of so many octets of one level, and on.
     pub(crate) fn speak(&mut self, world: &mut World, octets: usize, level: i16) {
-        let payload = vec![g711::encode(self.law, level); octets];
+        let payload = vec![g711::encode(self.law.law().expect("it speaks G.711"), level); octets];
         self.send(world, &payload);
         self.header.timestamp = self.header.timestamp.wrapping_add(octets as u32);
     }

@@ -1,6 +1,7 @@
 //! Offers and answers as peers write them, and as nobody should.
 
 mod answers;
+mod codecs;
 mod corpus;
 mod offers;
 mod replay;

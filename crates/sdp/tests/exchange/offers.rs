@@ -25,6 +25,7 @@ fn two_of_us_agree() {
     let liking_alaw = Capabilities {
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         events: true,
+        noise: false,
         ptime: 30,
         security: Security::Off,
     };
@@ -81,6 +82,7 @@ fn what_was_not_offered_is_not_agreed() {
     let only_alaw = Offer::first(&Capabilities {
         codecs: vec![Codec::Pcma],
         events: false,
+        noise: false,
         ptime: 20,
         security: Security::Off,
     });

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::corpus::{both_laws, local, text_of};
 use sdp::{
-    Capabilities, Description, KEY_LENGTH, Key, Keys, Offer, Security, answer, read_answer, write_answer,
+    Capabilities, Codec, Description, KEY_LENGTH, Key, Keys, Offer, Security, answer, read_answer,
+    write_answer,
 };
 
 fn files() -> Vec<(String, Vec<u8>)> {
@@ -32,11 +33,14 @@ fn files() -> Vec<(String, Vec<u8>)> {
 /// Does all that can be done with a description; says whether it was one.
 fn exercise(bytes: &[u8]) -> bool {
     let Ok(description) = Description::parse(bytes) else { return false };
-    if let Ok(agreed) = answer(&description, &both_laws()) {
-        let written = write_answer(&local(), &description, &agreed);
-        let back = Description::parse(&written).expect("our own description can be read");
-        let again = Offer::again(&both_laws(), &agreed);
-        read_answer(&back, &again).expect("our own answer can be agreed to");
+    let every = Capabilities { codecs: Codec::ALL.to_vec(), noise: true, ..both_laws() };
+    for capabilities in [both_laws(), every] {
+        if let Ok(agreed) = answer(&description, &capabilities) {
+            let written = write_answer(&local(), &description, &agreed);
+            let back = Description::parse(&written).expect("our own description can be read");
+            let again = Offer::again(&capabilities, &agreed);
+            read_answer(&back, &again).expect("our own answer can be agreed to");
+        }
     }
     let _ = read_answer(&description, &Offer::first(&both_laws()));
     let keys = Keys([Key([1; KEY_LENGTH]); 4]);

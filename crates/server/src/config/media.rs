@@ -136,13 +136,18 @@ fn codecs<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Vec<Codec> {
     let words = &[
         ("pcma", Ok(Codec::Pcma)),
         ("pcmu", Ok(Codec::Pcmu)),
+        ("g722", Ok(Codec::G722)),
+        ("opus", Ok(Codec::Opus)),
         ("alaw", Err("is called pcma here")),
         ("ulaw", Err("is called pcmu here")),
     ];
     let codecs =
         walk.list(section, "codecs", |value| value::word(value, words)).or(vec![Codec::Pcma, Codec::Pcmu]);
     if codecs.is_empty() {
-        walk.fault(section.place("codecs"), "no codec: write \"pcma\", \"pcmu\" or both");
+        walk.fault(
+            section.place("codecs"),
+            "no codec: write one or more of \"pcma\", \"pcmu\", \"g722\", \"opus\"",
+        );
     }
     for (index, codec) in codecs.iter().enumerate() {
         if codecs[..index].contains(codec) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ivr::Prompt;
-use rtp::{Codec, PromptId};
+use rtp::{Law, PromptId};
 
 use crate::prompts::{PER_LANGUAGE, Prompts};
 
@@ -37,7 +37,9 @@ impl Ear {
         let place = place.ok_or_else(|| format!("there are no prompts in {language:?}"))?;
         let library = prompts.library();
         let first = u16::try_from(place).unwrap_or_default() * PER_LANGUAGE;
-        let octets = |prompt: Prompt| library.octets(PromptId(first + prompt.index()), Codec::Pcma);
+        let octets = |prompt: Prompt| {
+            library.prompt(PromptId(first + prompt.index())).map_or(&[][..], |prompt| prompt.octets(Law::A))
+        };
         let all: Vec<&[u8]> = Prompt::ALL.into_iter().map(octets).collect();
         let texts = prompts.list();
         let known = Prompt::ALL.into_iter().zip(&all).filter_map(|(prompt, octets)| {

@@ -8,7 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
-use rtp::{Codec, Command, Direction, Format, Library, Media, Port, Remote, Report, SessionId, Statistics};
+use rtp::{
+    Codec, Command, Direction, Format, Library, Media, OpusWishes, Port, Remote, Report, SessionId,
+    Statistics,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Backend;
@@ -202,9 +205,13 @@ fn media(remote: SocketAddrV4) -> Media {
     let format = Format {
         send: (Codec::Pcma, 8),
         receive: [Some((Codec::Pcma, 8)), None, None, None],
+        also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
         ptime: 20,
+        longest: None,
+        noise: false,
+        opus: OpusWishes::default(),
     };
     Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
 }

@@ -1,30 +1,37 @@
 //! G.711 (ITU-T): both laws from and to linear samples, and one from the other.
 
-use crate::Codec;
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Law {
+    /// mu-law.
+    Mu,
+    /// A-law.
+    A,
+}
 
 /// What an octet of either law sounds like, as 16-bit samples.
-static LINEAR: [[i16; 256]; 2] = [table_of_linear(Codec::Pcmu), table_of_linear(Codec::Pcma)];
+static LINEAR: [[i16; 256]; 2] = [table_of_linear(Law::Mu), table_of_linear(Law::A)];
 
 /// Each octet of one law in the other: mu-law to A-law, then back.
-static OTHER: [[u8; 256]; 2] = [table_of_other(Codec::Pcmu), table_of_other(Codec::Pcma)];
+static OTHER: [[u8; 256]; 2] = [table_of_other(Law::Mu), table_of_other(Law::A)];
 
 /// The linear sample of an octet.
 #[must_use]
-pub fn decode(law: Codec, octet: u8) -> i16 {
+pub fn decode(law: Law, octet: u8) -> i16 {
     LINEAR[index(law)][usize::from(octet)]
 }
 
 /// The octet nearest to a linear sample.
 #[must_use]
-pub const fn encode(law: Codec, sample: i16) -> u8 {
+pub const fn encode(law: Law, sample: i16) -> u8 {
     match law {
-        Codec::Pcmu => encode_mu(sample),
-        Codec::Pcma => encode_a(sample),
+        Law::Mu => encode_mu(sample),
+        Law::A => encode_a(sample),
     }
 }
 
 /// Rewrites octets of `law` in the other law.
-pub fn transcode(law: Codec, octets: &mut [u8]) {
+pub fn transcode(law: Law, octets: &mut [u8]) {
     let table = &OTHER[index(law)];
     for octet in octets {
         *octet = table[usize::from(*octet)];
@@ -33,41 +40,41 @@ pub fn transcode(law: Codec, octets: &mut [u8]) {
 
 /// The octet of silence.
 #[must_use]
-pub const fn silence(law: Codec) -> u8 {
+pub const fn silence(law: Law) -> u8 {
     match law {
-        Codec::Pcmu => 0xFF,
-        Codec::Pcma => 0xD5,
+        Law::Mu => 0xFF,
+        Law::A => 0xD5,
     }
 }
 
-const fn index(law: Codec) -> usize {
+const fn index(law: Law) -> usize {
     match law {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 1,
+        Law::Mu => 0,
+        Law::A => 1,
     }
 }
 
-const fn table_of_linear(law: Codec) -> [i16; 256] {
+const fn table_of_linear(law: Law) -> [i16; 256] {
     let mut table = [0; 256];
     let mut octet = 0;
     while octet < 256 {
         table[octet] = match law {
-            Codec::Pcmu => decode_mu(octet as u8),
-            Codec::Pcma => decode_a(octet as u8),
+            Law::Mu => decode_mu(octet as u8),
+            Law::A => decode_a(octet as u8),
         };
         octet += 1;
     }
     table
 }
 
-const fn table_of_other(law: Codec) -> [u8; 256] {
+const fn table_of_other(law: Law) -> [u8; 256] {
     let linear = table_of_linear(law);
     let mut table = [0; 256];
     let mut octet = 0;
     while octet < 256 {
         table[octet] = match law {
-            Codec::Pcmu => encode_a(linear[octet]),
-            Codec::Pcma => encode_mu(linear[octet]),
+            Law::Mu => encode_a(linear[octet]),
+            Law::A => encode_mu(linear[octet]),
         };
         octet += 1;
     }
@@ -120,18 +127,18 @@ const fn decode_a(octet: u8) -> i16 {
 mod tests {
     use super::*;
 
-    const LAWS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+    const LAWS: [Law; 2] = [Law::Mu, Law::A];
 
     #[test]
     fn known_points_of_the_tables_of_g711() {
         let mu =
             [(0x80, 32124), (0x00, -32124), (0x8F, 16764), (0xFF, 0), (0xFE, 8), (0x7E, -8), (0xF0, 120)];
         for (octet, sample) in mu {
-            assert_eq!(decode(Codec::Pcmu, octet), sample, "{octet:#x}");
+            assert_eq!(decode(Law::Mu, octet), sample, "{octet:#x}");
         }
         let a = [(0xD5, 8), (0x55, -8), (0xAA, 32256), (0x2A, -32256)];
         for (octet, sample) in a {
-            assert_eq!(decode(Codec::Pcma, octet), sample, "{octet:#x}");
+            assert_eq!(decode(Law::A, octet), sample, "{octet:#x}");
         }
     }
 
@@ -157,10 +164,7 @@ mod tests {
             for octet in 0..=255 {
                 let back = encode(law, decode(law, octet));
                 // mu-law has two zeros.
-                assert!(
-                    back == octet || (law == Codec::Pcmu && octet == 0x7F),
-                    "{law:?} {octet:#x} {back:#x}"
-                );
+                assert!(back == octet || (law == Law::Mu && octet == 0x7F), "{law:?} {octet:#x} {back:#x}");
             }
         }
     }
@@ -168,7 +172,7 @@ mod tests {
     #[test]
     fn the_other_law_sounds_alike_and_silence_stays_silence() {
         for law in LAWS {
-            let other = if law == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+            let other = if law == Law::Mu { Law::A } else { Law::Mu };
             for octet in 0..=255 {
                 let mut octets = [octet];
                 transcode(law, &mut octets);
