@@ -135,12 +135,13 @@ impl Session {
             Some(ear) => ear.hear(&header, place, codec, &bytes[payload.clone()]),
             None => false,
         };
-        let audio = Audio { header, place, codec, payload, is_decoded };
         let receives = self.receives();
         if let Some(recorder) = self.recorder.as_mut().filter(|_| receives) {
+            // One of its own: what is handed on is then never in memory twice.
+            let audio = Audio { header, place, codec, payload: payload.clone(), is_decoded };
             recorder.hear(now, Side::Left, &audio, bytes, self.ear.as_deref(), sink);
         }
-        Some(Heard::Audio(audio))
+        Some(Heard::Audio(Audio { header, place, codec, payload, is_decoded }))
     }
 
     /// Comfort noise where it was agreed, or what nobody agreed to.
