@@ -131,6 +131,9 @@ impl Session {
         }
         self.receiver.arrived(now, header.timestamp, codec.clock_rate());
         self.codec = Some(codec);
+        if self.media.format.noise {
+            self.silence.pauses(false);
+        }
         let is_decoded = match &mut self.ear {
             Some(ear) => ear.hear(&header, place, codec, &bytes[payload.clone()]),
             None => false,
@@ -151,6 +154,7 @@ impl Session {
         let agreed = kind == Kind::Noise && self.media.format.noise;
         match (place, level.filter(|_| agreed)) {
             (Some(place @ (Place::First | Place::Ahead(_))), Some(level)) => {
+                self.silence.pauses(true);
                 Heard::Noise(NoiseHeard { header, place, payload, level })
             }
             (place, _) => Heard::Other { header, place },
