@@ -338,6 +338,51 @@ mod tests {
         assert!(session.media().srtp.is_some());
     }
 
+    const ALL: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+    const CALLERS: &str = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 9 8 13 101\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=maxptime:40\r\n";
+
+    fn called() -> Session {
+        let answerable = Answerable::read(CALLERS.as_bytes(), &ALL, Security::Off);
+        Session::answering(local(), answerable.expect("we can speak it"))
+    }
+
+    #[test]
+    fn what_the_caller_speaks_is_offered_first_and_noise_where_it_has_that() {
+        let offer = |other: Option<&Session>, codecs: &[Codec]| {
+            let said = Session::offering(local(), codecs, other, Security::Off).said();
+            let text = String::from_utf8(said.to_vec()).expect("we write ASCII");
+            text.lines().find(|line| line.starts_with("m=")).map(str::to_owned).expect("it has a stream")
+        };
+        let caller = called();
+        assert_eq!(offer(Some(&caller), &ALL), "m=audio 20000 RTP/AVP 9 8 0 96 13 101 102");
+        assert_eq!(offer(Some(&caller), &ALL[..2]), "m=audio 20000 RTP/AVP 8 0 13 101");
+        assert_eq!(offer(None, &ALL), "m=audio 20000 RTP/AVP 8 0 9 96 101 102");
+    }
+
+    #[test]
+    fn what_was_agreed_is_what_the_relay_is_told() {
+        let format = called().media().format;
+        let (g722, pcma) = (Some((Codec::G722, 9)), Some((Codec::Pcma, 8)));
+        assert_eq!((Some(format.send), format.also[0], format.also[1]), (g722, pcma, None));
+        assert_eq!(format.receive, [g722, pcma, None, None]);
+        assert_eq!((format.longest, format.noise, format.event_send), (Some(40), true, Some(101)));
+        let mut callee = Session::offering(local(), &ALL, None, Security::Off);
+        let answer = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n\
+            a=fmtp:96 maxaveragebitrate=20000;maxplaybackrate=16000;useinbandfec=1;usedtx=1;cbr=1\r\n";
+        let mut ids = Ids::new([7; 32], 0);
+        let format = callee.read_answer(answer.as_bytes(), &mut ids).expect("we can speak it").format;
+        assert_eq!((format.send, format.longest, format.noise), ((Codec::Opus, 96), None, false));
+        let wishes = OpusWishes {
+            bit_rate: Some(20_000),
+            playback_rate: 16_000,
+            constant: true,
+            correction: true,
+            pauses: true,
+        };
+        assert_eq!(format.opus, wishes);
+    }
+
     #[test]
     fn a_session_does_not_show_its_keys() {
         let mut ids = Ids::new([7; 32], 0);

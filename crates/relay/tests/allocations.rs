@@ -46,10 +46,11 @@ const LEGS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends a packet of every leg and takes as many.
-fn round(peer: &UdpSocket, ports: &[u16], sequence: u16) {
+fn round(peer: &UdpSocket, ports: &[u16], types: [u8; 2], sequence: u16) {
     for (ssrc, port) in (1..).zip(ports) {
         let timestamp = u32::from(sequence) * 160;
-        let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc };
+        let header =
+            Header { marker: false, payload_type: types[(ssrc as usize + 1) % 2], sequence, timestamp, ssrc };
         let mut packet = [0xd5; 172];
         packet[..12].copy_from_slice(&header.write());
         peer.send_to(&packet, SocketAddr::from(([127, 0, 0, 1], *port))).unwrap();
@@ -62,11 +63,14 @@ fn round(peer: &UdpSocket, ports: &[u16], sequence: u16) {
 
 #[test]
 fn a_bridged_packet_allocates_nothing() {
-    bridged(Io::Epoll, 21_600);
-    bridged(Io::IoUring, 21_640);
+    let pcma = (Codec::Pcma, 8);
+    bridged(Io::Epoll, 21_600, [pcma; 2]);
+    // Nor does one that is decoded and encoded again.
+    bridged(Io::Epoll, 21_680, [pcma, (Codec::G722, 9)]);
+    bridged(Io::IoUring, 21_640, [pcma; 2]);
 }
 
-fn bridged(io: Io, first: u16) {
+fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
     let settings = Settings {
         workers: 1,
         io,
@@ -88,9 +92,9 @@ fn bridged(io: Io, first: u16) {
     let ports = &usable[0][0][..LEGS as usize];
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
-    let format = Format {
-        send: (Codec::Pcma, 8),
-        receive: [Some((Codec::Pcma, 8)), None, None, None],
+    let format = |agreed: (Codec, u8)| Format {
+        send: agreed,
+        receive: [Some(agreed), None, None, None],
         also: [None; 3],
         event_send: Some(101),
         event_receive: Some(101),
@@ -101,8 +105,9 @@ fn bridged(io: Io, first: u16) {
     };
     let rtp = peer.local_addr().unwrap();
     let remote = Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), 9) });
-    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
     for (session, number) in (0..).zip(ports) {
+        let format = format(agreed[session as usize % 2]);
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
         let port = Port { worker: 0, address: 0, number: *number };
         relay.send(0, Command::Open { session: SessionId(session), port, media });
         if session % 2 == 1 {
@@ -114,9 +119,10 @@ fn bridged(io: Io, first: u16) {
     relay.flush();
     said.recv_timeout(PATIENCE).unwrap();
     // What grows to its size does so on the first packets.
-    (0..50).for_each(|sequence| round(&peer, ports, sequence));
+    let types = agreed.map(|(_, payload_type)| payload_type);
+    (0..50).for_each(|sequence| round(&peer, ports, types, sequence));
     let before = HANDED_OUT.load(Ordering::Relaxed);
     assert!(before > 0, "what is allocated is counted");
-    (50..200).for_each(|sequence| round(&peer, ports, sequence));
+    (50..200).for_each(|sequence| round(&peer, ports, types, sequence));
     assert_eq!(HANDED_OUT.load(Ordering::Relaxed) - before, 0);
 }

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use clock::Instant;
 
+/// So many times as long may nothing come from someone who said that nothing is said: comfort noise may be told once for a
+/// whole pause (RFC 3389 §4).
+const IN_A_PAUSE: u32 = 4;
+
 /// How long nothing came, while something should.
 #[derive(Debug)]
 pub(crate) struct Silence {
@@ -16,7 +20,7 @@ enum State {
     /// On hold, or nobody there yet.
     Expected,
     /// Something should come.
-    Waiting { last: Instant, check_at: Instant, told: bool },
+    Waiting { last: Instant, check_at: Instant, pauses: bool, told: bool },
 }
 
 impl Silence {
@@ -29,7 +33,8 @@ impl Silence {
         match self.state {
             State::Waiting { .. } => {}
             State::Expected => {
-                self.state = State::Waiting { last: now, check_at: now + self.limit, told: false };
+                let check_at = now + self.limit;
+                self.state = State::Waiting { last: now, check_at, pauses: false, told: false };
             }
         }
     }
@@ -47,6 +52,13 @@ impl Silence {
         }
     }
 
+    /// What came said that nothing is said from now on, or that something is again.
+    pub(crate) fn pauses(&mut self, is_pause: bool) {
+        if let State::Waiting { pauses, .. } = &mut self.state {
+            *pauses = is_pause;
+        }
+    }
+
     /// When to look again.
     pub(crate) fn due_at(&self) -> Option<Instant> {
         match self.state {
@@ -57,13 +69,14 @@ impl Silence {
 
     /// Whether it is to be told now that nothing came: once, until something comes.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
-        let State::Waiting { last, check_at, told } = &mut self.state else { return false };
+        let State::Waiting { last, check_at, pauses, told } = &mut self.state else { return false };
         if *check_at > now {
             return false;
         }
-        let silent = now.since(*last) >= self.limit;
+        let limit = if *pauses { self.limit * IN_A_PAUSE } else { self.limit };
+        let silent = now.since(*last) >= limit;
         // Each packet only notes its time; whoever looks finds out when to look next.
-        *check_at = if silent { now + self.limit } else { *last + self.limit };
+        *check_at = if silent { now + limit } else { *last + limit };
         silent && !std::mem::replace(told, silent)
     }
 }
@@ -102,6 +115,18 @@ mod tests {
         let mut silence = Silence::new(Duration::from_secs(30));
         silence.wait(at(0));
         assert_eq!(told(&mut silence, &[10, 20, 55, 56]), [50, 86]);
+    }
+
+    #[test]
+    fn a_pause_may_last_four_times_as_long() {
+        let mut silence = Silence::new(Duration::from_secs(30));
+        silence.wait(at(0));
+        silence.broken(at(10));
+        silence.pauses(true);
+        assert_eq!(told(&mut silence, &[]), [130]);
+        silence.broken(at(200));
+        silence.pauses(false);
+        assert!((200..230).all(|second| !silence.is_due(at(second))));
     }
 
     #[test]

@@ -131,16 +131,20 @@ impl Session {
         }
         self.receiver.arrived(now, header.timestamp, codec.clock_rate());
         self.codec = Some(codec);
+        if self.media.format.noise {
+            self.silence.pauses(false);
+        }
         let is_decoded = match &mut self.ear {
             Some(ear) => ear.hear(&header, place, codec, &bytes[payload.clone()]),
             None => false,
         };
-        let audio = Audio { header, place, codec, payload, is_decoded };
         let receives = self.receives();
         if let Some(recorder) = self.recorder.as_mut().filter(|_| receives) {
+            // One of its own: what is handed on is then never in memory twice.
+            let audio = Audio { header, place, codec, payload: payload.clone(), is_decoded };
             recorder.hear(now, Side::Left, &audio, bytes, self.ear.as_deref(), sink);
         }
-        Some(Heard::Audio(audio))
+        Some(Heard::Audio(Audio { header, place, codec, payload, is_decoded }))
     }
 
     /// Comfort noise where it was agreed, or what nobody agreed to.
@@ -150,6 +154,7 @@ impl Session {
         let agreed = kind == Kind::Noise && self.media.format.noise;
         match (place, level.filter(|_| agreed)) {
             (Some(place @ (Place::First | Place::Ahead(_))), Some(level)) => {
+                self.silence.pauses(true);
                 Heard::Noise(NoiseHeard { header, place, payload, level })
             }
             (place, _) => Heard::Other { header, place },

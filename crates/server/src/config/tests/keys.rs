@@ -205,6 +205,13 @@ fn every_key_of_what_is_kept_changes_what_it_names() {
 }
 
 #[test]
+fn every_codec_has_its_word_and_keeps_its_place() {
+    let text = format!("{LEAST}\n[media]\ncodecs = [\"opus\", \"g722\", \"pcmu\", \"pcma\"]\n");
+    let codecs = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
+    assert_eq!(good(&text).media.codecs, codecs);
+}
+
+#[test]
 fn what_is_left_out_has_the_documented_default() {
     let checked = good(LEAST);
     assert_eq!(checked.node.name, "bauta");
