@@ -1,11 +1,13 @@
 //! What the switchboard must know: lines, trunks, limits. Read, checked and resolved by whoever starts it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use number::{Number, Plan};
 use rtp::Codec;
 use sip::Flow;
+use ua::Credentials;
 
 use crate::interface::Language;
 
@@ -73,6 +75,8 @@ pub struct Trunk {
     pub asserted: bool,
     /// Whether media by it is protected.
     pub srtp: SrtpPolicy,
+    /// What its challenges are answered with.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 /// Whether a leg's media is protected by SRTP, with keys in the session descriptions (RFC 4568).

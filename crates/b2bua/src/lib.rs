@@ -21,4 +21,4 @@ pub use interface::*;
 pub use ivr::Settings as ScriptSettings;
 pub use record::*;
 pub use switchboard::{Gauges, Switchboard};
-pub use ua::{Config as AgentConfig, Counted, Listener as AgentListener, Timing, TrunkId};
+pub use ua::{Config as AgentConfig, Counted, Credentials, Listener as AgentListener, Timing, TrunkId};

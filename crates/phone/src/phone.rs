@@ -149,6 +149,7 @@ impl Phone {
         let leg = self.signalling.next_leg();
         self.leg = Some(leg);
         let invite = Invite {
+            credentials: None,
             flow: Signalling::flow(server),
             uri: to.clone(),
             to: to.clone(),

@@ -50,6 +50,7 @@ pub fn config() -> Config {
             host: CARRIER_OUT.into(),
             trust: Trust::From,
             asserted: true,
+            credentials: None,
             srtp: b2bua::SrtpPolicy::Off,
         }],
         lines: vec![Line {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, ViaHop};
 
 use crate::chance::Token;
+use crate::digest::{self, Lines};
 use crate::interface::{Invite, RetryAfter, Why};
 use crate::place::Place;
 
@@ -60,6 +61,8 @@ pub(crate) struct Heading {
     pub(crate) to: Uri,
     pub(crate) call_id: Token,
     pub(crate) sequence: u32,
+    /// Credentials: the ACK to a 2xx repeats those of its INVITE (§22.1).
+    pub(crate) credentials: Lines,
 }
 
 impl Heading {
@@ -85,9 +88,9 @@ impl Heading {
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
         let asserted = invite.asserted.then(|| bare(&self.from));
-        compose
-            .header(Name::Contact, Contact(&self.place))
-            .maybe(Name::PAssertedIdentity, asserted)
+        let compose =
+            compose.header(Name::Contact, Contact(&self.place)).maybe(Name::PAssertedIdentity, asserted);
+        digest::with(compose, &self.credentials)
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, SDP)
             .maybe(Name::UserAgent, product)

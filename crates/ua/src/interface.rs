@@ -1,9 +1,12 @@
 //! What a user agent is told and what it says. Above this file nobody sees a SIP header.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{Flow, Transport};
+
+use crate::digest::Credentials;
 
 /// One leg: our half of one dialog, from the first INVITE to the last BYE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -317,6 +320,9 @@ pub struct Invite {
     pub offer: Bytes,
     /// Max-Forwards.
     pub hops: u8,
+    /// What challenges are answered with, to the address of `flow` and to nobody else; without them a challenge is a
+    /// refusal.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 /// What was dropped or answered without a leg; for metrics and logs.

@@ -6,6 +6,7 @@ mod body;
 mod chance;
 mod compose;
 mod dialog;
+mod digest;
 mod flow;
 mod identity;
 mod info;
@@ -19,5 +20,6 @@ mod transaction;
 mod user_agent;
 mod wires;
 
+pub use digest::Credentials;
 pub use interface::*;
 pub use user_agent::UserAgent;

@@ -1,9 +1,11 @@
 //! The callee is being called; the caller hears music.
 
+use std::sync::Arc;
+
 use ivr::Prompt;
 use sdp::Local;
 use sip::Flow;
-use ua::{Ending, Invite, LegCommand};
+use ua::{Credentials, Ending, Invite, LegCommand};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
@@ -26,6 +28,7 @@ struct Route {
     flow: Flow,
     uri: String,
     srtp: SrtpPolicy,
+    credentials: Option<Arc<Credentials>>,
 }
 
 /// Calls the callee while the caller is told and hears music.
@@ -76,6 +79,7 @@ fn invite(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Ou
         asserted: trunk.asserted,
         offer,
         hops: core.hops.saturating_sub(1),
+        credentials: route.credentials,
     };
     desk.leg(leg, LegCommand::Invite(Box::new(invite)));
     Ok(())
@@ -96,14 +100,18 @@ fn route(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<Route> 
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
                 // An exchange of our own, which no trunk's rule is about.
-                return flow.map(|flow| Route { flow, uri: uri.to_string(), srtp: SrtpPolicy::Off });
+                return flow.map(|flow| {
+                    let (uri, srtp) = (uri.to_string(), SrtpPolicy::Off);
+                    Route { flow, uri, srtp, credentials: None }
+                });
             }
         },
     };
     core.record.callee = Some(number);
     let trunk = &core.config.trunks[usize::from(core.line.trunk.0)];
     let flow = desk.roads.get(&trunk.name).copied().flatten()?;
-    Some(Route { flow, uri: format!("sip:{number}@{};user=phone", trunk.host), srtp: trunk.srtp })
+    let uri = format!("sip:{number}@{};user=phone", trunk.host);
+    Some(Route { flow, uri, srtp: trunk.srtp, credentials: trunk.credentials.clone() })
 }
 
 impl Dialling {

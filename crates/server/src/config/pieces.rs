@@ -111,6 +111,7 @@ impl Trunk {
             trust: self.trust,
             asserted: self.asserted,
             srtp: self.srtp,
+            credentials: self.credentials.clone(),
         }
     }
 }

@@ -1,20 +1,33 @@
 //! `[[trunk]]`: carriers.
 
-use b2bua::{Network, SrtpPolicy, Trust};
+use std::sync::Arc;
+
+use b2bua::{Credentials, Network, SrtpPolicy, Trust};
 use number::{Number, Plan};
 
+use super::account;
 use super::address::{self, Destination};
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "trunk",
-    keys: &["name", "uri", "allow", "numbers", "trust", "asserted", "srtp"],
+    keys: &[
+        "name",
+        "uri",
+        "allow",
+        "numbers",
+        "trust",
+        "asserted",
+        "srtp",
+        "username",
+        "password",
+        "password_env",
+        "password_file",
+        "realm",
+        "md5",
+    ],
     refused: &[
-        ("username", NO_DIGEST),
-        ("password", NO_DIGEST),
-        ("password_env", NO_DIGEST),
-        ("password_file", NO_DIGEST),
         (
             "register",
             "registering at a carrier is not available yet; have the carrier send calls to this address",
@@ -23,8 +36,6 @@ pub(super) const SCHEMA: Schema = Schema {
         ("max_calls", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
     ],
 };
-
-const NO_DIGEST: &str = "logging in at a carrier is not available yet; have the carrier trust this address, and name theirs in allow";
 
 /// `[[trunk]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +54,8 @@ pub(crate) struct Trunk {
     pub(crate) asserted: bool,
     /// Whether media by it is protected.
     pub(crate) srtp: SrtpPolicy,
+    /// What its challenges are answered with.
+    pub(crate) credentials: Option<Arc<Credentials>>,
 }
 
 /// A trunk as far as it could be read; `None` is a fault already noted.
@@ -56,6 +69,7 @@ pub(super) struct Draft<'d> {
     trust: Trust,
     asserted: bool,
     srtp: SrtpPolicy,
+    credentials: Option<Credentials>,
 }
 
 impl Draft<'_> {
@@ -69,6 +83,7 @@ impl Draft<'_> {
             trust: self.trust,
             asserted: self.asserted,
             srtp: self.srtp,
+            credentials: self.credentials.map(Arc::new),
         })
     }
 }
@@ -108,7 +123,8 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
                     can read those can hear the calls";
         walk.warn(section.place("srtp"), text);
     }
-    Draft { section, name, allow, numbers, destination, trust, asserted, srtp }
+    let credentials = account::read(walk, &section);
+    Draft { section, name, allow, numbers, destination, trust, asserted, srtp, credentials }
 }
 
 const TRUST: &[(&str, Result<Trust, &str>)] = &[

@@ -5,6 +5,7 @@
 mod callee;
 mod caller;
 mod cancel;
+mod digest;
 mod ending;
 mod forks;
 mod outside;

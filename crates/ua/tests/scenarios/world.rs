@@ -345,5 +345,6 @@ pub(crate) fn invite(flow: Flow) -> Invite {
         asserted: true,
         offer: Bytes::from_static(ANSWER.as_bytes()),
         hops: 69,
+        credentials: None,
     }
 }

@@ -182,8 +182,6 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ("[[line]]", "service = \"pairs\""),
         ("[[line]]", "service = \"hook\""),
         ("[[line]]", "service = \"scenario\""),
-        ("[[trunk]]", "username = \"a\""),
-        ("[[trunk]]", "password_env = \"A\""),
         ("[[trunk]]", "register = true"),
         ("[[trunk]]", "limits = 3"),
         ("[sip]", "certificate_file = \"/etc/cert\""),

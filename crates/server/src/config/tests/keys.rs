@@ -47,6 +47,10 @@ numbers = ["030 123456", "+4930123457"]
 trust = "remote-party-id"
 asserted = true
 srtp = "required"
+username = "bauta"
+password = "x y"
+realm = "carrier"
+md5 = false
 [[line]]
 number = "+4930123456"
 service = "orders"
@@ -135,6 +139,13 @@ fn every_key_of_a_trunk_changes_what_it_names() {
     );
     assert_eq!((trunks[0].trust, trunks[0].asserted), (b2bua::Trust::RemoteParty, true));
     assert_eq!(trunks[0].srtp, b2bua::SrtpPolicy::Required);
+    let known = b2bua::Credentials {
+        username: "bauta".into(),
+        password: "x y".into(),
+        realm: Some("carrier".into()),
+        md5: false,
+    };
+    assert_eq!(trunks[0].credentials.as_deref(), Some(&known));
 }
 
 #[test]
@@ -202,6 +213,7 @@ fn what_is_left_out_has_the_documented_default() {
     let allow = b2bua::Network { address: "192.0.2.7".parse().unwrap(), prefix: 32 };
     assert_eq!(checked.trunks[0].allow, [allow]);
     assert_eq!(checked.trunks[0].trust, b2bua::Trust::Asserted);
+    assert_eq!(checked.trunks[0].credentials, None);
     let line = &checked.lines[0];
     assert_eq!((line.language.as_str(), line.operator.as_ref(), line.trunk), ("ru", None, 0));
     let second = Duration::from_secs(1);
