@@ -17,7 +17,7 @@ pub(crate) const SDP: &str = "application/sdp";
 /// What we take in an INFO.
 pub(crate) const KEYS: &str = "application/dtmf-relay, application/dtmf";
 /// Max-Forwards of requests inside a dialog (RFC 3261 §8.1.1.6).
-const HOPS: u8 = 70;
+pub(crate) const HOPS: u8 = 70;
 
 /// Our address, in Contact.
 pub(crate) struct Contact<'a>(pub(crate) &'a Place);
@@ -118,7 +118,8 @@ fn bare(uri: &Uri) -> NameAddr<'_> {
     NameAddr { display: None, uri: uri.parts(), tag: None }
 }
 
-struct CSeq<'a>(u32, &'a Method);
+/// CSeq.
+pub(crate) struct CSeq<'a>(pub(crate) u32, pub(crate) &'a Method);
 
 impl Value for CSeq<'_> {
     fn write(&self, to: &mut ValueWriter<'_>) {
@@ -126,7 +127,8 @@ impl Value for CSeq<'_> {
     }
 }
 
-fn via<'a>(place: &'a Place, branch: &'a Token) -> ViaHop<'a> {
+/// Our Via.
+pub(crate) fn via<'a>(place: &'a Place, branch: &'a Token) -> ViaHop<'a> {
     ViaHop { transport: place.transport, sent_by: &place.public, branch: branch.as_str() }
 }
 

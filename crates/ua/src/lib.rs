@@ -7,6 +7,7 @@ mod chance;
 mod compose;
 mod dialog;
 mod digest;
+mod errand;
 mod flow;
 mod identity;
 mod info;

@@ -124,7 +124,7 @@ impl Wires<'_> {
         let compose = outgoing.compose.maybe(Name::Reason, why.and_then(Q850::of));
         let compose = compose.maybe(Name::UserAgent, self.settings.product.as_deref());
         let start = Start {
-            user: User { leg: self.leg, part },
+            user: User::Leg(self.leg, part),
             flow: outgoing.flow,
             place: Arc::clone(dialog.place()),
             method: Sent::Bye,

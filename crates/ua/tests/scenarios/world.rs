@@ -9,8 +9,8 @@ pub(crate) use crate::peer::{Callee, Caller, respond, sdp, with_body};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
-    Config, Counted, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal, Timer, Timing,
-    TrunkId, UserAgent, Why,
+    Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
+    Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -130,6 +130,7 @@ pub(crate) struct World {
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<(LegId, LegEvent)>,
     pub(crate) counted: Vec<Counted>,
+    pub(crate) errands: Vec<ErrandEvent>,
     branches: u32,
 }
 
@@ -146,6 +147,7 @@ impl World {
             sent: Vec::new(),
             events: Vec::new(),
             counted: Vec::new(),
+            errands: Vec::new(),
             branches: 0,
         }
     }
@@ -166,6 +168,7 @@ impl World {
                     self.timers.remove(&timer);
                 }
                 Output::Event(leg, event) => self.events.push((leg, event)),
+                Output::Errand(_, event) => self.errands.push(event),
                 Output::Counted(counted) => self.counted.push(counted),
             }
         }
