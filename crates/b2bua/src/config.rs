@@ -7,7 +7,7 @@ use std::time::Duration;
 use number::{Number, Plan};
 use rtp::Codec;
 use sip::Flow;
-use ua::Credentials;
+use ua::{Credentials, TrunkId};
 
 use crate::interface::Language;
 
@@ -65,8 +65,8 @@ pub struct Trunk {
     pub name: Box<str>,
     /// Which addresses may call in.
     pub allow: Vec<Network>,
-    /// Where calls go out; `None` while its name is not resolved: then calls by it fail at once.
-    pub flow: Option<Flow>,
+    /// Where calls go out, the first that takes one; none while its name is not resolved: then it takes none.
+    pub flows: Vec<Flow>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.
     pub host: Box<str>,
     /// Which header names the caller.
@@ -77,6 +77,34 @@ pub struct Trunk {
     pub srtp: SrtpPolicy,
     /// What its challenges are answered with.
     pub credentials: Option<Arc<Credentials>>,
+    /// Whether we register there, so that it knows where to send calls.
+    pub registration: Option<Registration>,
+    /// How often it is asked whether it is there.
+    pub ping: Option<Duration>,
+    /// How long it may say nothing at all to a call before the next way is tried, where there is one. Default 4 s.
+    pub attempt_timeout: Duration,
+    /// Legs of calls at once, both ways; any number where there is none.
+    pub max_calls: Option<usize>,
+    /// New legs in a second, both ways.
+    pub calls_per_second: Option<u32>,
+}
+
+/// What is registered (RFC 3261 §10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The address of record: `sip:74951234567@carrier.example`.
+    pub aor: Box<str>,
+    /// Seconds a binding is asked for.
+    pub expires: u32,
+}
+
+/// By which trunks a line calls out. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The first that takes the call.
+    InOrder(Vec<TrunkId>),
+    /// Each call begins with another, drawn by weight; the rest are there if that does not take it.
+    ByWeight(Vec<(TrunkId, u32)>),
 }
 
 /// Whether a leg's media is protected by SRTP, with keys in the session descriptions (RFC 4568).
@@ -133,8 +161,8 @@ pub enum Trust {
 pub struct Line {
     /// The number: what both sides see.
     pub number: Number,
-    /// By which trunk it calls out.
-    pub trunk: ua::TrunkId,
+    /// By which trunks it calls out.
+    pub trunks: Choice,
     /// What callers hear unless the order says otherwise.
     pub language: Language,
     /// Whom `#` reaches.

@@ -150,6 +150,7 @@ impl Phone {
         self.leg = Some(leg);
         let invite = Invite {
             credentials: None,
+            routes: Vec::new(),
             flow: Signalling::flow(server),
             uri: to.clone(),
             to: to.clone(),
@@ -170,7 +171,7 @@ impl Phone {
             return;
         }
         match event {
-            LegEvent::Offered(_) | LegEvent::Digit(_) => {}
+            LegEvent::Offered(_) | LegEvent::Digit(_) | LegEvent::Trying => {}
             LegEvent::Ringing => self.say(What::Ringing),
             LegEvent::Progressed { sdp } => {
                 self.media.answered(&sdp);

@@ -63,12 +63,15 @@ pub(crate) struct Heading {
     pub(crate) sequence: u32,
     /// Credentials: the ACK to a 2xx repeats those of its INVITE (§22.1).
     pub(crate) credentials: Lines,
+    /// Route; its ACK and its CANCEL take the same way (§17.1.1.3, §9.1).
+    pub(crate) routes: Vec<Uri>,
 }
 
 impl Heading {
     fn begin(&self, method: &Method) -> Compose {
         let via = via(&self.place, &self.branch);
-        Compose::request(method, &self.uri).header(Name::Via, via)
+        let compose = Compose::request(method, &self.uri).header(Name::Via, via);
+        self.routes.iter().fold(compose, |compose, route| compose.header(Name::Route, bare(route)))
     }
 
     fn identify(&self, compose: Compose, method: &Method, to: impl Value) -> Compose {

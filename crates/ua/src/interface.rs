@@ -238,6 +238,9 @@ pub(crate) enum Letter {
 pub enum LegEvent {
     /// A new caller leg: an INVITE from a trunk. Answer with `Ring`, `Progress`, `Accept`, `Refuse` or `End`.
     Offered(Box<Incoming>),
+    /// Something came back to our INVITE: whoever is next has it. Said once, before anything else of a callee's leg
+    /// but its end.
+    Trying,
     /// The callee rings (180 and other provisional responses above 100 without a session description, but for 199).
     /// Said once.
     Ringing,
@@ -296,6 +299,8 @@ pub enum Ending {
         status: u16,
         /// Q.850 cause of a Reason header (RFC 3326), if any.
         q850: Option<u8>,
+        /// When to try again, where the response says.
+        retry_after: Option<Duration>,
     },
     /// Nothing came back (Timer B or F, a 408 to an INVITE, a lost flow), or there is nothing to send to.
     Unreachable,
@@ -391,6 +396,8 @@ pub struct Invite {
     pub to: String,
     /// From, without tag: our number at our host.
     pub from: String,
+    /// The way it must take behind `flow`: URIs for Route, in order.
+    pub routes: Vec<String>,
     /// Also say it in P-Asserted-Identity.
     pub asserted: bool,
     /// The session we offer.

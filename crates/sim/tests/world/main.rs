@@ -6,4 +6,5 @@ mod recording;
 mod security;
 mod shed;
 mod sweep;
+mod trunks;
 mod worlds;

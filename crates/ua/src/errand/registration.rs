@@ -322,7 +322,8 @@ impl Registration {
             State::Bound => self.ask(Attempt::default(), wires),
             State::Pausing { failures } => self.ask(Attempt { failures, is_raised: false }, wires),
             State::Leaving => return self.left(wires),
-            State::Asking { .. } => {}
+            State::Asking { is_leaving: true, .. } => return self.left(wires),
+            State::Asking { is_leaving: false, .. } => {}
         }
         Some(self)
     }
@@ -341,6 +342,7 @@ impl Registration {
         match self.state {
             State::Asking { attempt, .. } => {
                 self.state = State::Asking { attempt, is_leaving: true };
+                wires.arm(Letter::Errand, FAREWELL);
                 Some(self)
             }
             State::Pausing { .. } if self.said != Some(true) => self.left(wires),

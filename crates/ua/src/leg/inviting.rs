@@ -1,6 +1,7 @@
 //! Our INVITE waits for a final response (RFC 3261 §13.2.2). Meanwhile any number of early dialogs may come and go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{Flow, Method, Response, Status, Uri};
@@ -24,6 +25,7 @@ pub(crate) struct Inviting {
     early: Vec<Early>,
     /// A CANCEL may be sent (§9.1).
     is_proceeding: bool,
+    is_heard: bool,
     rings: bool,
 }
 
@@ -76,7 +78,7 @@ impl Inviting {
             Box::new(Retry { invite: invite.clone(), digest })
         });
         let call = OwnInvite { heading, transaction, home: invite.flow, retry };
-        let state = Self { call, early: Vec::new(), is_proceeding: false, rings: false };
+        let state = Self { call, early: Vec::new(), is_proceeding: false, is_heard: false, rings: false };
         State::Inviting(Box::new(state))
     }
 
@@ -114,7 +116,11 @@ impl Inviting {
     fn response(mut self: Box<Self>, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> State {
         let status = response.status();
         if status.is_provisional() {
-            self.is_proceeding = true;
+            if !std::mem::replace(&mut self.is_proceeding, true)
+                && !std::mem::replace(&mut self.is_heard, true)
+            {
+                wires.say(LegEvent::Trying);
+            }
             self.provisional(response, wires);
             return State::Inviting(self);
         }
@@ -132,7 +138,14 @@ impl Inviting {
         }
         wires.ended(match status {
             Status::REQUEST_TIMEOUT => Ending::Unreachable,
-            _ => Ending::Refused { status: status.code(), q850: response.headers().q850() },
+            _ => Ending::Refused {
+                status: status.code(),
+                q850: response.headers().q850(),
+                retry_after: response
+                    .headers()
+                    .retry_after()
+                    .map(|seconds| Duration::from_secs(seconds.into())),
+            },
         });
         State::Gone
     }
@@ -229,6 +242,7 @@ impl OwnInvite {
             call_id: old.call_id,
             sequence: old.sequence + 1,
             credentials,
+            routes: old.routes.clone(),
         });
         self.transaction = send(invite, &heading, wires);
         self.heading = heading;
@@ -253,6 +267,7 @@ fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading
         call_id: wires.chance.token(),
         sequence: wires.chance.first_sequence(),
         credentials: Lines::new(),
+        routes: invite.routes.iter().map(|route| address(route)).collect::<Option<_>>()?,
     })
 }
 

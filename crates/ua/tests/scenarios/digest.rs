@@ -131,7 +131,10 @@ fn whoever_refuses_a_right_answer_is_not_answered_again_unless_the_nonce_was_sta
     assert!(third.invite.header("Authorization").contains("nonce=\"n2\""));
     world.hear(&third.respond(401, "b0", &ask("n3", ", stale=true"), None));
     assert_eq!(world.only().method(), "ACK");
-    assert_eq!(world.only_event(), LegEvent::Ended(Ending::Refused { status: 401, q850: None }));
+    assert_eq!(
+        world.only_event(),
+        LegEvent::Ended(Ending::Refused { status: 401, q850: None, retry_after: None })
+    );
     world.assert_clean();
 }
 
@@ -155,11 +158,17 @@ fn another_realm_and_another_address_get_nothing() {
     let (callee, _) = known(&mut world);
     world.hear(&callee.respond(401, "b0", &foreign, None));
     assert_eq!(world.only().method(), "ACK");
-    assert_eq!(world.only_event(), LegEvent::Ended(Ending::Refused { status: 401, q850: None }));
+    assert_eq!(
+        world.only_event(),
+        LegEvent::Ended(Ending::Refused { status: 401, q850: None, retry_after: None })
+    );
     let (callee, _) = known(&mut world);
     world.hear_on(udp("203.0.113.9:5060"), None, &callee.respond(401, "b0", &ask("n", ""), None));
     assert_eq!(world.only().method(), "ACK");
-    assert_eq!(world.only_event(), LegEvent::Ended(Ending::Refused { status: 401, q850: None }));
+    assert_eq!(
+        world.only_event(),
+        LegEvent::Ended(Ending::Refused { status: 401, q850: None, retry_after: None })
+    );
 }
 
 #[test]

@@ -131,6 +131,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<(LegId, LegEvent)>,
     pub(crate) counted: Vec<Counted>,
     pub(crate) errands: Vec<ErrandEvent>,
+    /// How often a leg said that something came back to its INVITE.
+    pub(crate) heard_back: usize,
     branches: u32,
 }
 
@@ -148,6 +150,7 @@ impl World {
             events: Vec::new(),
             counted: Vec::new(),
             errands: Vec::new(),
+            heard_back: 0,
             branches: 0,
         }
     }
@@ -167,6 +170,8 @@ impl World {
                 Output::Disarm(timer) => {
                     self.timers.remove(&timer);
                 }
+                // Whether something came back at all has a test of its own; in all others it goes without saying.
+                Output::Event(_, LegEvent::Trying) => self.heard_back += 1,
                 Output::Event(leg, event) => self.events.push((leg, event)),
                 Output::Errand(_, event) => self.errands.push(event),
                 Output::Counted(counted) => self.counted.push(counted),
@@ -345,6 +350,7 @@ pub(crate) fn invite(flow: Flow) -> Invite {
         uri: "sip:+79992222222@198.51.100.7:5060;user=phone".to_owned(),
         to: "sip:+79992222222@198.51.100.7:5060;user=phone".to_owned(),
         from: "sip:+74951234567@192.0.2.1:5060".to_owned(),
+        routes: Vec::new(),
         asserted: true,
         offer: Bytes::from_static(ANSWER.as_bytes()),
         hops: 69,
