@@ -7,6 +7,7 @@ pub mod baresip;
 pub mod canary;
 pub mod config;
 pub mod g711;
+pub mod kamailio;
 pub mod link;
 pub mod linphone;
 pub mod loopback;

@@ -75,6 +75,8 @@ pub(crate) struct Node {
     config: Arc<Mutex<b2bua::Config>>,
     draining: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    /// Names to be looked up.
+    roads: watch::Sender<resolve::Roads>,
     tasks: JoinSet<()>,
     http: Vec<SocketAddr>,
     epoch_ms: u64,
@@ -141,6 +143,7 @@ impl Node {
             config: Arc::clone(&config),
             draining,
             stop,
+            roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
@@ -186,7 +189,7 @@ impl Node {
                 })
                 .await;
         });
-        let roads = resolve::Roads::of(&self.checked);
+        let roads = self.roads.subscribe();
         self.tasks.spawn(resolve::run(roads, self.turns.clone(), self.stop.subscribe()));
         let recordings = self.checked.recording.clone();
         self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
@@ -208,7 +211,7 @@ impl Node {
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
             let _ = self.turns.send(Turn::Board(configure)).await;
-            resolve::once(&resolve::Roads::of(&self.checked), &self.turns).await;
+            self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
         reload.at_restart

@@ -51,26 +51,27 @@ pub(crate) async fn operators(checked: &Checked, lines: &mut [b2bua::Line]) {
         if let (Some(b2bua::Operator::Uri { flow: known, .. }), Some(Operator::Uri { destination, .. })) =
             (&mut line.operator, &configured.operator)
         {
-            *known = find(&checked.sip.listeners, destination).await.unwrap_or_else(|error| {
+            let found = find(&checked.sip.listeners, destination).await.unwrap_or_else(|error| {
                 tracing::warn!(line = %line.number, %error, "the operator's name leads nowhere");
-                None
+                Vec::new()
             });
+            *known = found.first().copied();
         }
     }
 }
 
-/// Where a destination is now; `None` where no listener of ours can reach it.
-async fn find(listeners: &[Listener], destination: &Destination) -> std::io::Result<Option<Flow>> {
+/// Where a destination is now; nowhere if no listener of ours can reach it.
+async fn find(listeners: &[Listener], destination: &Destination) -> std::io::Result<Vec<Flow>> {
     let port = destination.port.unwrap_or(PORT);
     if let Some(ip) = destination.address() {
-        return Ok(flow(listeners, destination, SocketAddr::new(ip, port)));
+        return Ok(flow(listeners, destination, SocketAddr::new(ip, port)).into_iter().collect());
     }
-    let mut peers = lookup_host((destination.host.as_str(), port)).await?;
-    Ok(peers.find_map(|peer| flow(listeners, destination, peer)))
+    let peers = lookup_host((destination.host.as_str(), port)).await?;
+    Ok(peers.filter_map(|peer| flow(listeners, destination, peer)).collect())
 }
 
 /// Looks up every name now and tells the switchboard.
-pub(crate) async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
+async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
     for ((name, destination), place) in roads.trunks.iter().zip(0..) {
         let found = match find(&roads.listeners, destination).await {
             Ok(found) => found,
@@ -79,22 +80,28 @@ pub(crate) async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
                 continue;
             }
         };
-        if found.is_none() {
+        if found.is_empty() {
             tracing::warn!(trunk = name, "no listener of ours has the trunk's transport and address family");
         }
-        let resolved = Control::Resolved { trunk: TrunkId(place), flow: found };
+        let resolved = Control::Resolved { trunk: TrunkId(place), flows: found };
         if turns.send(Turn::Board(Input::Control(resolved))).await.is_err() {
             return;
         }
     }
 }
 
-/// Looks up every name again and again.
-pub(crate) async fn run(roads: Roads, turns: mpsc::Sender<Turn>, mut stop: watch::Receiver<bool>) {
+/// Looks up every name again and again, those of a new configuration as soon as it is there.
+pub(crate) async fn run(
+    mut roads: watch::Receiver<Roads>,
+    turns: mpsc::Sender<Turn>,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
-        once(&roads, &turns).await;
+        let now = roads.borrow_and_update().clone();
+        once(&now, &turns).await;
         tokio::select! {
             _ = stop.changed() => return,
+            Ok(()) = roads.changed() => {}
             () = tokio::time::sleep(EVERY) => {}
         }
     }

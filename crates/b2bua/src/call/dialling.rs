@@ -241,7 +241,7 @@ impl Dialling {
         }
     }
 
-    fn answered(self: Box<Self>, sdp: Option<&[u8]>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    fn answered(&self, sdp: Option<&[u8]>, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Ring);
         desk.disarm(Timer::Attempt);
         if !sdp.is_some_and(|sdp| core.learn(super::Whose::Callee, sdp, desk)) {
@@ -253,7 +253,7 @@ impl Dialling {
         }
     }
 
-    fn failed(self: Box<Self>, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    fn failed(&self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Ring);
         desk.disarm(Timer::Attempt);
         core.end_callee(outcome::why(&outcome), desk);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
+use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings};
 
 use super::{Checked, Line, Operator, Trunk, Webhook};
 
@@ -106,12 +106,17 @@ impl Trunk {
         b2bua::Trunk {
             name: self.name.as_str().into(),
             allow: self.allow.clone(),
-            flow: None,
+            flows: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,
             asserted: self.asserted,
             srtp: self.srtp,
             credentials: self.credentials.clone(),
+            registration: self.registration.clone(),
+            ping: self.usage.ping,
+            attempt_timeout: self.usage.attempt_timeout,
+            max_calls: self.usage.max_calls,
+            calls_per_second: self.usage.calls_per_second,
         }
     }
 }
@@ -122,7 +127,7 @@ impl Line {
         let manner = &self.manner;
         Some(b2bua::Line {
             number: self.number,
-            trunk: TrunkId(u16::try_from(self.trunk).ok()?),
+            trunks: self.trunks.clone(),
             language: Language(u8::try_from(language).ok()?),
             operator: self.operator.as_ref().map(Operator::called),
             record: manner.record,

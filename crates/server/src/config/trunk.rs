@@ -1,11 +1,12 @@
 //! `[[trunk]]`: carriers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use b2bua::{Credentials, Network, SrtpPolicy, Trust};
+use b2bua::{Credentials, Network, Registration, SrtpPolicy, Trust};
 use number::{Number, Plan};
 
-use super::account;
+use super::account::{self, Account};
 use super::address::{self, Destination};
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
@@ -26,15 +27,15 @@ pub(super) const SCHEMA: Schema = Schema {
         "password_file",
         "realm",
         "md5",
+        "register",
+        "register_expires",
+        "aor",
+        "ping",
+        "attempt_timeout",
+        "max_calls",
+        "calls_per_second",
     ],
-    refused: &[
-        (
-            "register",
-            "registering at a carrier is not available yet; have the carrier send calls to this address",
-        ),
-        ("limits", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
-        ("max_calls", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
-    ],
+    refused: &[("limits", "write max_calls and calls_per_second")],
 };
 
 /// `[[trunk]]`.
@@ -56,6 +57,23 @@ pub(crate) struct Trunk {
     pub(crate) srtp: SrtpPolicy,
     /// What its challenges are answered with.
     pub(crate) credentials: Option<Arc<Credentials>>,
+    /// What is registered there.
+    pub(crate) registration: Option<Registration>,
+    /// How it is used.
+    pub(crate) usage: Usage,
+}
+
+/// How a trunk is used beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// How often it is asked whether it is there.
+    pub(crate) ping: Option<Duration>,
+    /// How long it may say nothing to a call before the next way is tried.
+    pub(crate) attempt_timeout: Duration,
+    /// Legs at once.
+    pub(crate) max_calls: Option<usize>,
+    /// New legs in a second.
+    pub(crate) calls_per_second: Option<u32>,
 }
 
 /// A trunk as far as it could be read; `None` is a fault already noted.
@@ -69,7 +87,8 @@ pub(super) struct Draft<'d> {
     trust: Trust,
     asserted: bool,
     srtp: SrtpPolicy,
-    credentials: Option<Credentials>,
+    account: Account,
+    usage: Usage,
 }
 
 impl Draft<'_> {
@@ -83,7 +102,9 @@ impl Draft<'_> {
             trust: self.trust,
             asserted: self.asserted,
             srtp: self.srtp,
-            credentials: self.credentials.map(Arc::new),
+            credentials: self.account.credentials.map(Arc::new),
+            registration: self.account.registration,
+            usage: self.usage,
         })
     }
 }
@@ -101,7 +122,8 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let name = walk.needed(&section, "name", "any word, for records and for lines to refer to", value::name);
     let uri = "where the carrier takes calls, such as \"sip:sip.carrier.example\"";
     let destination = walk.needed(&section, "uri", uri, address::trunk);
-    let allow = allow(walk, &section, destination.as_ref());
+    let account = account::read(walk, &section, destination.as_ref());
+    let allow = allow(walk, &section, destination.as_ref(), account.registration.is_some());
     let numbers = match walk.list(&section, "numbers", |value| value::number(value, plan)) {
         Given::Absent => {
             walk.fault(section.place("numbers"), "is missing: the numbers the carrier gave you");
@@ -123,8 +145,20 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
                     can read those can hear the calls";
         walk.warn(section.place("srtp"), text);
     }
-    let credentials = account::read(walk, &section);
-    Draft { section, name, allow, numbers, destination, trust, asserted, srtp, credentials }
+    let usage = usage(walk, &section);
+    Draft { section, name, allow, numbers, destination, trust, asserted, srtp, account, usage }
+}
+
+fn usage<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Usage {
+    let second = Duration::from_secs(1);
+    let range = second * 5..=second * 3600;
+    let ping = walk.get(section, "ping", |value| value::duration(value, range)).ok();
+    let range = second / 2..=second * 32;
+    let attempt_timeout = walk.get(section, "attempt_timeout", |value| value::duration(value, range));
+    let mut most = |key, most| walk.get(section, key, |value| value::integer(value, 1..=most)).ok();
+    let max_calls = most("max_calls", 100_000).and_then(|most| usize::try_from(most).ok());
+    let calls_per_second = most("calls_per_second", 10_000).and_then(|most| u32::try_from(most).ok());
+    Usage { ping, attempt_timeout: attempt_timeout.or(second * 4), max_calls, calls_per_second }
 }
 
 const TRUST: &[(&str, Result<Trust, &str>)] = &[
@@ -144,9 +178,10 @@ fn allow<'d>(
     walk: &mut Walk<'d>,
     section: &Section<'d>,
     destination: Option<&Destination>,
+    is_registered: bool,
 ) -> Option<Vec<Network>> {
     match walk.list(section, "allow", value::network) {
-        Given::Is(ranges) if ranges.is_empty() => {
+        Given::Is(ranges) if ranges.is_empty() && !is_registered => {
             walk.fault(
                 section.place("allow"),
                 "is empty: nobody could call in; write the carrier's addresses",
@@ -167,6 +202,10 @@ fn allow<'d>(
         Given::Absent => {
             let destination = destination?;
             let Some(address) = destination.address() else {
+                // Its calls are known by the address we register, which nobody else knows.
+                if is_registered {
+                    return Some(Vec::new());
+                }
                 let text = format!(
                     "is missing: the addresses calls come in from; {} is a name, which may have others",
                     destination.host

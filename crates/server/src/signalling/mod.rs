@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use b2bua::{CallId, Control, Input, Output, Recording, Switchboard};
+use b2bua::{CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +38,8 @@ pub(crate) enum Turn {
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
     PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
+    /// Say how the trunks are.
+    Trunks(oneshot::Sender<Vec<TrunkStatus>>),
     /// Leave once no call is left.
     LeaveWhenEmpty(oneshot::Sender<()>),
 }
@@ -66,7 +68,7 @@ impl Flows {
     /// # Errors
     /// The address that could not be bound, and what the system says.
     pub(crate) fn bind(binds: &[Bind], turns: mpsc::Sender<Turn>) -> Result<Self, (SocketAddr, io::Error)> {
-        let streams = Streams::new(turns);
+        let mut streams = Streams::new(turns);
         let mut udp = Vec::new();
         for (bind, place) in binds.iter().zip(0_u8..) {
             let failed = |error| (bind.address, error);
@@ -158,8 +160,11 @@ impl Loop {
                 Next::Wake => self.handle(Input::Wake, &mut out),
             }
             self.world.flush(self.clock.now(), &self.board.gauges());
-            // The record of the last call is still to be handed over when that call is gone.
-            if self.board.gauges().calls == 0
+            // The record of the last call is still to be handed over when that call is gone, and trunks are to know
+            // that nobody is here any more.
+            let gauges = self.board.gauges();
+            if gauges.calls == 0
+                && gauges.errands == 0
                 && self.world.due().is_none()
                 && let Some(left) = leaving.take()
             {
@@ -203,6 +208,9 @@ impl Loop {
             Turn::PauseRecording { call, paused, reply } => {
                 self.handle(Input::Control(Control::PauseRecording { call, paused }), out);
                 let _ = reply.send(self.board.recording(call));
+            }
+            Turn::Trunks(reply) => {
+                let _ = reply.send(self.board.trunks());
             }
             Turn::LeaveWhenEmpty(left) => *leaving = Some(left),
         }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sip::{Flow, Frame, Framer, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -46,6 +46,8 @@ pub(crate) struct Streams {
     turns: mpsc::Sender<Turn>,
     writers: HashMap<u32, mpsc::Sender<Bytes>>,
     by_peer: HashMap<(u8, SocketAddr), u32>,
+    /// What each listener is bound to: what it opens comes from there.
+    bound: HashMap<u8, IpAddr>,
     /// Messages for connections being opened.
     waiting: HashMap<(u8, SocketAddr), Vec<Bytes>>,
     counts: Arc<Counts>,
@@ -99,6 +101,7 @@ impl Streams {
             turns,
             writers: HashMap::new(),
             by_peer: HashMap::new(),
+            bound: HashMap::new(),
             waiting: HashMap::new(),
             counts: Arc::default(),
         }
@@ -108,7 +111,7 @@ impl Streams {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn listen(&self, address: SocketAddr, place: u8) -> io::Result<()> {
+    pub(crate) fn listen(&mut self, address: SocketAddr, place: u8) -> io::Result<()> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -118,6 +121,7 @@ impl Streams {
         socket.bind(&address.into())?;
         socket.listen(1024)?;
         let listener = TcpListener::from_std(socket.into())?;
+        self.bound.insert(place, address.ip());
         tokio::spawn(accept(listener, place, self.turns.clone(), Arc::clone(&self.counts)));
         Ok(())
     }
@@ -139,7 +143,8 @@ impl Streams {
         self.waiting.insert(key, vec![bytes]);
         let id = self.counts.next();
         let flow = Flow { connection: Some(id), ..flow };
-        tokio::spawn(connect(flow, id, self.turns.clone(), seat));
+        let from = self.bound.get(&flow.listener).copied();
+        tokio::spawn(connect(from, flow, id, self.turns.clone(), seat));
         true
     }
 
@@ -185,8 +190,17 @@ async fn accept(listener: TcpListener, place: u8, turns: mpsc::Sender<Turn>, cou
     }
 }
 
-async fn connect(flow: Flow, id: u32, turns: mpsc::Sender<Turn>, seat: Seat) {
-    match timeout(CONNECT_WITHIN, TcpStream::connect(flow.peer)).await {
+/// Opens a connection, from the address the listener has: the peer may know us by it alone.
+async fn open(from: Option<IpAddr>, peer: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(from) = from.filter(|from| !from.is_unspecified() && from.is_ipv4() == peer.is_ipv4()) {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    socket.connect(peer).await
+}
+
+async fn connect(from: Option<IpAddr>, flow: Flow, id: u32, turns: mpsc::Sender<Turn>, seat: Seat) {
+    match timeout(CONNECT_WITHIN, open(from, flow.peer)).await {
         Ok(Ok(stream)) => run(stream, flow, id, turns, seat).await,
         Ok(Err(_)) | Err(_) => {
             let _ = turns.send(Turn::Stream(StreamEvent::Closed(flow))).await;

@@ -67,6 +67,32 @@ fn a_line_presents_only_a_number_its_trunk_owns() {
 }
 
 #[test]
+fn who_is_registered_has_a_name_and_who_is_not_has_no_use_for_it() {
+    let trunk = |lines: &str| fault(|text| *text = text.replace("[[line]]", &format!("{lines}\n[[line]]")));
+    assert!(trunk("register = true").contains("trunk[0].register: as whom?"));
+    assert!(trunk("register_expires = \"1h\"").contains("means nothing without register = true"));
+    let odd = trunk("username = \"a b\"\npassword = \"c\"\nregister = true");
+    assert!(odd.contains("trunk[0].username: cannot stand in an address; write aor"), "{odd}");
+    for aor in ["sip:host", "sip:a@host;lr", "tel:+7", "a@host", "sip:a:b@host"] {
+        let told = trunk(&format!("username = \"a\"\npassword = \"c\"\nregister = true\naor = {aor:?}"));
+        assert!(told.contains("trunk[0].aor") && told.contains("is no address of record"), "{told}");
+    }
+    let named = LEAST.replace("sip:192.0.2.7", "sip:carrier.example");
+    assert!(faults(&named)[0].contains("trunk[0].allow: is missing"));
+    let lines = "username = \"a\"\npassword = \"c\"\nregister = true\n[[line]]";
+    assert!(good(&named.replace("[[line]]", lines)).trunks[0].allow.is_empty(), "known by its contact");
+}
+
+#[test]
+fn several_trunks_are_all_there_and_stand_once() {
+    let line = |trunk: &str| fault(|text| text.push_str(&format!("trunk = {trunk}\n")));
+    assert!(line("[]").contains("line[0].trunk: is empty"));
+    assert!(line("[\"main\", \"main\"]").contains("\"main\" stands here twice"));
+    assert!(line("[\"main\", \"third\"]").contains("there is no trunk \"third\""));
+    assert!(line("{ main = -1 }").contains("line[0].trunk: main: "));
+}
+
+#[test]
 fn names_and_numbers_stand_once() {
     let again = |more: &str| fault(|text| text.push_str(more));
     assert!(
@@ -182,8 +208,6 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ("[[line]]", "service = \"pairs\""),
         ("[[line]]", "service = \"hook\""),
         ("[[line]]", "service = \"scenario\""),
-        ("[[trunk]]", "register = true"),
-        ("[[trunk]]", "limits = 3"),
         ("[sip]", "certificate_file = \"/etc/cert\""),
     ] {
         let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
