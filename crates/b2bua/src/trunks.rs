@@ -126,13 +126,20 @@ impl Trunks {
 
     /// Registers where that is wanted, and asks where that is.
     fn care(&mut self, trunk: &Trunk, place: TrunkId, standing: &mut Standing, commands: &mut Commands) {
-        if standing.flows.is_empty() {
-            // Whatever was begun goes on where it was: names are lost for a while.
+        // Names are lost for a while: whatever was begun goes on where it was.
+        let begun = standing.registration.as_ref().map(|kept| &kept.wanted.flows);
+        let begun = begun.or(standing.ping.as_ref().map(|kept| &kept.wanted.flows));
+        let flows = if standing.flows.is_empty() {
+            begun.cloned().unwrap_or_default()
+        } else {
+            standing.flows.clone()
+        };
+        if flows.is_empty() {
             return;
         }
         let wanted = trunk.registration.as_ref().map(|registration| Registering {
             trunk: place,
-            flows: standing.flows.clone(),
+            flows: flows.clone(),
             registrar: format!("sip:{}", trunk.host),
             aor: registration.aor.to_string(),
             expires: registration.expires,
@@ -161,7 +168,7 @@ impl Trunks {
             standing.registration = Some(Kept { id, wanted });
         }
         let wanted = trunk.ping.map(|every| Asking {
-            flows: standing.flows.clone(),
+            flows,
             uri: format!("sip:{}", trunk.host),
             every,
             patience: PATIENCE.min(every),

@@ -273,6 +273,39 @@ fn a_trunk_we_are_not_registered_at_is_passed_over() {
 }
 
 #[test]
+fn a_call_to_our_binding_counts_for_its_trunk_wherever_that_stands_now() {
+    let mut config = None;
+    let mut world = three(|given| {
+        given.trunks.swap(0, 2);
+        let aor = "sip:bauta@192.0.2.12".into();
+        given.trunks[2].registration = Some(b2bua::Registration { aor, expires: 120 });
+        config = Some(given.clone());
+    });
+    world.set_there(FIRST, true);
+    world.feed(Input::Wake);
+    world.run_for(seconds(5));
+    // Its name is lost for a while, and meanwhile the trunks before it are taken away.
+    world.feed(Input::Control(Control::Resolved { trunk: TrunkId(2), flows: vec![] }));
+    let mut next = config.expect("it was given");
+    next.trunks.drain(..2);
+    next.trunks[0].flows.clear();
+    next.lines[0].trunks = Choice::InOrder(vec![TrunkId(0)]);
+    world.feed(Input::Control(Control::Configure(Box::new(next))));
+    let first: SocketAddr = FIRST.parse().expect("an address");
+    let register = String::from_utf8_lossy(&world.received[&first][0]).into_owned();
+    let contact = register.split("Contact: <").nth(1).and_then(|rest| rest.split('>').next());
+    let invite = format!(
+        "INVITE {} SIP/2.0\r\nVia: SIP/2.0/UDP 198.18.0.1:5060;branch=z9hG4bK-1\r\nMax-Forwards: 70\r\n\
+         From: <sip:{COURIER}@x>;tag=1\r\nTo: <sip:{LINE}@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:198.18.0.1:5060>\r\nContent-Length: 0\r\n\r\n",
+        contact.expect("a Contact")
+    );
+    world.feed(Input::Message { flow: flow("198.18.0.1:5060"), bytes: invite.into() });
+    world.run_for(seconds(120));
+    assert_eq!(world.audit.records.iter().map(|record| &*record.trunk).collect::<Vec<_>>(), ["carrier"]);
+}
+
+#[test]
 fn a_new_configuration_ends_what_is_not_wanted_any_more_and_keeps_what_is() {
     let mut config = None;
     let mut world = three(|given| {

@@ -93,9 +93,11 @@ impl Registration {
         Some(registration)
     }
 
-    /// The trunk this is about, if `contact` is the user of our Contact.
+    /// The trunk this is about, if `contact` is the user of our Contact. Whoever leaves takes no more calls: the trunk
+    /// may be gone already.
     pub(crate) fn trunk_of(&self, contact: Token) -> Option<TrunkId> {
-        (self.contact == contact).then_some(self.wanted.trunk)
+        let is_leaving = matches!(self.state, State::Leaving | State::Asking { is_leaving: true, .. });
+        (self.contact == contact && !is_leaving).then_some(self.wanted.trunk)
     }
 
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> Option<Box<Self>> {

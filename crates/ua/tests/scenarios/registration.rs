@@ -291,22 +291,33 @@ fn a_service_route_is_told_and_told_again_when_it_changes() {
     assert_eq!(heard(&mut world), [routes(&["sip:other.example;lr"])]);
 }
 
+fn invite(uri: &str) -> String {
+    format!(
+        "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.77:5060;branch=z9hG4bKx{}\r\nFrom: <sip:+79991112233@c>;tag=1\r\nTo: <sip:74951234567@carrier.example>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:c@203.0.113.77>\r\nMax-Forwards: 70\r\n{}",
+        uri.len(),
+        with_body("", Some(OFFER))
+    )
+}
+
 #[test]
 fn a_call_to_our_binding_is_the_trunks_wherever_it_comes_from() {
     let (mut world, first) = registered();
-    let invite = |uri: &str| {
-        format!(
-            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.77:5060;branch=z9hG4bKx{}\r\nFrom: <sip:+79991112233@c>;tag=1\r\nTo: <sip:74951234567@carrier.example>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:c@203.0.113.77>\r\nMax-Forwards: 70\r\n{}",
-            uri.len(),
-            with_body("", Some(OFFER))
-        )
-    };
     world.hear_stranger("203.0.113.77:5060", &invite("sip:74951234567@192.0.2.1"));
     world.silent();
     world.hear_stranger("203.0.113.77:5060", &invite(contact(&first)));
     let events = world.heard();
     let [LegEvent::Offered(incoming)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((incoming.trunk, incoming.to.as_str()), (TrunkId(3), "74951234567"));
+}
+
+#[test]
+fn who_is_leaving_takes_no_more_calls() {
+    let (mut world, first) = registered();
+    world.input(Input::Errand(ID, ErrandCommand::Stop));
+    assert_eq!(world.only().header("Expires"), "0");
+    world.hear_stranger("203.0.113.77:5060", &invite(contact(&first)));
+    world.silent();
+    assert_eq!(world.heard(), []);
 }
 
 #[test]
