@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use number::{Number, Plan};
+use number::{Form, Number, Plan};
 use rtp::Codec;
 use sip::Flow;
-use ua::{Credentials, TrunkId};
+use ua::{Credentials, Shown, TrunkId};
 
 use crate::interface::Language;
 
@@ -16,8 +16,6 @@ use crate::interface::Language;
 pub struct Config {
     /// Wall clock at `Instant::ZERO`, milliseconds since 1970: makes call ids sortable across restarts.
     pub epoch_ms: u64,
-    /// How national forms become E.164.
-    pub plan: Plan,
     /// Carriers, counted by `ua::TrunkId`.
     pub trunks: Vec<Trunk>,
     /// Our numbers.
@@ -71,8 +69,10 @@ pub struct Trunk {
     pub host: Box<str>,
     /// Which header names the caller.
     pub trust: Trust,
-    /// Also present our number in P-Asserted-Identity.
-    pub asserted: bool,
+    /// Host without port: `sip.carrier.example`.
+    pub domain: Box<str>,
+    /// How numbers are written to it and read from it.
+    pub profile: Profile,
     /// Whether media by it is protected.
     pub srtp: SrtpPolicy,
     /// What its challenges are answered with.
@@ -87,6 +87,51 @@ pub struct Trunk {
     pub max_calls: Option<usize>,
     /// New legs in a second, both ways.
     pub calls_per_second: Option<u32>,
+}
+
+/// How numbers are written to a trunk and read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// How national forms are read and written.
+    pub plan: Plan,
+    /// How numbers are written.
+    pub form: Form,
+    /// Put before the callee's number: digits, `*`, `#`.
+    pub prefix: Box<str>,
+    /// Taken off the numbers it sends, where they begin with it.
+    pub strip: Box<str>,
+    /// Who stands in From.
+    pub from: Sender,
+    /// Where else our number is shown.
+    pub shown: Vec<Shown>,
+    /// Whether the callee is not to see our number.
+    pub withheld: bool,
+}
+
+impl Profile {
+    /// Reads a number it sends.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Option<Number> {
+        let bare = text.strip_prefix(&*self.strip).unwrap_or(text);
+        self.plan.parse(bare).ok()
+    }
+
+    /// Writes a number for it.
+    #[must_use]
+    pub fn write(&self, number: Number) -> String {
+        self.plan.write(number, self.form)
+    }
+}
+
+/// Who stands in From.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sender {
+    /// Our number at our address.
+    Own,
+    /// Our number at the carrier's host.
+    AtCarrier,
+    /// An account there: `sip:74951234567@carrier.example`.
+    Account(Box<str>),
 }
 
 /// What is registered (RFC 3261 §10).

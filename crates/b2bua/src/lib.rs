@@ -23,4 +23,6 @@ pub use ivr::Settings as ScriptSettings;
 pub use record::*;
 pub use switchboard::{Gauges, Switchboard};
 pub use trunks::TrunkStatus;
-pub use ua::{Config as AgentConfig, Counted, Credentials, Listener as AgentListener, Timing, TrunkId};
+pub use ua::{
+    Config as AgentConfig, Counted, Credentials, Listener as AgentListener, Shown, Timing, TrunkId,
+};

@@ -155,7 +155,9 @@ impl Phone {
             uri: to.clone(),
             to: to.clone(),
             from: format!("sip:{}@{}", self.setup.number, self.signalling.address),
-            asserted: false,
+            own: format!("sip:{}@{}", self.setup.number, self.signalling.address),
+            shown: Vec::new(),
+            withheld: false,
             offer: self.media.offer(),
             hops: 70,
         };

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use b2bua::{
     CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
-    Recording, Switchboard, Trunk, Trust,
+    Profile, Recording, Sender, Switchboard, Trunk, Trust,
 };
 use bytes::Bytes;
 use clock::Instant;
-use number::{Number, Plan};
+use number::{Form, Number, Plan};
 use rtp::{Codec, Report, SessionId};
 use sip::{Compose, Flow, Message, Method, Name, Status, Transport};
 
@@ -40,7 +40,6 @@ pub fn config() -> Config {
     let flow = Flow { listener: 0, transport: Transport::Udp, peer: carrier(CARRIER_OUT), connection: None };
     Config {
         epoch_ms: 1_800_000_000_000,
-        plan: Plan::of("RU").expect("a known country"),
         trunks: vec![Trunk {
             name: "carrier".into(),
             allow: [CARRIER_IN, CARRIER_OUT]
@@ -49,7 +48,16 @@ pub fn config() -> Config {
             flows: vec![flow],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
-            asserted: true,
+            domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),
+            profile: Profile {
+                plan: Plan::of("RU").expect("a known country"),
+                form: Form::Plus,
+                prefix: "".into(),
+                strip: "".into(),
+                from: Sender::Own,
+                shown: vec![b2bua::Shown::Asserted],
+                withheld: false,
+            },
             credentials: None,
             registration: None,
             ping: None,

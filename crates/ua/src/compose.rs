@@ -7,7 +7,7 @@ use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, Vi
 
 use crate::chance::Token;
 use crate::digest::{self, Lines};
-use crate::interface::{Invite, RetryAfter, Why};
+use crate::interface::{Invite, RetryAfter, Shown, Why};
 use crate::place::Place;
 
 /// The methods we take (RFC 3261 §20.5).
@@ -63,6 +63,8 @@ pub(crate) struct Heading {
     pub(crate) sequence: u32,
     /// Credentials: the ACK to a 2xx repeats those of its INVITE (§22.1).
     pub(crate) credentials: Lines,
+    /// Our number, as other headers than From show it.
+    pub(crate) own: Uri,
     /// Route; its ACK and its CANCEL take the same way (§17.1.1.3, §9.1).
     pub(crate) routes: Vec<Uri>,
 }
@@ -90,9 +92,23 @@ impl Heading {
         let method = Method::Invite;
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
-        let asserted = invite.asserted.then(|| bare(&self.from));
-        let compose =
-            compose.header(Name::Contact, Contact(&self.place)).maybe(Name::PAssertedIdentity, asserted);
+        let compose = compose.header(Name::Contact, Contact(&self.place));
+        let withheld = invite.withheld;
+        let show = |compose: Compose, shown: &Shown| {
+            let own = bare(&self.own);
+            match shown {
+                Shown::Asserted => compose.header(Name::PAssertedIdentity, own),
+                Shown::Preferred => compose.header(Name::PPreferredIdentity, own),
+                Shown::RemoteParty => {
+                    compose.header(Name::RemotePartyId, Marked(own, ";party=calling;screen=yes", withheld))
+                }
+                Shown::Diversion => {
+                    compose.header(Name::Diversion, Marked(own, ";reason=unconditional", withheld))
+                }
+            }
+        };
+        let compose = invite.shown.iter().fold(compose, show);
+        let compose = compose.maybe(Name::Privacy, withheld.then_some("id"));
         digest::with(compose, &self.credentials)
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, SDP)
@@ -114,6 +130,16 @@ impl Heading {
         let compose = self.begin(&method).header(Name::MaxForwards, HOPS);
         let compose = self.identify(compose, &method, bare(&self.to));
         compose.maybe(Name::Reason, Q850::of(why)).end()
+    }
+}
+
+/// An address with its parameters, and whether it is to be shown.
+struct Marked<'a>(NameAddr<'a>, &'static str, bool);
+
+impl Value for Marked<'_> {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        let privacy = if self.2 { ";privacy=full" } else { ";privacy=off" };
+        to.put(self.0).put(self.1).put(privacy);
     }
 }
 

@@ -360,6 +360,8 @@ pub struct Incoming {
     pub flow: Flow,
     /// User part of the Request-URI, unescaped; or the number of a tel URI.
     pub called: String,
+    /// P-Called-Party-ID (RFC 7315 §4.2): the number dialled, where a registrar put our Contact in its place.
+    pub called_party: Option<String>,
     /// User part of To, unescaped: the number dialled, where the Request-URI names an account.
     pub to: String,
     /// What the headers say about who calls.
@@ -398,8 +400,12 @@ pub struct Invite {
     pub from: String,
     /// The way it must take behind `flow`: URIs for Route, in order.
     pub routes: Vec<String>,
-    /// Also say it in P-Asserted-Identity.
-    pub asserted: bool,
+    /// Our number, to be shown in other headers than From.
+    pub own: String,
+    /// Those headers.
+    pub shown: Vec<Shown>,
+    /// Ask not to show our number to the callee (Privacy: id, RFC 3323, RFC 3325 §9.3).
+    pub withheld: bool,
     /// The session we offer.
     pub offer: Bytes,
     /// Max-Forwards.
@@ -407,6 +413,19 @@ pub struct Invite {
     /// What challenges are answered with, to the address of `flow` and to nobody else; without them a challenge is a
     /// refusal.
     pub credentials: Option<Arc<Credentials>>,
+}
+
+/// A header that shows our number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// P-Asserted-Identity (RFC 3325 §9.1).
+    Asserted,
+    /// P-Preferred-Identity (RFC 3325 §9.2).
+    Preferred,
+    /// Remote-Party-ID, as trunks have it that are older than RFC 3325.
+    RemoteParty,
+    /// Diversion (RFC 5806): the call is shown as one that our number passes on.
+    Diversion,
 }
 
 /// What was dropped or answered without a leg; for metrics and logs.

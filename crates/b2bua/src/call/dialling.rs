@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ivr::Prompt;
-use number::Number;
+use number::{Form, Number};
 use sdp::Local;
 use sip::Flow;
 use ua::{Ending, Invite, LegCommand};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
-use crate::config::{Operator, SrtpPolicy};
+use crate::config::{Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
 use crate::interface::{Callee, Happening, Output, Role};
 use crate::media::{self, Session};
@@ -124,16 +124,19 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
     let (media, offer) = (description.media(), description.said());
     let host = &core.config.ua.listeners[usize::from(flow.listener)].public;
     let uri = match (whom, trunk) {
-        (Whom::Number(number), Some(trunk)) => format!("sip:{number}@{};user=phone", trunk.host),
+        (Whom::Number(number), Some(trunk)) => called(*number, trunk),
         (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
         (Whom::Uri(uri), _) => uri.to_string(),
     };
+    let (from, own) = presented(core.line.number, trunk, host);
     let invite = Invite {
         flow,
         to: uri.clone(),
         uri,
-        from: format!("sip:{}@{host}", core.line.number),
-        asserted: trunk.is_some_and(|trunk| trunk.asserted),
+        from,
+        own,
+        shown: trunk.map(|trunk| trunk.profile.shown.clone()).unwrap_or_default(),
+        withheld: trunk.is_some_and(|trunk| trunk.profile.withheld),
         offer,
         hops: core.hops.saturating_sub(1),
         credentials: trunk.and_then(|trunk| trunk.credentials.clone()),
@@ -146,6 +149,36 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
     desk.told.push(Told::Callee(leg, session));
     desk.leg(leg, LegCommand::Invite(Box::new(invite)));
     Ok(())
+}
+
+/// The callee as this trunk wants it written. What is no international number is no telephone number to others
+/// (RFC 3261 §19.1.6).
+fn called(number: Number, trunk: &Trunk) -> String {
+    let profile = &trunk.profile;
+    let prefix = profile.prefix.replace('#', "%23");
+    let is_global = prefix.is_empty() && profile.form == Form::Plus;
+    let kind = if is_global { ";user=phone" } else { "" };
+    format!("sip:{prefix}{}@{}{kind}", profile.write(number), trunk.host)
+}
+
+/// From, and our number for other headers.
+fn presented(line: Number, trunk: Option<&Trunk>, host: &str) -> (String, String) {
+    let Some(trunk) = trunk else {
+        let own = format!("sip:{line}@{host}");
+        return (own.clone(), own);
+    };
+    let number = trunk.profile.write(line);
+    let own = match trunk.profile.from {
+        Sender::Own => format!("sip:{number}@{host}"),
+        Sender::AtCarrier | Sender::Account(_) => format!("sip:{number}@{}", trunk.domain),
+    };
+    let from = match &trunk.profile.from {
+        // RFC 3323 §4.1.1.3.
+        _ if trunk.profile.withheld => "sip:anonymous@anonymous.invalid".to_owned(),
+        Sender::Own | Sender::AtCarrier => own.clone(),
+        Sender::Account(aor) => aor.to_string(),
+    };
+    (from, own)
 }
 
 /// Whom to call, and every way there, the best first.

@@ -17,6 +17,8 @@ static PASSWORD: Keys = Keys { plain: "password", environment: "password_env", f
 pub(super) struct Account {
     /// What its challenges are answered with.
     pub(super) credentials: Option<Credentials>,
+    /// Its address of record: `sip:user@host`.
+    pub(super) aor: Option<String>,
     /// What is registered there.
     pub(super) registration: Option<Registration>,
 }
@@ -37,7 +39,7 @@ pub(super) fn read<'d>(
     let expires = expires.or(second * 600).as_secs();
     let aor = walk.get(section, "aor", |value| aor(&value::text(value)?)).ok();
     if !register {
-        senseless(walk, section, &["register_expires", "aor"], "register = true");
+        senseless(walk, section, &["register_expires"], "register = true");
     }
     if !section.has("username") {
         senseless(walk, section, &["password", "password_env", "password_file", "realm", "md5"], "username");
@@ -50,8 +52,7 @@ pub(super) fn read<'d>(
     let username = username.ok();
     let aor = aor.or_else(|| {
         // Known by its user at its own host, unless something else is written.
-        let (user, host) = (username.as_ref()?, &destination?.host);
-        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let (user, host) = (username.as_ref()?, destination?.host_in_uri());
         let usual = self::aor(&format!("sip:{user}@{host}"));
         if usual.is_err() && register && !section.has("aor") {
             let text = "cannot stand in an address; write aor = \"sip:user@host\" as well";
@@ -66,8 +67,9 @@ pub(super) fn read<'d>(
         md5,
     });
     let expires = u32::try_from(expires).expect("the range ends at a day");
-    let registration = aor.filter(|_| register).map(|aor| Registration { aor: aor.into(), expires });
-    Account { credentials, registration }
+    let registered = aor.as_deref().filter(|_| register);
+    let registration = registered.map(|aor| Registration { aor: aor.into(), expires });
+    Account { credentials, aor, registration }
 }
 
 fn senseless<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &[&str], without: &str) {

@@ -37,9 +37,14 @@ impl Destination {
         self.host.parse().ok()
     }
 
+    /// The host as it stands in a URI, without a port.
+    pub(crate) fn host_in_uri(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
     /// Host and port as they stand in a URI: `sip.carrier.example`, `192.0.2.7:5080`, `[2001:db8::1]`.
     pub(crate) fn host_port(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = self.host_in_uri();
         match self.port {
             Some(port) => format!("{host}:{port}"),
             None => host,

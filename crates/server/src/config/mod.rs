@@ -13,6 +13,7 @@ mod line;
 mod media;
 mod node;
 mod pieces;
+mod profile;
 mod prompts;
 mod recordings;
 mod reload;

@@ -34,7 +34,6 @@ impl Checked {
         });
         Some(b2bua::Config {
             epoch_ms,
-            plan: self.node.plan,
             trunks: self.trunks.iter().map(Trunk::carrier).collect(),
             lines: self.lines.iter().map(|line| line.answered(languages)).collect::<Option<_>>()?,
             ua: self.agent(),
@@ -109,7 +108,8 @@ impl Trunk {
             flows: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,
-            asserted: self.asserted,
+            domain: self.destination.host_in_uri().into(),
+            profile: self.profile.clone(),
             srtp: self.srtp,
             credentials: self.credentials.clone(),
             registration: self.registration.clone(),

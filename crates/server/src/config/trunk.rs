@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2bua::{Credentials, Network, Registration, SrtpPolicy, Trust};
+use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust};
 use number::{Number, Plan};
 
 use super::account::{self, Account};
 use super::address::{self, Destination};
+use super::profile;
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
 
@@ -19,7 +20,13 @@ pub(super) const SCHEMA: Schema = Schema {
         "allow",
         "numbers",
         "trust",
-        "asserted",
+        "country",
+        "format",
+        "prefix",
+        "strip",
+        "from",
+        "present",
+        "withhold",
         "srtp",
         "username",
         "password",
@@ -35,7 +42,10 @@ pub(super) const SCHEMA: Schema = Schema {
         "max_calls",
         "calls_per_second",
     ],
-    refused: &[("limits", "write max_calls and calls_per_second")],
+    refused: &[
+        ("limits", "write max_calls and calls_per_second"),
+        ("asserted", "write present = [\"asserted\"]"),
+    ],
 };
 
 /// `[[trunk]]`.
@@ -51,8 +61,8 @@ pub(crate) struct Trunk {
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
     pub(crate) trust: Trust,
-    /// Also present our number in P-Asserted-Identity.
-    pub(crate) asserted: bool,
+    /// How numbers are written and read.
+    pub(crate) profile: Profile,
     /// Whether media by it is protected.
     pub(crate) srtp: SrtpPolicy,
     /// What its challenges are answered with.
@@ -85,7 +95,7 @@ pub(super) struct Draft<'d> {
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
-    asserted: bool,
+    profile: Profile,
     srtp: SrtpPolicy,
     account: Account,
     usage: Usage,
@@ -100,7 +110,7 @@ impl Draft<'_> {
             allow: self.allow?,
             numbers: self.numbers?,
             trust: self.trust,
-            asserted: self.asserted,
+            profile: self.profile,
             srtp: self.srtp,
             credentials: self.account.credentials.map(Arc::new),
             registration: self.account.registration,
@@ -138,7 +148,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         }
     }
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
-    let asserted = walk.get(&section, "asserted", value::flag).or(false);
+    let profile = profile::read(walk, &section, &account, plan);
     let srtp = walk.get(&section, "srtp", |value| value::word(value, SRTP)).or(SrtpPolicy::Off);
     if srtp != SrtpPolicy::Off {
         let text = "the keys are in the SIP messages, which are not encrypted as SIP over TLS is not available yet: whoever \
@@ -146,7 +156,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         walk.warn(section.place("srtp"), text);
     }
     let usage = usage(walk, &section);
-    Draft { section, name, allow, numbers, destination, trust, asserted, srtp, account, usage }
+    Draft { section, name, allow, numbers, destination, trust, profile, srtp, account, usage }
 }
 
 fn usage<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Usage {

@@ -2,6 +2,7 @@
 
 mod mask;
 mod order_call;
+mod profiles;
 mod recording;
 mod security;
 mod shed;

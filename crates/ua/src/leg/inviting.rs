@@ -242,6 +242,7 @@ impl OwnInvite {
             call_id: old.call_id,
             sequence: old.sequence + 1,
             credentials,
+            own: old.own.clone(),
             routes: old.routes.clone(),
         });
         self.transaction = send(invite, &heading, wires);
@@ -267,6 +268,7 @@ fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading
         call_id: wires.chance.token(),
         sequence: wires.chance.first_sequence(),
         credentials: Lines::new(),
+        own: address(&invite.own)?,
         routes: invite.routes.iter().map(|route| address(route)).collect::<Option<_>>()?,
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::Transport;
-use ua::{Ending, Invite, LegCommand, LegEvent};
+use ua::{Ending, Invite, LegCommand, LegEvent, Shown};
 
 use crate::world::{ANSWER, CONTACT, OFFER, PATIENCE, TRUNK, WHY, World, invite, respond, sdp, tcp, udp};
 
@@ -58,7 +58,7 @@ fn no_product_and_no_asserted_identity_are_said_where_none_are_wanted() {
     config.product = String::new();
     let mut world = World::with(config);
     let leg = world.ua.next_leg();
-    world.tell(leg, LegCommand::Invite(Box::new(Invite { asserted: false, ..invite(udp(TRUNK)) })));
+    world.tell(leg, LegCommand::Invite(Box::new(Invite { shown: vec![], ..invite(udp(TRUNK)) })));
     let sent = world.only();
     assert!(!sent.has("User-Agent") && !sent.has("P-Asserted-Identity"));
 }
@@ -92,6 +92,34 @@ fn the_way_that_must_be_taken_stands_in_the_invite_its_ack_and_its_cancel() {
     assert_eq!(world.only().all("Route"), way, "CANCEL");
     world.hear(&respond(&first, 487, "b1", "", None));
     assert_eq!(world.only().all("Route"), way, "ACK");
+}
+
+#[test]
+fn our_number_is_shown_where_the_trunk_wants_it_and_withheld_where_it_says_so() {
+    let mut world = World::new();
+    let mut shown = |withheld| {
+        let leg = world.ua.next_leg();
+        let invite = Invite {
+            from: "sip:account@carrier.example".to_owned(),
+            shown: vec![Shown::Asserted, Shown::Preferred, Shown::RemoteParty, Shown::Diversion],
+            withheld,
+            ..invite(udp(TRUNK))
+        };
+        world.tell(leg, LegCommand::Invite(Box::new(invite)));
+        world.only()
+    };
+    let (plain, hidden) = (shown(false), shown(true));
+    let own = "<sip:+74951234567@192.0.2.1:5060>";
+    for text in [&plain, &hidden] {
+        assert!(text.header("From").starts_with("<sip:account@carrier.example>;tag="));
+        assert_eq!((text.header("P-Asserted-Identity"), text.header("P-Preferred-Identity")), (own, own));
+    }
+    for (text, privacy) in [(&plain, "off"), (&hidden, "full")] {
+        let party = format!("{own};party=calling;screen=yes;privacy={privacy}");
+        let diversion = format!("{own};reason=unconditional;privacy={privacy}");
+        assert_eq!((text.header("Remote-Party-ID"), text.header("Diversion")), (&*party, &*diversion));
+    }
+    assert_eq!((plain.has("Privacy"), hidden.header("Privacy")), (false, "id"));
 }
 
 #[test]

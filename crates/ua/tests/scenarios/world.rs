@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
     Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
-    Timer, Timing, TrunkId, UserAgent, Why,
+    Shown, Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -351,7 +351,9 @@ pub(crate) fn invite(flow: Flow) -> Invite {
         to: "sip:+79992222222@198.51.100.7:5060;user=phone".to_owned(),
         from: "sip:+74951234567@192.0.2.1:5060".to_owned(),
         routes: Vec::new(),
-        asserted: true,
+        own: "sip:+74951234567@192.0.2.1:5060".to_owned(),
+        shown: vec![Shown::Asserted],
+        withheld: false,
         offer: Bytes::from_static(ANSWER.as_bytes()),
         hops: 69,
         credentials: None,

@@ -84,6 +84,23 @@ fn who_is_registered_has_a_name_and_who_is_not_has_no_use_for_it() {
 }
 
 #[test]
+fn how_a_trunk_wants_numbers_is_said_in_words_it_knows() {
+    let trunk = |line: &str| fault(|text| *text = text.replace("[[line]]", &format!("{line}\n[[line]]")));
+    for (line, why) in [
+        ("country = \"XX\"", "no dialling plan for country"),
+        ("format = \"e164\"", "means nothing here"),
+        ("prefix = \"+7\"", "cannot be dialled"),
+        ("strip = \"x\"", "cannot be dialled"),
+        ("from = \"account\"", "trunk[0].from: which account?"),
+        ("present = [\"asserted\", \"asserted\"]", "names a header twice"),
+        ("asserted = true", "write present"),
+    ] {
+        let told = trunk(line);
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
 fn several_trunks_are_all_there_and_stand_once() {
     let line = |trunk: &str| fault(|text| text.push_str(&format!("trunk = {trunk}\n")));
     assert!(line("[]").contains("line[0].trunk: is empty"));

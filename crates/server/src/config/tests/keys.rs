@@ -46,7 +46,13 @@ uri = "sip:sip.carrier.example;transport=tcp"
 allow = ["192.0.2.0/24", "2001:db8:1::/48"]
 numbers = ["030 123456", "+4930123457"]
 trust = "remote-party-id"
-asserted = true
+country = "RU"
+format = "national"
+prefix = "9#"
+strip = "*1"
+from = "account"
+present = ["preferred", "diversion"]
+withhold = true
 srtp = "required"
 username = "bauta"
 password = "x y"
@@ -145,7 +151,17 @@ fn every_key_of_a_trunk_changes_what_it_names() {
         trunks[0].numbers.iter().map(Number::to_string).collect::<Vec<_>>(),
         ["+4930123456", "+4930123457"]
     );
-    assert_eq!((trunks[0].trust, trunks[0].asserted), (b2bua::Trust::RemoteParty, true));
+    assert_eq!(trunks[0].trust, b2bua::Trust::RemoteParty);
+    let profile = b2bua::Profile {
+        plan: number::Plan::of("RU").unwrap(),
+        form: number::Form::National,
+        prefix: "9#".into(),
+        strip: "*1".into(),
+        from: b2bua::Sender::Account("sip:4930123456@carrier.example".into()),
+        shown: vec![b2bua::Shown::Preferred, b2bua::Shown::Diversion],
+        withheld: true,
+    };
+    assert_eq!(trunks[0].profile, profile);
     assert_eq!(trunks[0].srtp, b2bua::SrtpPolicy::Required);
     let known = b2bua::Credentials {
         username: "bauta".into(),
@@ -262,6 +278,16 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(checked.trunks[0].allow, [allow]);
     assert_eq!(checked.trunks[0].trust, b2bua::Trust::Asserted);
     assert_eq!(checked.trunks[0].credentials, None);
+    let profile = b2bua::Profile {
+        plan: number::Plan::of("RU").unwrap(),
+        form: number::Form::Plus,
+        prefix: "".into(),
+        strip: "".into(),
+        from: b2bua::Sender::Own,
+        shown: vec![],
+        withheld: false,
+    };
+    assert_eq!(checked.trunks[0].profile, profile);
     let line = &checked.lines[0];
     assert_eq!((line.language.as_str(), line.operator.as_ref(), &line.trunks), ("ru", None, &first_trunk()));
     let second = Duration::from_secs(1);
