@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::pki::Identity;
 use crate::tool::{self, Running};
 use crate::wait;
 
@@ -28,6 +29,25 @@ pub struct Carrier<'a> {
     pub nonce_expire: u32,
     /// Seconds a binding may have, from and to.
     pub expires: (u32, u32),
+    /// Where it listens by TLS as well: who it is, and whom it believes.
+    pub tls: Option<(&'a Identity, &'a Path)>,
+}
+
+/// What its configuration says of TLS: at its head, and behind its modules.
+fn tls(address: IpAddr, identity: &Identity, root: &Path) -> (String, String) {
+    let head = format!("enable_tls=yes\nlisten=tls:{address}:5061");
+    let param = |name: &str, path: &Path| format!("modparam(\"tls\", \"{name}\", \"{}\")\n", path.display());
+    let files = [
+        param("certificate", &identity.certificate),
+        param("private_key", &identity.key),
+        param("ca_list", root),
+    ];
+    let modules = format!(
+        "loadmodule \"tls.so\"\nmodparam(\"tls\", \"tls_method\", \"TLSv1.2+\")\n\
+         modparam(\"tls\", \"verify_certificate\", 1)\nmodparam(\"tls\", \"require_certificate\", 1)\n{}",
+        files.concat()
+    );
+    (head, modules)
 }
 
 /// A running Kamailio.
@@ -48,7 +68,11 @@ impl Kamailio {
         let path = tool::interop("kamailio").join("carrier.cfg");
         let mut text = std::fs::read_to_string(path).expect("a configuration");
         let (least, most) = carrier.expires;
+        let (listen, tls) =
+            carrier.tls.map(|(identity, root)| tls(carrier.address, identity, root)).unwrap_or_default();
         for (place, value) in [
+            ("@LISTEN_TLS@", &*listen),
+            ("@TLS@", &*tls),
             ("@USERNAME@", USERNAME),
             ("@PASSWORD@", PASSWORD),
             ("@ADDRESS@", &carrier.address.to_string()),

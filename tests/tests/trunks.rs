@@ -32,6 +32,7 @@ fn carrier(loopback: &Loopback) -> Carrier<'static> {
         algorithm: "MD5",
         nonce_expire: 300,
         expires: (60, 3600),
+        tls: None,
     }
 }
 

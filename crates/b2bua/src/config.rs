@@ -61,8 +61,10 @@ pub struct Limits {
 pub struct Trunk {
     /// Its name in records.
     pub name: Box<str>,
-    /// Which addresses may call in.
+    /// Which addresses may call in; with a certificate, none means any.
     pub allow: Vec<Network>,
+    /// Names of which whoever calls in must have proved one by a certificate; none where it needs none.
+    pub certificate: Vec<Box<str>>,
     /// Where calls go out, the first that takes one; none while its name is not resolved: then it takes none.
     pub flows: Vec<Flow>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.

@@ -32,6 +32,13 @@ pub enum Input {
         /// The whole message.
         bytes: Bytes,
     },
+    /// Whoever is at the other end of this connection has proved these names, by a certificate.
+    Proved {
+        /// The connection.
+        flow: Flow,
+        /// DNS names, in small letters.
+        names: Vec<Box<str>>,
+    },
     /// A connection is gone, or a peer cannot be sent to.
     FlowLost(Flow),
     /// The relay says something.

@@ -2,19 +2,19 @@
 //! the call knows.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use clock::{Instant, Timers};
 use number::Number;
 use rtp::{Port, Report, SessionId};
+use sip::Flow;
 use slab::Slab;
 use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
 
 use crate::admission::{Gate, Rate};
 use crate::call::{self, Call, Core, State, Timer, Whose};
-use crate::config::{Config, Line};
+use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::ids::Ids;
 use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output, Recording, TrunkNotice};
@@ -39,6 +39,8 @@ pub struct Switchboard {
     by_session: HashMap<SessionId, (Place, Whose)>,
     /// Ports of sessions that were left, until the relay has closed them.
     left: HashMap<SessionId, Port>,
+    /// Names that were proved, by connection.
+    proved: HashMap<u32, Vec<Box<str>>>,
     timers: Timers<Alarm>,
     ids: Ids,
     ports: Ports,
@@ -86,6 +88,7 @@ impl Switchboard {
             by_leg: HashMap::new(),
             by_session: HashMap::new(),
             left: HashMap::new(),
+            proved: HashMap::new(),
             timers: Timers::default(),
             ids,
             ports,
@@ -153,10 +156,20 @@ impl Switchboard {
     fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Message { flow, bytes } => {
-                let trunk = self.trunk_of(flow.peer.ip());
+                let trunk = self.trunk_of(flow);
                 self.tell_agent(ua::Input::Message { flow, trunk, bytes });
             }
-            Input::FlowLost(flow) => self.tell_agent(ua::Input::FlowLost(flow)),
+            Input::Proved { flow, names } => {
+                if let Some(connection) = flow.connection {
+                    self.proved.insert(connection, names);
+                }
+            }
+            Input::FlowLost(flow) => {
+                if let Some(connection) = flow.connection {
+                    self.proved.remove(&connection);
+                }
+                self.tell_agent(ua::Input::FlowLost(flow));
+            }
             Input::Report(report) => self.report(now, report, out),
             Input::Found { call, finding } => {
                 self.tell_named(now, call, call::Input::Found(finding), out);
@@ -216,8 +229,19 @@ impl Switchboard {
         }
     }
 
-    fn trunk_of(&self, peer: IpAddr) -> Option<TrunkId> {
-        let allows = |trunk: &crate::config::Trunk| trunk.allow.iter().any(|range| range.contains(peer));
+    /// Whose address or certificate this is; nobody's, if it is not to the letter what a trunk is known by.
+    fn trunk_of(&self, flow: Flow) -> Option<TrunkId> {
+        let peer = flow.peer.ip();
+        let proved = flow.connection.and_then(|connection| self.proved.get(&connection));
+        let allows = |trunk: &Trunk| {
+            let here = trunk.allow.iter().any(|range| range.contains(peer));
+            if trunk.certificate.is_empty() {
+                return here;
+            }
+            let is_named =
+                || proved.is_some_and(|names| names.iter().any(|name| trunk.certificate.contains(name)));
+            (here || trunk.allow.is_empty()) && is_named()
+        };
         self.config.trunks.iter().position(allows).and_then(|at| u16::try_from(at).ok()).map(TrunkId)
     }
 

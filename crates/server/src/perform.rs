@@ -30,7 +30,8 @@ impl World {
             Input::Control(Control::Configure(config)) => {
                 self.scribe.trunks = config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
             }
-            Input::FlowLost(_)
+            Input::Proved { .. }
+            | Input::FlowLost(_)
             | Input::Report(_)
             | Input::Found { .. }
             | Input::Begun { .. }

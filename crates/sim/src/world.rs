@@ -45,19 +45,12 @@ pub fn config() -> Config {
             allow: [CARRIER_IN, CARRIER_OUT]
                 .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
                 .to_vec(),
+            certificate: Vec::new(),
             flows: vec![flow],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
             domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),
-            profile: Profile {
-                plan: Plan::of("RU").expect("a known country"),
-                form: Form::Plus,
-                prefix: "".into(),
-                strip: "".into(),
-                from: Sender::Own,
-                shown: vec![b2bua::Shown::Asserted],
-                withheld: false,
-            },
+            profile: profile(),
             credentials: None,
             registration: None,
             ping: None,
@@ -104,6 +97,19 @@ pub fn config() -> Config {
             port_rest: Duration::from_secs(5),
             lockouts: 100,
         },
+    }
+}
+
+/// Numbers with plus, ours asserted.
+fn profile() -> Profile {
+    Profile {
+        plan: Plan::of("RU").expect("a known country"),
+        form: Form::Plus,
+        prefix: "".into(),
+        strip: "".into(),
+        from: Sender::Own,
+        shown: vec![b2bua::Shown::Asserted],
+        withheld: false,
     }
 }
 
@@ -522,6 +528,7 @@ impl World {
                 Input::Found { finding, .. } => *finding = Finding::Failed,
                 Input::Begun { kept, .. } => *kept = false,
                 Input::Message { .. }
+                | Input::Proved { .. }
                 | Input::FlowLost(_)
                 | Input::Report(_)
                 | Input::Control(_)

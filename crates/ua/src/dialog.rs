@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sip::{
-    Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Scheme, Transport, Uri, UriRef,
-};
+use sip::{Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Scheme, Uri, UriRef};
 
 use crate::chance::{Chance, Token};
 use crate::compose::{Heading, InDialog};
@@ -156,8 +154,8 @@ impl Dialog {
         self.flow = self.home.unwrap_or_else(|| {
             let mut flow = Flow { connection: None, ..self.flow };
             // The port a connection came from is not one that listens.
-            if flow.transport == Transport::Tcp {
-                flow.peer.set_port(self.next_hop().port().unwrap_or(crate::place::SIP_PORT));
+            if flow.transport.is_reliable() {
+                flow.peer.set_port(self.next_hop().port().unwrap_or(flow.transport.port()));
             }
             flow
         });

@@ -25,6 +25,7 @@ pub(super) fn trunks<'d>(walk: &mut Walk<'d>, trunks: &[trunk::Draft<'d>], sip: 
     }
 }
 
+/// Trunks that share a name in certificates could not be told apart either.
 fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk::Draft<'d>]) {
     for (index, range) in trunk.allow.iter().flatten().enumerate() {
         let clash = earlier.iter().find_map(|other| {
@@ -38,6 +39,13 @@ fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk:
                  make them apart, or make both one trunk"
             );
             walk.fault(trunk.section.element("allow", index), text);
+        }
+    }
+    for (index, name) in trunk.certificate.iter().enumerate() {
+        if let Some(other) = earlier.iter().find(|other| other.certificate.contains(name)) {
+            let other = other.name.as_deref().unwrap_or("without a name");
+            let text = format!("trunk {other:?} is known by {name:?} as well");
+            walk.fault(trunk.section.element("certificate", index), text);
         }
     }
 }
@@ -55,6 +63,7 @@ fn unreachable(trunk: &trunk::Draft<'_>, sip: &Sip) -> Option<String> {
     let word = match transport {
         Transport::Udp => "udp",
         Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
     };
     if by_transport(transport).next().is_none() {
         return Some(format!("is reached over {word}, and sip.listen has no {word}:// address"));
@@ -174,7 +183,7 @@ pub(super) fn sockets<'d>(
                     walk.fault(place, format!("port {port} is one of media.ports, {first}-{last}"));
                 }
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 if http.listen.iter().any(|other| address::shares(*other, listener.address)) {
                     walk.fault(place, format!("{} is http.listen as well", listener.address));
                 }

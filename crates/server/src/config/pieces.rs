@@ -105,6 +105,7 @@ impl Trunk {
         b2bua::Trunk {
             name: self.name.as_str().into(),
             allow: self.allow.clone(),
+            certificate: self.certificate.clone(),
             flows: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,

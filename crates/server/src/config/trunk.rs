@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::sip::Transport;
 use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust};
 use number::{Number, Plan};
+use toml::de::DeValue;
 
 use super::account::{self, Account};
 use super::address::{self, Destination};
@@ -18,6 +20,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "name",
         "uri",
         "allow",
+        "certificate",
         "numbers",
         "trust",
         "country",
@@ -57,6 +60,8 @@ pub(crate) struct Trunk {
     pub(crate) destination: Destination,
     /// Which addresses may call in.
     pub(crate) allow: Vec<Network>,
+    /// Names of which whoever calls in must prove one.
+    pub(crate) certificate: Vec<Box<str>>,
     /// The numbers it lets us present.
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
@@ -92,6 +97,7 @@ pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) name: Option<String>,
     pub(super) allow: Option<Vec<Network>>,
+    pub(super) certificate: Vec<Box<str>>,
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
@@ -108,6 +114,7 @@ impl Draft<'_> {
             name: self.name?,
             destination: self.destination?,
             allow: self.allow?,
+            certificate: self.certificate,
             numbers: self.numbers?,
             trust: self.trust,
             profile: self.profile,
@@ -133,7 +140,9 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let uri = "where the carrier takes calls, such as \"sip:sip.carrier.example\"";
     let destination = walk.needed(&section, "uri", uri, address::trunk);
     let account = account::read(walk, &section, destination.as_ref());
-    let allow = allow(walk, &section, destination.as_ref(), account.registration.is_some());
+    let certificate = walk.list(&section, "certificate", host_name).or(Vec::new());
+    let is_known = account.registration.is_some() || !certificate.is_empty();
+    let allow = allow(walk, &section, destination.as_ref(), is_known);
     let numbers = match walk.list(&section, "numbers", |value| value::number(value, plan)) {
         Given::Absent => {
             walk.fault(section.place("numbers"), "is missing: the numbers the carrier gave you");
@@ -150,13 +159,15 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
     let profile = profile::read(walk, &section, &account, plan);
     let srtp = walk.get(&section, "srtp", |value| value::word(value, SRTP)).or(SrtpPolicy::Off);
-    if srtp != SrtpPolicy::Off {
-        let text = "the keys are in the SIP messages, which are not encrypted as SIP over TLS is not available yet: whoever \
-                    can read those can hear the calls";
+    let by_tls =
+        destination.as_ref().is_some_and(|destination| destination.transport == Some(Transport::Tls));
+    if srtp != SrtpPolicy::Off && !by_tls {
+        let text = "the keys are in the SIP messages, which are not encrypted without ;transport=tls in uri: whoever can \
+                    read those can hear the calls";
         walk.warn(section.place("srtp"), text);
     }
     let usage = usage(walk, &section);
-    Draft { section, name, allow, numbers, destination, trust, profile, srtp, account, usage }
+    Draft { section, name, allow, certificate, numbers, destination, trust, profile, srtp, account, usage }
 }
 
 fn usage<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Usage {
@@ -183,15 +194,26 @@ const SRTP: &[(&str, Result<SrtpPolicy, &str>)] = &[
     ("required", Ok(SrtpPolicy::Required)),
 ];
 
+/// A name as it stands in certificates.
+fn host_name(value: &DeValue<'_>) -> Result<Box<str>, String> {
+    let text = value::text(value)?.to_ascii_lowercase();
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b".-*".contains(&octet);
+    if text.bytes().all(plain) {
+        Ok(text.into())
+    } else {
+        Err(format!("{:?} is no host name", value::shortened(&text)))
+    }
+}
+
 /// `destination` is `None` where it is at fault: then nothing can be said about a missing list.
 fn allow<'d>(
     walk: &mut Walk<'d>,
     section: &Section<'d>,
     destination: Option<&Destination>,
-    is_registered: bool,
+    is_known: bool,
 ) -> Option<Vec<Network>> {
     match walk.list(section, "allow", value::network) {
-        Given::Is(ranges) if ranges.is_empty() && !is_registered => {
+        Given::Is(ranges) if ranges.is_empty() && !is_known => {
             walk.fault(
                 section.place("allow"),
                 "is empty: nobody could call in; write the carrier's addresses",
@@ -212,8 +234,8 @@ fn allow<'d>(
         Given::Absent => {
             let destination = destination?;
             let Some(address) = destination.address() else {
-                // Its calls are known by the address we register, which nobody else knows.
-                if is_registered {
+                // Its calls are known by a certificate, or by what we register, which nobody else knows.
+                if is_known {
                     return Some(Vec::new());
                 }
                 let text = format!(

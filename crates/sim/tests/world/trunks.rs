@@ -306,6 +306,46 @@ fn a_call_to_our_binding_counts_for_its_trunk_wherever_that_stands_now() {
 }
 
 #[test]
+fn a_trunk_known_by_its_certificate_is_known_by_nothing_else() {
+    let mut config = sim::config();
+    config.trunks[0].certificate = vec!["sbc.carrier.test".into()];
+    let mut open = config.clone();
+    open.trunks[0].allow.clear();
+    let from = |peer: &str, connection| Flow { connection: Some(connection), ..flow(peer) };
+    let (here, elsewhere) = (from("192.0.2.11:40000", 1), from("198.18.0.1:40000", 2));
+    // By address and certificate, or by certificate alone.
+    for (config, answered) in [(config, [true, false]), (open, [true, true])] {
+        for (flow, answered) in [here, elsewhere].into_iter().zip(answered) {
+            let mut world = World::new(config.clone(), Weather::FAIR, 1);
+            let mut is_answered = |branch: &str| {
+                let options = format!(
+                    "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{branch}\r\nFrom: <sip:a@h>;tag=1\r\n\
+                     To: <sip:x>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 9\r\n\
+                     Content-Length: 0\r\n\r\n"
+                );
+                match branch {
+                    "other" => world.feed(Input::Proved { flow, names: vec!["other.test".into()] }),
+                    "right" => world.feed(Input::Proved {
+                        flow,
+                        names: vec!["other.test".into(), "sbc.carrier.test".into()],
+                    }),
+                    "lost" => world.feed(Input::FlowLost(flow)),
+                    _ => {}
+                }
+                let before = world.received.len();
+                world.feed(Input::Message { flow, bytes: options.into() });
+                world.run_for(seconds(1));
+                let is_answered = world.received.len() > before;
+                world.received.clear();
+                is_answered
+            };
+            let told = ["none", "other", "right", "lost"].map(&mut is_answered);
+            assert_eq!(told, [false, false, answered, false], "{flow:?}");
+        }
+    }
+}
+
+#[test]
 fn a_new_configuration_ends_what_is_not_wanted_any_more_and_keeps_what_is() {
     let mut config = None;
     let mut world = three(|given| {

@@ -198,7 +198,7 @@ impl Transactions {
             Box::from(self.key.octets())
         });
         let via = request.headers().via();
-        let port = flow::sent_by_port(&via);
+        let port = flow::sent_by_port(&via, flow.transport);
         let flow = flow::answering(flow, &via);
         let side = Side::Server { key: key.clone(), origin: origin.clone(), leg, tag, port };
         let id = self.insert(flow, machine, side);

@@ -11,7 +11,7 @@ fn ten_faults_are_ten_remarks_in_the_order_of_the_file() {
     let expected = [
         "2 node.country: no dialling plan for country \"XX\"",
         "3 node.drain: there is no key \"drain\"; did you mean \"drain_seconds\"?",
-        "6 sip.listen[1]: tls:// is not available yet; listen on udp:// or tcp://",
+        "6 sip.listen[1]: wss:// is not available yet; listen on udp://, tcp:// or tls://",
         "10 media.ports: ports come in pairs, RTP on the even one",
         "15 trunk[0].allow[1]: \"192.0.2.300\" is no range of addresses",
         "17 trunk[0].srtp: is true or false; write one of \"off\", \"offered\", \"required\"",
@@ -214,7 +214,7 @@ fn an_operator_is_a_number_or_an_address_and_no_line() {
     let operator = |operator: &str| fault(|text| text.push_str(&format!("operator = {operator:?}\n")));
     assert!(operator("+78005550101").contains("is a line of this server"));
     assert!(operator("desk").contains("is no telephone number"));
-    assert!(operator("sips:desk@192.0.2.20").contains("not available yet"));
+    assert!(operator("sips:desk@192.0.2.20").contains("write sip: with ;transport=tls"));
     let number = good(&format!("{LEAST}operator = \"8 495 000-00-01\"\n")).lines[0].operator.clone();
     assert_eq!(number, Some(Operator::Number(Number::parse("+74950000001").unwrap())));
 }
@@ -225,7 +225,6 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ("[[line]]", "service = \"pairs\""),
         ("[[line]]", "service = \"hook\""),
         ("[[line]]", "service = \"scenario\""),
-        ("[sip]", "certificate_file = \"/etc/cert\""),
     ] {
         let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
         assert!(told.contains("not available yet"), "{told}");
