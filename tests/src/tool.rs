@@ -86,6 +86,13 @@ impl Running {
         assert_eq!(result, 0, "{} can be signalled", self.name);
     }
 
+    /// Sends a signal to it and its children, where it was started in a group of its own. Nobody may be left to hear it.
+    pub fn signal_group(&self, signal: i32) {
+        let id = i32::try_from(self.child.id()).expect("process ids are small");
+        // SAFETY: kill(2) touches no memory of ours, and the child is not yet reaped, so its group is its own.
+        let _ = unsafe { libc::kill(-id, signal) };
+    }
+
     /// What is written to its standard input.
     pub fn stdin(&mut self) -> Option<&mut std::process::ChildStdin> {
         self.child.stdin.as_mut()

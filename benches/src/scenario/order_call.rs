@@ -66,7 +66,7 @@ fn tape(config: &Config) -> Vec<(Instant, Input)> {
 }
 
 fn assert_over(board: &Switchboard) {
-    let nothing = Gauges { calls: 0, legs: 0, transactions: 0, ports: 0, timers: 0 };
+    let nothing = Gauges { calls: 0, legs: 0, transactions: 0, ports: 0, timers: 0, errands: 0 };
     assert_eq!(board.gauges(), nothing, "every call is over");
 }
 
@@ -80,7 +80,7 @@ fn config() -> Config {
     for range in &mut trunk.allow {
         range.address = CARRIER.ip();
     }
-    if let Some(flow) = &mut trunk.flow {
+    for flow in &mut trunk.flows {
         flow.peer = CARRIER;
     }
     config

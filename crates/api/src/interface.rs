@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::{CallId, Recording};
+use b2bua::{CallId, Recording, TrunkStatus};
 use number::{Number, Plan};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -44,6 +44,8 @@ pub enum Ask {
     Health(oneshot::Sender<Health>),
     /// Everything counted. Rendered here; the server only supplies the numbers.
     Metrics(oneshot::Sender<Vec<Family>>),
+    /// How the trunks are.
+    Trunks(oneshot::Sender<Vec<TrunkStatus>>),
     /// The prompt library.
     Prompts(oneshot::Sender<Vec<PromptInfo>>),
     /// One prompt as a WAV file.

@@ -36,6 +36,7 @@ mod serve;
 mod simulate;
 mod token;
 mod traffic;
+mod trunks;
 pub mod webhooks;
 
 pub use bus::Bus;

@@ -18,7 +18,9 @@ use crate::guard::{self, Rule};
 use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
-use crate::{calls, events, health, openapi, orders, prompts, recordings, records, simulate, webhooks};
+use crate::{
+    calls, events, health, openapi, orders, prompts, recordings, records, simulate, trunks, webhooks,
+};
 
 /// One method of one path.
 pub(crate) struct Route {
@@ -84,6 +86,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, prompt, Some(READERS), Nothing, prompts::get),
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
+        row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),
         row(&get, "/v1/webhooks", Some(ADMIN), Nothing, webhooks::list),

@@ -101,11 +101,15 @@ impl Gate<'_> {
         (line, record)
     }
 
-    /// The line called: by the Request-URI, or by To where the Request-URI names an account.
+    /// The line called: by the Request-URI, or where that names an account or what we registered, by what tells the
+    /// number dialled then.
     fn line(&self, incoming: &Incoming) -> Option<Arc<Line>> {
-        [&incoming.called, &incoming.to]
-            .into_iter()
-            .filter_map(|text| self.config.plan.parse(text).ok())
+        let profile = &self.config.trunks[usize::from(incoming.trunk.0)].profile;
+        let called_party = incoming.called_party.as_deref();
+        std::iter::once(&*incoming.called)
+            .chain(called_party)
+            .chain(std::iter::once(&*incoming.to))
+            .filter_map(|text| profile.read(text))
             .find_map(|number| self.lines.get(&number).cloned())
     }
 
@@ -126,7 +130,7 @@ impl Gate<'_> {
             line,
             dialled: dialled.into(),
             trunk: trunk.name.clone(),
-            caller: caller::number(&incoming.identity, trunk.trust, &self.config.plan),
+            caller: caller::number(&incoming.identity, trunk.trust, &trunk.profile),
             callee: None,
             started: self.now,
             answered: None,

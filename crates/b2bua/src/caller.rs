@@ -1,18 +1,18 @@
 //! Who calls, as far as the trunk can be trusted to say.
 
-use number::{Number, Plan};
+use number::Number;
 use ua::Identity;
 
-use crate::config::Trust;
+use crate::config::{Profile, Trust};
 
 /// The caller's number, if one can be told. Privacy asks us not to pass it on (RFC 3323), which we never do;
 /// it does not keep us from knowing our own customer (RFC 3325 §7: we are inside the trust domain).
-pub(crate) fn number(identity: &Identity, trust: Trust, plan: &Plan) -> Option<Number> {
-    let from = || identity.from.as_deref().and_then(|text| plan.parse(text).ok());
+pub(crate) fn number(identity: &Identity, trust: Trust, profile: &Profile) -> Option<Number> {
+    let from = || identity.from.as_deref().and_then(|text| profile.read(text));
     match trust {
-        Trust::Asserted => identity.asserted.iter().find_map(|text| plan.parse(text).ok()).or_else(from),
+        Trust::Asserted => identity.asserted.iter().find_map(|text| profile.read(text)).or_else(from),
         Trust::RemoteParty => {
-            identity.remote_party.as_deref().and_then(|text| plan.parse(text).ok()).or_else(from)
+            identity.remote_party.as_deref().and_then(|text| profile.read(text)).or_else(from)
         }
         Trust::From => from(),
     }
@@ -20,10 +20,25 @@ pub(crate) fn number(identity: &Identity, trust: Trust, plan: &Plan) -> Option<N
 
 #[cfg(test)]
 mod tests {
+    use number::{Form, Plan};
+
     use super::*;
+    use crate::config::Sender;
+
+    fn profile(strip: &str) -> Profile {
+        Profile {
+            plan: Plan::of("RU").unwrap(),
+            form: Form::Plus,
+            prefix: "".into(),
+            strip: strip.into(),
+            from: Sender::Own,
+            shown: Vec::new(),
+            withheld: false,
+        }
+    }
 
     fn told(trust: Trust, identity: &Identity) -> Option<String> {
-        number(identity, trust, &Plan::of("RU").unwrap()).map(|number| number.to_string())
+        number(identity, trust, &profile("")).map(|number| number.to_string())
     }
 
     #[test]
@@ -44,5 +59,14 @@ mod tests {
         let identity = Identity { from: Some("anonymous".into()), ..Identity::default() };
         assert_eq!(told(Trust::Asserted, &identity), None);
         assert_eq!(told(Trust::From, &Identity::default()), None);
+    }
+
+    #[test]
+    fn what_a_trunk_puts_before_its_numbers_is_taken_off() {
+        let identity = |from: &str| Identity { from: Some(from.to_owned()), ..Identity::default() };
+        let told =
+            |from| number(&identity(from), Trust::From, &profile("99")).map(|number| number.to_string());
+        assert_eq!(told("9989991112233").as_deref(), Some("+79991112233"));
+        assert_eq!(told("89991112233").as_deref(), Some("+79991112233"), "some calls come without");
     }
 }

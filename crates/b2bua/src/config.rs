@@ -1,11 +1,13 @@
 //! What the switchboard must know: lines, trunks, limits. Read, checked and resolved by whoever starts it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use number::{Number, Plan};
+use number::{Form, Number, Plan};
 use rtp::Codec;
 use sip::Flow;
+use ua::{Credentials, Shown, TrunkId};
 
 use crate::interface::Language;
 
@@ -14,8 +16,6 @@ use crate::interface::Language;
 pub struct Config {
     /// Wall clock at `Instant::ZERO`, milliseconds since 1970: makes call ids sortable across restarts.
     pub epoch_ms: u64,
-    /// How national forms become E.164.
-    pub plan: Plan,
     /// Carriers, counted by `ua::TrunkId`.
     pub trunks: Vec<Trunk>,
     /// Our numbers.
@@ -61,18 +61,97 @@ pub struct Limits {
 pub struct Trunk {
     /// Its name in records.
     pub name: Box<str>,
-    /// Which addresses may call in.
+    /// Which addresses may call in; with a certificate, none means any.
     pub allow: Vec<Network>,
-    /// Where calls go out; `None` while its name is not resolved: then calls by it fail at once.
-    pub flow: Option<Flow>,
+    /// Names of which whoever calls in must have proved one by a certificate; none where it needs none.
+    pub certificate: Vec<Box<str>>,
+    /// Where calls go out, the first that takes one; none while its name is not resolved: then it takes none.
+    pub flows: Vec<Flow>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.
     pub host: Box<str>,
     /// Which header names the caller.
     pub trust: Trust,
-    /// Also present our number in P-Asserted-Identity.
-    pub asserted: bool,
+    /// Host without port: `sip.carrier.example`.
+    pub domain: Box<str>,
+    /// How numbers are written to it and read from it.
+    pub profile: Profile,
     /// Whether media by it is protected.
     pub srtp: SrtpPolicy,
+    /// What its challenges are answered with.
+    pub credentials: Option<Arc<Credentials>>,
+    /// Whether we register there, so that it knows where to send calls.
+    pub registration: Option<Registration>,
+    /// How often it is asked whether it is there.
+    pub ping: Option<Duration>,
+    /// How long it may say nothing at all to a call before the next way is tried, where there is one. Default 4 s.
+    pub attempt_timeout: Duration,
+    /// Legs of calls at once, both ways; any number where there is none.
+    pub max_calls: Option<usize>,
+    /// New legs in a second, both ways.
+    pub calls_per_second: Option<u32>,
+}
+
+/// How numbers are written to a trunk and read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// How national forms are read and written.
+    pub plan: Plan,
+    /// How numbers are written.
+    pub form: Form,
+    /// Put before the callee's number: digits, `*`, `#`.
+    pub prefix: Box<str>,
+    /// Taken off the numbers it sends, where they begin with it.
+    pub strip: Box<str>,
+    /// Who stands in From.
+    pub from: Sender,
+    /// Where else our number is shown.
+    pub shown: Vec<Shown>,
+    /// Whether the callee is not to see our number.
+    pub withheld: bool,
+}
+
+impl Profile {
+    /// Reads a number it sends.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Option<Number> {
+        let bare = text.strip_prefix(&*self.strip).unwrap_or(text);
+        self.plan.parse(bare).ok()
+    }
+
+    /// Writes a number for it.
+    #[must_use]
+    pub fn write(&self, number: Number) -> String {
+        self.plan.write(number, self.form)
+    }
+}
+
+/// Who stands in From.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sender {
+    /// Our number at our address.
+    Own,
+    /// Our number at the carrier's host.
+    AtCarrier,
+    /// An account there: `sip:74951234567@carrier.example`.
+    Account(Box<str>),
+}
+
+/// What is registered (RFC 3261 §10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The address of record: `sip:74951234567@carrier.example`.
+    pub aor: Box<str>,
+    /// Seconds a binding is asked for.
+    pub expires: u32,
+}
+
+/// By which trunks a line calls out. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The first that takes the call.
+    InOrder(Vec<TrunkId>),
+    /// Each call begins with another, drawn by weight; the rest are there if that does not take it.
+    ByWeight(Vec<(TrunkId, u32)>),
 }
 
 /// Whether a leg's media is protected by SRTP, with keys in the session descriptions (RFC 4568).
@@ -129,8 +208,8 @@ pub enum Trust {
 pub struct Line {
     /// The number: what both sides see.
     pub number: Number,
-    /// By which trunk it calls out.
-    pub trunk: ua::TrunkId,
+    /// By which trunks it calls out.
+    pub trunks: Choice,
     /// What callers hear unless the order says otherwise.
     pub language: Language,
     /// Whom `#` reaches.

@@ -1,10 +1,7 @@
 //! What a call may reach for while it handles one input.
 
-use std::collections::BTreeMap;
-
 use clock::{Instant, Timers};
 use rtp::Command;
-use sip::Flow;
 use ua::{LegCommand, LegId};
 
 use crate::call::Timer;
@@ -12,6 +9,7 @@ use crate::ids::Ids;
 use crate::interface::{CallId, Happening, Notice, Output};
 use crate::lockout::Lockouts;
 use crate::ports::Ports;
+use crate::trunks::Trunks;
 
 /// A call's place in the switchboard's table.
 pub(crate) type Place = usize;
@@ -34,8 +32,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) ports: &'a mut Ports,
     pub(crate) lockouts: &'a mut Lockouts,
     pub(crate) timers: &'a mut Timers<Alarm>,
-    /// Where each trunk is reached now, by name.
-    pub(crate) roads: &'a BTreeMap<Box<str>, Option<Flow>>,
+    pub(crate) trunks: &'a mut Trunks,
     /// Said to legs once the call has handled its input.
     pub(crate) told: &'a mut Vec<Told>,
     /// The next callee leg's name.
@@ -50,6 +47,8 @@ pub(crate) enum Told {
     Leg(LegId, LegCommand),
     /// This new leg and session are this call's.
     Callee(LegId, rtp::SessionId),
+    /// They are no more: another way is tried. The port is free once the relay says that it has closed.
+    Left(LegId, rtp::SessionId, rtp::Port),
 }
 
 impl Desk<'_> {

@@ -32,6 +32,13 @@ pub enum Input {
         /// The whole message.
         bytes: Bytes,
     },
+    /// Whoever is at the other end of this connection has proved these names, by a certificate.
+    Proved {
+        /// The connection.
+        flow: Flow,
+        /// DNS names, in small letters.
+        names: Vec<Box<str>>,
+    },
     /// A connection is gone, or a peer cannot be sent to.
     FlowLost(Flow),
     /// The relay says something.
@@ -79,8 +86,8 @@ pub enum Control {
     Resolved {
         /// Which trunk, by its place in the configuration.
         trunk: ua::TrunkId,
-        /// Where it is reached.
-        flow: Option<Flow>,
+        /// Where it is reached, the best first; none where no listener of ours can reach it.
+        flows: Vec<Flow>,
     },
     /// Panic while handling this call: only for proving that nothing else falls with it.
     #[cfg(feature = "faults")]
@@ -138,6 +145,8 @@ pub enum Output {
     },
     /// Something happened that others may want to see.
     Notice(Notice),
+    /// Something happened to a trunk that others may want to see.
+    Trunk(TrunkNotice),
     /// Something was dropped or answered below the level of calls.
     Counted(ua::Counted),
     /// A fault of ours was caught; the call it struck is being ended.
@@ -227,6 +236,36 @@ pub struct Notice {
     pub at: Instant,
     /// What.
     pub what: Happening,
+}
+
+/// Something happened to a trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkNotice {
+    /// Its name.
+    pub trunk: Box<str>,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: TrunkHappening,
+}
+
+/// What happened to a trunk; becomes an event `trunk.…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrunkHappening {
+    /// `trunk.registered`: it knows where to send calls.
+    Registered {
+        /// For how long; it is renewed before.
+        expires: Duration,
+    },
+    /// `trunk.unregistered`: it does not, or no more.
+    Unregistered {
+        /// The status that refused it; `None`: nobody answered, it expired, or we ended it.
+        status: Option<u16>,
+    },
+    /// `trunk.up`: it answers.
+    Up,
+    /// `trunk.down`: it does not.
+    Down,
 }
 
 /// What happened; becomes an event `call.…` (see the interface documentation).

@@ -14,6 +14,7 @@ mod outcome;
 mod ports;
 mod record;
 mod switchboard;
+mod trunks;
 
 pub use config::*;
 pub use ids::NotACallId;
@@ -21,4 +22,7 @@ pub use interface::*;
 pub use ivr::Settings as ScriptSettings;
 pub use record::*;
 pub use switchboard::{Gauges, Switchboard};
-pub use ua::{Config as AgentConfig, Counted, Listener as AgentListener, Timing, TrunkId};
+pub use trunks::TrunkStatus;
+pub use ua::{
+    Config as AgentConfig, Counted, Credentials, Listener as AgentListener, Shown, Timing, TrunkId,
+};

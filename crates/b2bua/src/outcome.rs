@@ -45,7 +45,7 @@ pub(crate) fn ending(side: Side, ending: Ending) -> Outcome {
             Outcome { side, cause: Cause::HungUp, status: None, q850: q850.unwrap_or(16) }
         }
         Ending::Cancelled => Outcome { side, cause: Cause::Cancelled, status: Some(487), q850: 16 },
-        Ending::Refused { status, q850 } => {
+        Ending::Refused { status, q850, .. } => {
             let (cause, usual) = refused(status);
             Outcome { side, cause, status: Some(status), q850: q850.unwrap_or(usual) }
         }

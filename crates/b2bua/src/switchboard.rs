@@ -2,26 +2,26 @@
 //! the call knows.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use clock::{Instant, Timers};
 use number::Number;
-use rtp::{Report, SessionId};
+use rtp::{Port, Report, SessionId};
 use sip::Flow;
 use slab::Slab;
 use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
 
 use crate::admission::{Gate, Rate};
 use crate::call::{self, Call, Core, State, Timer, Whose};
-use crate::config::{Config, Line};
+use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::ids::Ids;
-use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output, Recording};
+use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output, Recording, TrunkNotice};
 use crate::lockout::Lockouts;
 use crate::ports::Ports;
 use crate::record::{Cause, Record};
+use crate::trunks::{Commands, Room, TrunkStatus, Trunks};
 
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER: RetryAfter = RetryAfter(5);
@@ -31,12 +31,16 @@ const RETRY_AFTER: RetryAfter = RetryAfter(5);
 pub struct Switchboard {
     config: Arc<Config>,
     lines: BTreeMap<Number, Arc<Line>>,
-    roads: BTreeMap<Box<str>, Option<Flow>>,
+    trunks: Trunks,
     agent: UserAgent,
     calls: Slab<Call>,
     by_id: BTreeMap<CallId, Place>,
     by_leg: HashMap<LegId, (Place, Whose)>,
     by_session: HashMap<SessionId, (Place, Whose)>,
+    /// Ports of sessions that were left, until the relay has closed them.
+    left: HashMap<SessionId, Port>,
+    /// Names that were proved, by connection.
+    proved: HashMap<u32, Vec<Box<str>>>,
     timers: Timers<Alarm>,
     ids: Ids,
     ports: Ports,
@@ -61,6 +65,8 @@ pub struct Gauges {
     pub ports: usize,
     /// Timers set.
     pub timers: usize,
+    /// What is done for trunks outside of calls: registrations and questions whether they are there.
+    pub errands: usize,
 }
 
 impl Switchboard {
@@ -76,11 +82,13 @@ impl Switchboard {
             lockouts: Lockouts::new(config.limits.lockouts),
             config: Arc::new(config),
             lines: BTreeMap::new(),
-            roads: BTreeMap::new(),
+            trunks: Trunks::default(),
             calls: Slab::new(),
             by_id: BTreeMap::new(),
             by_leg: HashMap::new(),
             by_session: HashMap::new(),
+            left: HashMap::new(),
+            proved: HashMap::new(),
             timers: Timers::default(),
             ids,
             ports,
@@ -122,7 +130,14 @@ impl Switchboard {
             transactions: self.agent.transactions(),
             ports: self.ports.taken(),
             timers: self.timers.len(),
+            errands: self.agent.errands(),
         }
+    }
+
+    /// How each trunk is, in the order of the configuration.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkStatus> {
+        self.trunks.status(&self.config)
     }
 
     /// Whether this call is going on.
@@ -141,10 +156,20 @@ impl Switchboard {
     fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Message { flow, bytes } => {
-                let trunk = self.trunk_of(flow.peer.ip());
+                let trunk = self.trunk_of(flow);
                 self.tell_agent(ua::Input::Message { flow, trunk, bytes });
             }
-            Input::FlowLost(flow) => self.tell_agent(ua::Input::FlowLost(flow)),
+            Input::Proved { flow, names } => {
+                if let Some(connection) = flow.connection {
+                    self.proved.insert(connection, names);
+                }
+            }
+            Input::FlowLost(flow) => {
+                if let Some(connection) = flow.connection {
+                    self.proved.remove(&connection);
+                }
+                self.tell_agent(ua::Input::FlowLost(flow));
+            }
             Input::Report(report) => self.report(now, report, out),
             Input::Found { call, finding } => {
                 self.tell_named(now, call, call::Input::Found(finding), out);
@@ -163,6 +188,8 @@ impl Switchboard {
             }
             Control::Drain => {
                 self.draining = true;
+                let commands = self.trunks.stop();
+                self.errands(commands);
                 self.tell_agent(ua::Input::Unavailable(Some(RETRY_AFTER)));
             }
             Control::EndAll => {
@@ -176,9 +203,10 @@ impl Switchboard {
                 self.config = Arc::from(config);
                 self.learn_config();
             }
-            Control::Resolved { trunk, flow } => {
-                if let Some(trunk) = self.config.trunks.get(usize::from(trunk.0)) {
-                    self.roads.insert(trunk.name.clone(), flow);
+            Control::Resolved { trunk, flows } => {
+                if !self.draining {
+                    let commands = self.trunks.resolved(&self.config, trunk, flows);
+                    self.errands(commands);
                 }
             }
             #[cfg(feature = "faults")]
@@ -189,15 +217,31 @@ impl Switchboard {
     fn learn_config(&mut self) {
         let config = &self.config;
         self.lines = config.lines.iter().map(|line| (line.number, Arc::new(line.clone()))).collect();
-        let known = std::mem::take(&mut self.roads);
-        for trunk in &config.trunks {
-            let road = trunk.flow.or_else(|| known.get(&trunk.name).copied().flatten());
-            self.roads.insert(trunk.name.clone(), road);
+        if !self.draining {
+            let commands = self.trunks.learn(config);
+            self.errands(commands);
         }
     }
 
-    fn trunk_of(&self, peer: IpAddr) -> Option<TrunkId> {
-        let allows = |trunk: &crate::config::Trunk| trunk.allow.iter().any(|range| range.contains(peer));
+    fn errands(&mut self, commands: Commands) {
+        for (errand, command) in commands {
+            self.tell_agent(ua::Input::Errand(errand, command));
+        }
+    }
+
+    /// Whose address or certificate this is; nobody's, if it is not to the letter what a trunk is known by.
+    fn trunk_of(&self, flow: Flow) -> Option<TrunkId> {
+        let peer = flow.peer.ip();
+        let proved = flow.connection.and_then(|connection| self.proved.get(&connection));
+        let allows = |trunk: &Trunk| {
+            let here = trunk.allow.iter().any(|range| range.contains(peer));
+            if trunk.certificate.is_empty() {
+                return here;
+            }
+            let is_named =
+                || proved.is_some_and(|names| names.iter().any(|name| trunk.certificate.contains(name)));
+            (here || trunk.allow.is_empty()) && is_named()
+        };
         self.config.trunks.iter().position(allows).and_then(|at| u16::try_from(at).ok()).map(TrunkId)
     }
 
@@ -211,6 +255,9 @@ impl Switchboard {
         };
         if let Some((place, whose)) = self.by_session.get(&session).copied() {
             self.tell_call(now, place, input(whose, report), out);
+        } else if let (Report::Closed { .. }, Some(port)) = (&report, self.left.get(&session).copied()) {
+            self.left.remove(&session);
+            self.ports.give(now, port);
         }
     }
 
@@ -232,7 +279,7 @@ impl Switchboard {
             ports: &mut self.ports,
             lockouts: &mut self.lockouts,
             timers: &mut self.timers,
-            roads: &self.roads,
+            trunks: &mut self.trunks,
             told,
             next_leg: &mut next_leg,
             out,
@@ -257,6 +304,11 @@ impl Switchboard {
                     self.by_leg.insert(leg, (place, Whose::Callee));
                     self.by_session.insert(session, (place, Whose::Callee));
                 }
+                Told::Left(leg, session, port) => {
+                    self.by_leg.remove(&leg);
+                    self.by_session.remove(&session);
+                    self.left.insert(session, port);
+                }
             }
         }
     }
@@ -264,6 +316,9 @@ impl Switchboard {
     fn remove(&mut self, place: Place) {
         let call = self.calls.remove(place);
         self.by_id.remove(&call.core.id());
+        for seat in call.core.seats() {
+            self.trunks.give(seat);
+        }
         for leg in std::iter::once(&call.core.caller).chain(&call.core.callee) {
             self.by_leg.remove(&leg.id);
             self.by_session.remove(&leg.session);
@@ -291,6 +346,11 @@ impl Switchboard {
                         self.offered(now, leg, &incoming, out);
                     }
                     ua::Output::Event(leg, event) => self.leg_event(now, leg, event, out),
+                    ua::Output::Errand(errand, event) => {
+                        if let Some((trunk, what)) = self.trunks.said(errand, event) {
+                            out.push(Output::Trunk(TrunkNotice { trunk, at: now, what }));
+                        }
+                    }
                     ua::Output::Counted(counted) => out.push(Output::Counted(counted)),
                 }
             }
@@ -306,13 +366,19 @@ impl Switchboard {
 
     fn offered(&mut self, now: Instant, leg: LegId, incoming: &Incoming, out: &mut Vec<Output>) {
         let limits = self.config.limits;
+        let config = Arc::clone(&self.config);
+        let trunk = &config.trunks[usize::from(incoming.trunk.0)];
         let is_open = !self.draining
             && self.calls.len() < limits.calls
-            && self.rate.admits(now, limits.calls_per_second);
-        let config = Arc::clone(&self.config);
+            && self.rate.admits(now, limits.calls_per_second)
+            && self.trunks.take(now, trunk) == Room::Taken;
         let (ids, ports) = (&mut self.ids, &mut self.ports);
         let mut gate = Gate { now, config: &config, lines: &self.lines, ids, ports };
-        match if is_open { gate.admit(leg, incoming) } else { Err(gate.shed(incoming)) } {
+        let taken = if is_open { gate.admit(leg, incoming) } else { Err(gate.shed(incoming)) };
+        if is_open && taken.is_err() {
+            self.trunks.give(&trunk.name);
+        }
+        match taken {
             Ok(stuff) => {
                 arrived(now, &stuff.record, incoming.trunk, out);
                 let place = self.calls.insert(Call { core: Core::new(stuff), state: State::Arriving });

@@ -6,7 +6,7 @@ mod plan;
 
 use std::fmt;
 
-pub use plan::{Plan, UnknownCountry};
+pub use plan::{Form, Plan, UnknownCountry};
 
 /// An E.164 number: 3 to 15 digits, the first not zero. Small enough to copy and to compare at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

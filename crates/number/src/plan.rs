@@ -13,6 +13,19 @@ pub struct Plan {
     country: &'static Country,
 }
 
+/// How a number is written out for someone else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// International, with the plus sign: `+79991112233`.
+    Plus,
+    /// International, digits alone: `79991112233`.
+    Digits,
+    /// As it is dialled in the country: `89991112233`, and `8101212…` abroad.
+    National,
+    /// As `National`, without what is dialled before the country's own: `9991112233`.
+    Significant,
+}
+
 /// The country is not in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownCountry(pub String);
@@ -71,6 +84,21 @@ impl Plan {
             return Number::from_digits(written);
         }
         Err(NumberError::Form)
+    }
+
+    /// Writes a number out as it is wanted in this country.
+    #[must_use]
+    pub fn write(self, number: Number, form: Form) -> String {
+        let digits = number.as_u64().to_string();
+        let own = self.country.own_code(&digits);
+        let before = |prefixes: &[&str], rest: &str| format!("{}{rest}", prefixes.first().unwrap_or(&""));
+        match (form, own) {
+            (Form::Plus, _) => number.to_string(),
+            (Form::Digits, _) => digits,
+            (Form::National, Some(national)) => before(self.country.national, national),
+            (Form::Significant, Some(national)) => national.to_owned(),
+            (Form::National | Form::Significant, None) => before(self.country.international, &digits),
+        }
     }
 
     fn after_international_prefix(self, written: &str) -> Option<Result<Number, NumberError>> {
@@ -157,6 +185,25 @@ mod tests {
 
     fn read(country: &str, text: &str) -> Result<u64, NumberError> {
         Plan::of(country).unwrap().parse(text).map(Number::as_u64)
+    }
+
+    #[test]
+    fn numbers_are_written_as_each_country_wants_them_and_read_back() {
+        let write = |country: &str, digits: u64, form| {
+            let plan = Plan::of(country).unwrap();
+            let text = plan.write(Number::from_value(digits).unwrap(), form);
+            assert_eq!(plan.parse(&text).map(Number::as_u64), Ok(digits), "{text}");
+            text
+        };
+        for (country, digits, written) in [
+            ("RU", 79_991_112_233, ["+79991112233", "79991112233", "89991112233", "9991112233"]),
+            ("RU", 442_079_460_958, ["+442079460958", "442079460958", "810442079460958", "810442079460958"]),
+            ("US", 12_025_550_123, ["+12025550123", "12025550123", "12025550123", "2025550123"]),
+            ("DK", 4_532_123_456, ["+4532123456", "4532123456", "32123456", "32123456"]),
+        ] {
+            let forms = [Form::Plus, Form::Digits, Form::National, Form::Significant];
+            assert_eq!(forms.map(|form| write(country, digits, form)), written);
+        }
     }
 
     #[test]

@@ -149,11 +149,15 @@ impl Phone {
         let leg = self.signalling.next_leg();
         self.leg = Some(leg);
         let invite = Invite {
+            credentials: None,
+            routes: Vec::new(),
             flow: Signalling::flow(server),
             uri: to.clone(),
             to: to.clone(),
             from: format!("sip:{}@{}", self.setup.number, self.signalling.address),
-            asserted: false,
+            own: format!("sip:{}@{}", self.setup.number, self.signalling.address),
+            shown: Vec::new(),
+            withheld: false,
             offer: self.media.offer(),
             hops: 70,
         };
@@ -169,7 +173,7 @@ impl Phone {
             return;
         }
         match event {
-            LegEvent::Offered(_) | LegEvent::Digit(_) => {}
+            LegEvent::Offered(_) | LegEvent::Digit(_) | LegEvent::Trying => {}
             LegEvent::Ringing => self.say(What::Ringing),
             LegEvent::Progressed { sdp } => {
                 self.media.answered(&sdp);

@@ -114,7 +114,7 @@ impl Signalling {
                 Output::Arm(timer, after) => self.timers.arm(now, timer, after),
                 Output::Disarm(timer) => self.timers.disarm(timer),
                 Output::Event(leg, event) => self.said.push_back((leg, event)),
-                Output::Counted(_) => {}
+                Output::Errand(..) | Output::Counted(_) => {}
             }
         }
     }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{Ask, Health, Simulation, Trial};
-use b2bua::Finding;
+use b2bua::{Finding, TrunkStatus};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::keeper;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::prompts::{Prompts, key_of};
 use crate::signalling::Turn;
 use crate::simulate::{Knowledge, simulate};
@@ -47,7 +47,12 @@ impl Desk {
                     let _ = reply.send(desk.health());
                 }
                 Ask::Metrics(reply) => {
-                    let _ = reply.send(desk.metrics.families());
+                    let mut families = desk.metrics.families();
+                    families.extend(metrics::of_trunks(&desk.trunks().await));
+                    let _ = reply.send(families);
+                }
+                Ask::Trunks(reply) => {
+                    let _ = reply.send(desk.trunks().await);
                 }
                 // What reads files or thinks a call through must not hold up the others.
                 ask @ (Ask::Simulate { .. }
@@ -60,6 +65,13 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// How the trunks are; none where the switchboard is gone.
+    async fn trunks(&self) -> Vec<TrunkStatus> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.turns.send(Turn::Trunks(reply)).await;
+        answer.await.unwrap_or_default()
     }
 
     fn health(&self) -> Health {
@@ -93,7 +105,11 @@ impl Desk {
                 self.play_from(&prompts);
                 let _ = reply.send(restored);
             }
-            Ask::HangUp { .. } | Ask::PauseRecording { .. } | Ask::Health(_) | Ask::Metrics(_) => {}
+            Ask::HangUp { .. }
+            | Ask::PauseRecording { .. }
+            | Ask::Health(_)
+            | Ask::Metrics(_)
+            | Ask::Trunks(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::{Family, Kind, Sample, Value};
-use b2bua::{Cause, Counted, Gauges, Heard, Record};
+use b2bua::{Cause, Counted, Gauges, Heard, Record, TrunkStatus};
 use relay::Meter;
 
 /// One number that threads share.
@@ -204,4 +204,24 @@ impl Metrics {
 #[expect(clippy::cast_precision_loss, reason = "a metric is a floating-point number by its format")]
 fn number(labels: Vec<(&'static str, String)>, value: u64) -> Sample {
     Sample { labels, value: Value::Number(value as f64) }
+}
+
+/// How the trunks are, as `/metrics` shows it.
+pub(crate) fn of_trunks(trunks: &[TrunkStatus]) -> [Family; 4] {
+    let family = |name, help, value: &dyn Fn(&TrunkStatus) -> Option<f64>| {
+        let sample = |trunk: &TrunkStatus| {
+            let labels = vec![("trunk", trunk.name.to_string())];
+            Some(Sample { labels, value: Value::Number(value(trunk)?) })
+        };
+        Family { name, help, kind: Kind::Gauge, samples: trunks.iter().filter_map(sample).collect() }
+    };
+    let flag = |flag: Option<bool>| flag.map(|is| f64::from(u8::from(is)));
+    #[expect(clippy::cast_precision_loss, reason = "a metric is a floating-point number by its format")]
+    let count = |count: usize| Some(count as f64);
+    [
+        family("bauta_trunk_up", "Whether a trunk that is asked answers.", &|trunk| flag(trunk.up)),
+        family("bauta_trunk_registered", "Whether we are registered.", &|trunk| flag(trunk.registered)),
+        family("bauta_trunk_calls", "Legs of calls by a trunk.", &|trunk| count(trunk.calls)),
+        family("bauta_trunk_addresses", "Addresses a trunk is reached at.", &|trunk| count(trunk.addresses)),
+    ]
 }

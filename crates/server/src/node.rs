@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
-use crate::signalling::{self, Bind, Flows, Loop, Turn};
+use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
 use crate::{housekeeping, recovery, resolve};
 
@@ -52,6 +52,9 @@ pub(crate) enum StartError {
     /// The relay.
     #[error(transparent)]
     Relay(#[from] relay::StartError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] signalling::TlsError),
     /// An address to listen on.
     #[error("cannot listen on {address}: {error}; is another server running there? see {key}")]
     Listen { address: SocketAddr, error: io::Error, key: &'static str },
@@ -75,6 +78,10 @@ pub(crate) struct Node {
     config: Arc<Mutex<b2bua::Config>>,
     draining: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    /// Our certificate, and whom we believe.
+    tls: watch::Sender<Option<Tls>>,
+    /// Names to be looked up.
+    roads: watch::Sender<resolve::Roads>,
     tasks: JoinSet<()>,
     http: Vec<SocketAddr>,
     epoch_ms: u64,
@@ -84,7 +91,8 @@ pub(crate) struct Node {
 struct Parts {
     config: b2bua::Config,
     world: World,
-    binds: Vec<Bind>,
+    /// What is listened on, and as whom.
+    sip: (Vec<Bind>, watch::Receiver<Option<Tls>>),
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
     clock: Clock,
     /// Octets of the longest SIP message that is taken.
@@ -126,8 +134,9 @@ impl Node {
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();
         let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
-        let (binds, longest) = (binds(&checked), checked.sip.max_message);
-        let board = spawn_board(Parts { config: config.clone(), world, binds, turns, clock, longest })?;
+        let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
+        let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
+        let board = spawn_board(Parts { config: config.clone(), world, sip, turns, clock, longest })?;
 
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -141,6 +150,8 @@ impl Node {
             config: Arc::clone(&config),
             draining,
             stop,
+            tls,
+            roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
@@ -186,7 +197,7 @@ impl Node {
                 })
                 .await;
         });
-        let roads = resolve::Roads::of(&self.checked);
+        let roads = self.roads.subscribe();
         self.tasks.spawn(resolve::run(roads, self.turns.clone(), self.stop.subscribe()));
         let recordings = self.checked.recording.clone();
         self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
@@ -203,15 +214,26 @@ impl Node {
         let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
+        self.reread_certificate();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             resolve::operators(&self.checked, &mut config.lines).await;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
             let _ = self.turns.send(Turn::Board(configure)).await;
-            resolve::once(&resolve::Roads::of(&self.checked), &self.turns).await;
+            self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
         reload.at_restart
+    }
+
+    /// Certificates are renewed in place. One that does not fit its key leaves things as they are.
+    fn reread_certificate(&self) {
+        if let Some(files) = &self.checked.sip.tls {
+            match Tls::load(files) {
+                Ok(tls) => drop(self.tls.send_replace(Some(tls))),
+                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            }
+        }
     }
 
     /// Replacements may have come or gone. What cannot be played leaves things as they are.
@@ -362,7 +384,7 @@ fn binds(checked: &Checked) -> Vec<Bind> {
 fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
     let (bound, outcome) = std::sync::mpsc::channel();
     let run = move || {
-        let Parts { config, world, binds, turns, clock, longest } = parts;
+        let Parts { config, world, sip: (binds, tls), turns, clock, longest } = parts;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -372,7 +394,7 @@ fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
         };
         runtime.block_on(async move {
             let (sender, receiver) = turns;
-            match Flows::bind(&binds, sender) {
+            match Flows::bind(&binds, tls, sender) {
                 Ok(flows) => {
                     let _ = bound.send(Ok(()));
                     let board = Switchboard::new(config, seed());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use b2bua::{Control, Counted, Finding, Gauges, Input, Output};
+use b2bua::{Control, Counted, Finding, Gauges, Input, Output, TrunkHappening};
 use clock::Instant;
 use relay::Relay;
 use sip::Flow;
@@ -30,7 +30,8 @@ impl World {
             Input::Control(Control::Configure(config)) => {
                 self.scribe.trunks = config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
             }
-            Input::FlowLost(_)
+            Input::Proved { .. }
+            | Input::FlowLost(_)
             | Input::Report(_)
             | Input::Found { .. }
             | Input::Begun { .. }
@@ -80,6 +81,18 @@ impl World {
                 tracing::debug!(call = %notice.call, what = notice.what.name(), "call");
                 let event = self.scribe.event(&notice);
                 self.keeper.keep(|batch| batch.event(event));
+            }
+            Output::Trunk(notice) => {
+                let what = self.scribe.trunk_event(&notice);
+                match notice.what {
+                    TrunkHappening::Registered { .. } | TrunkHappening::Up => {
+                        tracing::info!(trunk = %notice.trunk, what = what.kind, "trunk");
+                    }
+                    TrunkHappening::Unregistered { .. } | TrunkHappening::Down => {
+                        tracing::warn!(trunk = %notice.trunk, what = what.kind, data = what.data.as_str(), "trunk");
+                    }
+                }
+                self.keeper.keep(|batch| batch.event(what));
             }
             Output::Counted(counted) => self.metrics.counted(counted),
             Output::Fault(fault) => {

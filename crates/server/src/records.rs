@@ -1,7 +1,7 @@
 //! From the switchboard's records and notices to what is kept and told.
 
 use api::Privacy;
-use b2bua::{CallId, Happening, Notice, Record};
+use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice};
 use clock::Instant;
 use number::Number;
 use rtp::Statistics;
@@ -113,6 +113,22 @@ impl Scribe {
             ),
         };
         event(kind, self.at(notice.at), Some(ulid(notice.call)), &data)
+    }
+
+    /// What happened to a trunk, as an event.
+    pub(crate) fn trunk_event(&self, notice: &TrunkNotice) -> NewEvent {
+        let trunk = &notice.trunk;
+        let (kind, data) = match notice.what {
+            TrunkHappening::Registered { expires } => {
+                ("trunk.registered", json!({ "trunk": trunk, "expires_seconds": expires.as_secs() }))
+            }
+            TrunkHappening::Unregistered { status } => {
+                ("trunk.unregistered", json!({ "trunk": trunk, "sip_status": status }))
+            }
+            TrunkHappening::Up => ("trunk.up", json!({ "trunk": trunk })),
+            TrunkHappening::Down => ("trunk.down", json!({ "trunk": trunk })),
+        };
+        event(kind, self.at(notice.at), None, &data)
     }
 
     /// What is told once a record is kept.

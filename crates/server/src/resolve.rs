@@ -9,12 +9,10 @@ use tokio::net::lookup_host;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Checked, Destination, Listener, Operator};
-use crate::signalling::Turn;
+use crate::signalling::{Names, Turn};
 
 /// How often names are looked up again.
 const EVERY: Duration = Duration::from_secs(30);
-/// The port of SIP (RFC 3261 §19.1.2).
-const PORT: u16 = 5060;
 
 /// What is to be resolved, and which of our listeners can reach it.
 #[derive(Debug, Clone)]
@@ -51,26 +49,27 @@ pub(crate) async fn operators(checked: &Checked, lines: &mut [b2bua::Line]) {
         if let (Some(b2bua::Operator::Uri { flow: known, .. }), Some(Operator::Uri { destination, .. })) =
             (&mut line.operator, &configured.operator)
         {
-            *known = find(&checked.sip.listeners, destination).await.unwrap_or_else(|error| {
+            let found = find(&checked.sip.listeners, destination).await.unwrap_or_else(|error| {
                 tracing::warn!(line = %line.number, %error, "the operator's name leads nowhere");
-                None
+                Vec::new()
             });
+            *known = found.first().copied();
         }
     }
 }
 
-/// Where a destination is now; `None` where no listener of ours can reach it.
-async fn find(listeners: &[Listener], destination: &Destination) -> std::io::Result<Option<Flow>> {
-    let port = destination.port.unwrap_or(PORT);
+/// Where a destination is now; nowhere if no listener of ours can reach it.
+async fn find(listeners: &[Listener], destination: &Destination) -> std::io::Result<Vec<Flow>> {
+    let port = destination.port.unwrap_or_else(|| destination.transport.unwrap_or(Transport::Udp).port());
     if let Some(ip) = destination.address() {
-        return Ok(flow(listeners, destination, SocketAddr::new(ip, port)));
+        return Ok(flow(listeners, destination, SocketAddr::new(ip, port)).into_iter().collect());
     }
-    let mut peers = lookup_host((destination.host.as_str(), port)).await?;
-    Ok(peers.find_map(|peer| flow(listeners, destination, peer)))
+    let peers = lookup_host((destination.host.as_str(), port)).await?;
+    Ok(peers.filter_map(|peer| flow(listeners, destination, peer)).collect())
 }
 
-/// Looks up every name now and tells the switchboard.
-pub(crate) async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
+/// Looks up every name now and tells the switchboard, after those who open connections to them were told whom to expect.
+async fn once(roads: &Roads, expected: &mut Names, turns: &mpsc::Sender<Turn>) {
     for ((name, destination), place) in roads.trunks.iter().zip(0..) {
         let found = match find(&roads.listeners, destination).await {
             Ok(found) => found,
@@ -79,22 +78,38 @@ pub(crate) async fn once(roads: &Roads, turns: &mpsc::Sender<Turn>) {
                 continue;
             }
         };
-        if found.is_none() {
+        if found.is_empty() {
             tracing::warn!(trunk = name, "no listener of ours has the trunk's transport and address family");
         }
-        let resolved = Control::Resolved { trunk: TrunkId(place), flow: found };
+        if destination.transport == Some(Transport::Tls) {
+            for flow in &found {
+                expected.entry(flow.peer).or_default().insert(destination.host.clone());
+            }
+            if turns.send(Turn::Expect(expected.clone())).await.is_err() {
+                return;
+            }
+        }
+        let resolved = Control::Resolved { trunk: TrunkId(place), flows: found };
         if turns.send(Turn::Board(Input::Control(resolved))).await.is_err() {
             return;
         }
     }
 }
 
-/// Looks up every name again and again.
-pub(crate) async fn run(roads: Roads, turns: mpsc::Sender<Turn>, mut stop: watch::Receiver<bool>) {
+/// Looks up every name again and again, those of a new configuration as soon as it is there.
+pub(crate) async fn run(
+    mut roads: watch::Receiver<Roads>,
+    turns: mpsc::Sender<Turn>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // A name stays expected where it once led: connections there are still open.
+    let mut expected = Names::new();
     loop {
-        once(&roads, &turns).await;
+        let now = roads.borrow_and_update().clone();
+        once(&now, &mut expected, &turns).await;
         tokio::select! {
             _ = stop.changed() => return,
+            Ok(()) = roads.changed() => {}
             () = tokio::time::sleep(EVERY) => {}
         }
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use api::{Dialled, Simulation, Step, Trial};
-use b2bua::{Config, Finding, Happening, Input, Output, Query, Switchboard, Trust};
+use b2bua::{Choice, Config, Finding, Happening, Input, Network, Output, Query, Switchboard, Trust};
 use bytes::Bytes;
 use clock::Instant;
 use rtp::{Command, PlayId, PromptId, Report, SessionId};
@@ -35,7 +35,13 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         let step = Step { at_ms: 0, state: "arriving".to_owned(), what, prompt: None };
         return Simulation { outcome: "unknown-line".to_owned(), dialled: None, steps: vec![step] };
     };
-    let trunk = usize::from(line.trunk.0);
+    let trunk = match &line.trunks {
+        Choice::InOrder(trunks) => trunks.first().copied(),
+        Choice::ByWeight(weights) => {
+            weights.iter().max_by_key(|(_, weight)| *weight).map(|(trunk, _)| *trunk)
+        }
+    };
+    let trunk = usize::from(trunk.expect("a line has a trunk").0);
     let peer = config.trunks[trunk].allow.first().map_or(IpAddr::from([192, 0, 2, 1]), |range| range.address);
     let flow = Flow {
         listener: 0,
@@ -44,7 +50,12 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         connection: None,
     };
     for trunk in &mut config.trunks {
-        trunk.flow = trunk.flow.or(Some(flow));
+        trunk.flows = vec![flow];
+        // Nothing is done for trunks in a call that is only thought through.
+        (trunk.registration, trunk.ping) = (None, None);
+    }
+    if config.trunks[trunk].allow.is_empty() {
+        config.trunks[trunk].allow.push(Network { address: peer, prefix: 32 });
     }
     let (trust, name) = (config.trunks[trunk].trust, config.trunks[trunk].name.to_string());
     let invite = invite(trial, trust, peer);
@@ -193,7 +204,7 @@ impl Walk {
                 self.notice(notice.what);
                 None
             }
-            Output::Called { .. } | Output::Counted(_) | Output::Fault(_) => None,
+            Output::Called { .. } | Output::Trunk(_) | Output::Counted(_) | Output::Fault(_) => None,
         }
     }
 

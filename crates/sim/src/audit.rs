@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use b2bua::{CallId, Happening, Output, Record};
+use b2bua::{CallId, Happening, Output, Record, TrunkHappening};
 use bytes::Bytes;
 use sip::{Message, Method};
 
@@ -21,6 +21,8 @@ pub struct Audit {
     pub wrong: Vec<String>,
     /// What happened, in order.
     pub happened: Vec<Happening>,
+    /// What happened to trunks, in order.
+    pub trunks: Vec<(String, TrunkHappening)>,
 }
 
 type Key = (String, u32, String, String);
@@ -73,6 +75,7 @@ impl Audit {
                 }
                 self.happened.push(notice.what.clone());
             }
+            Output::Trunk(notice) => self.trunks.push((notice.trunk.to_string(), notice.what)),
             Output::Send { .. }
             | Output::Media { .. }
             | Output::Find { .. }

@@ -24,6 +24,10 @@ pub enum Reaction {
     Ring,
     /// Says nothing at all.
     Silent,
+    /// Does not ring: refuses with this status at once.
+    Reject(u16),
+    /// Says that it has the call (100), and answers after this long without ringing.
+    Hesitate(Duration),
     /// Rings; answers 200 to the INVITE when CANCEL comes.
     AnswerOnCancel,
     /// Two phones behind a fork: both answer, the second so long after the first.
@@ -174,6 +178,13 @@ impl Callee {
             }
             Reaction::Ring | Reaction::AnswerOnCancel => ring(self, out),
             Reaction::Silent => {}
+            Reaction::Reject(status) => {
+                self.due.insert((now, 0), Due::Refuse(status));
+            }
+            Reaction::Hesitate(after) => {
+                self.dialog.answer(now, request, 100, None, out);
+                self.due.insert((now + after, 0), Due::Answer);
+            }
         }
         self.invite = Some(request.clone());
     }
@@ -246,7 +257,11 @@ impl Callee {
         let never_took_it = !self.answered
             && matches!(
                 self.plan.reaction,
-                Reaction::Silent | Reaction::Ring | Reaction::Refuse(..) | Reaction::AnswerOnCancel
+                Reaction::Silent
+                    | Reaction::Ring
+                    | Reaction::Refuse(..)
+                    | Reaction::Reject(_)
+                    | Reaction::AnswerOnCancel
             );
         self.dialog.over || never_took_it || (self.fork && !self.answered)
     }

@@ -1,6 +1,6 @@
 //! The world: whose turn it is, and what time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use b2bua::{
     CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
-    Recording, Switchboard, Trunk, Trust,
+    Profile, Recording, Sender, Switchboard, Trunk, Trust,
 };
 use bytes::Bytes;
 use clock::Instant;
-use number::{Number, Plan};
+use number::{Form, Number, Plan};
 use rtp::{Codec, Report, SessionId};
-use sip::{Flow, Message, Method, Transport};
+use sip::{Compose, Flow, Message, Method, Name, Status, Transport};
 
 use crate::audit::Audit;
 use crate::callee::{Callee, CalleePlan, Reaction};
@@ -40,21 +40,28 @@ pub fn config() -> Config {
     let flow = Flow { listener: 0, transport: Transport::Udp, peer: carrier(CARRIER_OUT), connection: None };
     Config {
         epoch_ms: 1_800_000_000_000,
-        plan: Plan::of("RU").expect("a known country"),
         trunks: vec![Trunk {
             name: "carrier".into(),
             allow: [CARRIER_IN, CARRIER_OUT]
                 .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
                 .to_vec(),
-            flow: Some(flow),
+            certificate: Vec::new(),
+            flows: vec![flow],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
-            asserted: true,
+            domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),
+            profile: profile(),
+            credentials: None,
+            registration: None,
+            ping: None,
+            attempt_timeout: Duration::from_secs(4),
+            max_calls: None,
+            calls_per_second: None,
             srtp: b2bua::SrtpPolicy::Off,
         }],
         lines: vec![Line {
             number: number("+78005553535"),
-            trunk: b2bua::TrunkId(0),
+            trunks: b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)]),
             language: Language(0),
             operator: Some(b2bua::Operator::Number(number("+78120000001"))),
             record: true,
@@ -93,6 +100,19 @@ pub fn config() -> Config {
     }
 }
 
+/// Numbers with plus, ours asserted.
+fn profile() -> Profile {
+    Profile {
+        plan: Plan::of("RU").expect("a known country"),
+        form: Form::Plus,
+        prefix: "".into(),
+        strip: "".into(),
+        from: Sender::Own,
+        shown: vec![b2bua::Shown::Asserted],
+        withheld: false,
+    }
+}
+
 fn ivr_settings() -> b2bua::ScriptSettings {
     b2bua::ScriptSettings::default()
 }
@@ -116,6 +136,8 @@ pub struct World {
     callers: Vec<Caller>,
     callees: Vec<Callee>,
     plans: BTreeMap<String, CalleePlan>,
+    carriers: BTreeMap<SocketAddr, CalleePlan>,
+    there: BTreeSet<SocketAddr>,
     starts: BTreeMap<(Instant, usize), usize>,
     due: BTreeMap<(Instant, u64), Input>,
     sequence: u64,
@@ -152,6 +174,8 @@ impl World {
             callers: Vec::new(),
             callees: Vec::new(),
             plans: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            there: BTreeSet::new(),
             starts: BTreeMap::new(),
             due: BTreeMap::new(),
             sequence: 0,
@@ -166,6 +190,21 @@ impl World {
     /// Whoever has this number will do this when called; others ring for ever.
     pub fn callee(&mut self, number: &str, plan: CalleePlan) {
         self.plans.insert(number.to_owned(), plan);
+    }
+
+    /// A carrier at this address does this with every call, whoever is called.
+    pub fn carrier(&mut self, address: &str, plan: CalleePlan) {
+        self.carriers.insert(address.parse().expect("an address"), plan);
+    }
+
+    /// Whether the carrier at this address answers who asks whether it is there, and registers whoever wants that.
+    pub fn set_there(&mut self, address: &str, is_there: bool) {
+        let address = address.parse().expect("an address");
+        if is_there {
+            self.there.insert(address)
+        } else {
+            self.there.remove(&address)
+        };
     }
 
     /// Someone will call, so long from now.
@@ -221,8 +260,15 @@ impl World {
         while self.inputs < inputs && self.step() {}
     }
 
-    /// Does whatever comes first; `false` if nothing does.
-    fn step(&mut self) -> bool {
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.next().is_some_and(|at| at <= end) && self.step() {}
+        self.now = end;
+    }
+
+    /// When the next thing is due.
+    fn next(&self) -> Option<Instant> {
         let phones = self.callers.iter().filter_map(Caller::next_wake);
         let phones = phones.chain(self.callees.iter().filter_map(Callee::next_wake)).min();
         let starts = self.starts.keys().next().map(|(at, _)| *at);
@@ -235,7 +281,12 @@ impl World {
             self.relay.next_report(),
             self.board.next_wake(),
         ];
-        let Some(at) = all.into_iter().flatten().min() else { return false };
+        all.into_iter().flatten().min()
+    }
+
+    /// Does whatever comes first; `false` if nothing does.
+    fn step(&mut self) -> bool {
+        let Some(at) = self.next() else { return false };
         self.now = self.now.max(at);
         assert!(self.now.0 < HORIZON, "never quiet: {:?}", self.board.gauges());
         self.happen();
@@ -305,7 +356,7 @@ impl World {
             return;
         }
         if !self.callees.iter().any(|callee| callee.dialog.call_id == call_id) {
-            self.meet(peer, message);
+            self.meet(peer, message, said);
         }
         for callee in self.callees.iter_mut().filter(|callee| callee.dialog.call_id == call_id) {
             if callee.owns(message) {
@@ -314,13 +365,18 @@ impl World {
         }
     }
 
-    fn meet(&mut self, peer: SocketAddr, message: &Message) {
+    fn meet(&mut self, peer: SocketAddr, message: &Message, said: &mut Vec<Bytes>) {
         let Message::Request(invite) = message else { return };
         if *invite.method() != Method::Invite {
+            if self.there.contains(&peer) && matches!(invite.method(), Method::Options | Method::Register) {
+                let yes = Compose::answer(invite, Status::OK, Some("there"), self.flow.peer);
+                said.push(yes.copied(invite, Name::Contact).end());
+            }
             return;
         }
         let number = invite.uri().user().unwrap_or_default().to_owned();
-        let plan = self.plans.get(&number).cloned().unwrap_or_else(|| CalleePlan::new(Reaction::Ring));
+        let plan = self.carriers.get(&peer).or_else(|| self.plans.get(&number)).cloned();
+        let plan = plan.unwrap_or_else(|| CalleePlan::new(Reaction::Ring));
         let media = 40_000 + u16::try_from(2 * self.callees.len()).unwrap_or(0);
         let callee = Callee::new(plan.clone(), peer, "canary-callee", invite, media);
         self.callees.push(callee);
@@ -381,7 +437,11 @@ impl World {
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),
-            Output::Record(_) | Output::Notice(_) | Output::Counted(_) | Output::Fault(_) => {}
+            Output::Record(_)
+            | Output::Notice(_)
+            | Output::Trunk(_)
+            | Output::Counted(_)
+            | Output::Fault(_) => {}
         }
     }
 
@@ -468,6 +528,7 @@ impl World {
                 Input::Found { finding, .. } => *finding = Finding::Failed,
                 Input::Begun { kept, .. } => *kept = false,
                 Input::Message { .. }
+                | Input::Proved { .. }
                 | Input::FlowLost(_)
                 | Input::Report(_)
                 | Input::Control(_)
@@ -517,7 +578,7 @@ impl World {
         let mut wrong = self.audit.verdict();
         wrong.extend(self.relay.wrong.iter().cloned());
         let gauges = self.board.gauges();
-        if gauges != (b2bua::Gauges { calls: 0, legs: 0, transactions: 0, ports: 0, timers: 0 }) {
+        if gauges != (b2bua::Gauges { calls: 0, legs: 0, transactions: 0, ports: 0, timers: 0, errands: 0 }) {
             wrong.push(format!("left behind: {gauges:?}"));
         }
         if !self.relay.silent && !self.relay.open_sessions().is_empty() {

@@ -9,6 +9,8 @@ pub enum Transport {
     Udp,
     /// A stream: messages are framed by Content-Length.
     Tcp,
+    /// A stream that is encrypted and whose other end has proved itself (RFC 3261 §26.2.1).
+    Tls,
 }
 
 impl Transport {
@@ -18,6 +20,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 
@@ -26,7 +29,16 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
+        }
+    }
+
+    /// The port where none is written (RFC 3261 §19.1.2).
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 }

@@ -99,6 +99,16 @@ impl Framer {
         }
     }
 
+    /// Takes one line end that stands alone: the answer to a ping of ours (RFC 5626 §3.5.1). Only who waits for one may
+    /// take it; to everyone else it is the first half of a ping.
+    pub fn take_pong(&mut self) -> bool {
+        let is_pong = *self.buffer == *LINE_END;
+        if is_pong {
+            self.buffer.clear();
+        }
+        is_pong
+    }
+
     /// Whether a message has begun that is not whole: a connection that stays so is slow on purpose, or dead.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {

@@ -142,3 +142,19 @@ fn a_message_of_the_whole_limit_passes() {
     stream.resize(limits::MESSAGE, b'y');
     assert_eq!(pushed_whole(&stream), [message(&stream)]);
 }
+
+#[test]
+fn answers_to_our_pings_do_not_add_up_to_a_ping_of_theirs() {
+    let mut framer = Framer::new();
+    for _ in 0..3 {
+        framer.push(b"\r\n");
+        assert_eq!(framer.next_frame(), None);
+        assert!(framer.take_pong());
+    }
+    assert!(!framer.take_pong());
+    framer.push(b"\r\n\r\n");
+    assert_eq!(framer.next_frame(), Some(Ok(Frame::Ping)));
+    framer.push(b"\r\nOPTIONS");
+    assert_eq!(framer.next_frame(), None);
+    assert!(!framer.take_pong(), "a message has begun");
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -74,6 +75,13 @@ impl Chance {
     /// the end.
     pub(crate) fn first_sequence(&mut self) -> u32 {
         1 + self.rng.next_u32() % 10_000
+    }
+
+    /// Any duration between these two, to the millisecond.
+    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
+        let span = most.saturating_sub(least).as_millis();
+        let span = u64::try_from(span).unwrap_or(u64::MAX).saturating_add(1);
+        least + Duration::from_millis(self.rng.next_u64() % span)
     }
 
     /// Between 0 and 10 seconds, as RFC 3261 §14.2 and RFC 3311 §5.2 want it.

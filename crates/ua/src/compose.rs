@@ -6,7 +6,8 @@ use bytes::Bytes;
 use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, ViaHop};
 
 use crate::chance::Token;
-use crate::interface::{Invite, RetryAfter, Why};
+use crate::digest::{self, Lines};
+use crate::interface::{Invite, RetryAfter, Shown, Why};
 use crate::place::Place;
 
 /// The methods we take (RFC 3261 §20.5).
@@ -16,7 +17,7 @@ pub(crate) const SDP: &str = "application/sdp";
 /// What we take in an INFO.
 pub(crate) const KEYS: &str = "application/dtmf-relay, application/dtmf";
 /// Max-Forwards of requests inside a dialog (RFC 3261 §8.1.1.6).
-const HOPS: u8 = 70;
+pub(crate) const HOPS: u8 = 70;
 
 /// Our address, in Contact.
 pub(crate) struct Contact<'a>(pub(crate) &'a Place);
@@ -60,12 +61,19 @@ pub(crate) struct Heading {
     pub(crate) to: Uri,
     pub(crate) call_id: Token,
     pub(crate) sequence: u32,
+    /// Credentials: the ACK to a 2xx repeats those of its INVITE (§22.1).
+    pub(crate) credentials: Lines,
+    /// Our number, as other headers than From show it.
+    pub(crate) own: Uri,
+    /// Route; its ACK and its CANCEL take the same way (§17.1.1.3, §9.1).
+    pub(crate) routes: Vec<Uri>,
 }
 
 impl Heading {
     fn begin(&self, method: &Method) -> Compose {
         let via = via(&self.place, &self.branch);
-        Compose::request(method, &self.uri).header(Name::Via, via)
+        let compose = Compose::request(method, &self.uri).header(Name::Via, via);
+        self.routes.iter().fold(compose, |compose, route| compose.header(Name::Route, bare(route)))
     }
 
     fn identify(&self, compose: Compose, method: &Method, to: impl Value) -> Compose {
@@ -84,10 +92,24 @@ impl Heading {
         let method = Method::Invite;
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
-        let asserted = invite.asserted.then(|| bare(&self.from));
-        compose
-            .header(Name::Contact, Contact(&self.place))
-            .maybe(Name::PAssertedIdentity, asserted)
+        let compose = compose.header(Name::Contact, Contact(&self.place));
+        let withheld = invite.withheld;
+        let show = |compose: Compose, shown: &Shown| {
+            let own = bare(&self.own);
+            match shown {
+                Shown::Asserted => compose.header(Name::PAssertedIdentity, own),
+                Shown::Preferred => compose.header(Name::PPreferredIdentity, own),
+                Shown::RemoteParty => {
+                    compose.header(Name::RemotePartyId, Marked(own, ";party=calling;screen=yes", withheld))
+                }
+                Shown::Diversion => {
+                    compose.header(Name::Diversion, Marked(own, ";reason=unconditional", withheld))
+                }
+            }
+        };
+        let compose = invite.shown.iter().fold(compose, show);
+        let compose = compose.maybe(Name::Privacy, withheld.then_some("id"));
+        digest::with(compose, &self.credentials)
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, SDP)
             .maybe(Name::UserAgent, product)
@@ -111,11 +133,22 @@ impl Heading {
     }
 }
 
+/// An address with its parameters, and whether it is to be shown.
+struct Marked<'a>(NameAddr<'a>, &'static str, bool);
+
+impl Value for Marked<'_> {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        let privacy = if self.2 { ";privacy=full" } else { ";privacy=off" };
+        to.put(self.0).put(self.1).put(privacy);
+    }
+}
+
 fn bare(uri: &Uri) -> NameAddr<'_> {
     NameAddr { display: None, uri: uri.parts(), tag: None }
 }
 
-struct CSeq<'a>(u32, &'a Method);
+/// CSeq.
+pub(crate) struct CSeq<'a>(pub(crate) u32, pub(crate) &'a Method);
 
 impl Value for CSeq<'_> {
     fn write(&self, to: &mut ValueWriter<'_>) {
@@ -123,7 +156,8 @@ impl Value for CSeq<'_> {
     }
 }
 
-fn via<'a>(place: &'a Place, branch: &'a Token) -> ViaHop<'a> {
+/// Our Via.
+pub(crate) fn via<'a>(place: &'a Place, branch: &'a Token) -> ViaHop<'a> {
     ViaHop { transport: place.transport, sent_by: &place.public, branch: branch.as_str() }
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use sip::{
-    Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Scheme, Transport, Uri, UriRef,
-};
+use sip::{Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Scheme, Uri, UriRef};
 
 use crate::chance::{Chance, Token};
 use crate::compose::{Heading, InDialog};
+use crate::digest::{self, Digest, Lines};
 use crate::flow;
 use crate::place::Place;
 
@@ -30,6 +29,10 @@ pub(crate) struct Dialog {
     /// Where a connection can be opened when the one of `flow` is lost; `None`: where the next hop says.
     home: Option<Flow>,
     place: Arc<Place>,
+    /// How requests of ours are answered for, where there is something to answer with.
+    digest: Option<Digest>,
+    /// The credentials of the INVITE.
+    invited: Lines,
 }
 
 /// A request of ours, ready to be ended with its body.
@@ -63,11 +66,20 @@ impl Dialog {
             flow,
             home: None,
             place,
+            // Whoever called us has no business to ask who we are.
+            digest: None,
+            invited: Lines::new(),
         }
     }
 
     /// Made by a response to our INVITE that was sent to `home` (RFC 3261 §12.1.2).
-    pub(crate) fn asking(heading: &Heading, response: &Response, home: Flow, heard: Flow) -> Self {
+    pub(crate) fn asking(
+        heading: &Heading,
+        response: &Response,
+        home: Flow,
+        heard: Flow,
+        digest: Option<Digest>,
+    ) -> Self {
         let headers = response.headers();
         let mut routes: Vec<Uri> = routes(headers).collect();
         routes.reverse();
@@ -85,6 +97,8 @@ impl Dialog {
             flow: if home.transport.is_reliable() { heard } else { home },
             home: Some(home),
             place: Arc::clone(&heading.place),
+            digest,
+            invited: heading.credentials.clone(),
         }
     }
 
@@ -140,22 +154,40 @@ impl Dialog {
         self.flow = self.home.unwrap_or_else(|| {
             let mut flow = Flow { connection: None, ..self.flow };
             // The port a connection came from is not one that listens.
-            if flow.transport == Transport::Tcp {
-                flow.peer.set_port(self.next_hop().port().unwrap_or(crate::place::SIP_PORT));
+            if flow.transport.is_reliable() {
+                flow.peer.set_port(self.next_hop().port().unwrap_or(flow.transport.port()));
             }
             flow
         });
     }
 
-    /// Begins our next request.
+    /// Begins our next request, which has no body.
     pub(crate) fn request(&mut self, method: &Method, chance: &mut Chance) -> Outgoing {
+        if let Some(digest) = &mut self.digest {
+            digest.begin();
+        }
+        self.again(method, chance)
+    }
+
+    /// As `request`, where the one before was challenged.
+    pub(crate) fn again(&mut self, method: &Method, chance: &mut Chance) -> Outgoing {
         self.sequence += 1;
-        self.outgoing(method, self.sequence, chance)
+        let outgoing = self.outgoing(method, self.sequence, chance);
+        let uri = self.route().0.as_str().to_owned();
+        let Some(digest) = &mut self.digest else { return outgoing };
+        let lines = digest.lines(method, &uri, b"", outgoing.flow, chance);
+        Outgoing { compose: digest::with(outgoing.compose, &lines), ..outgoing }
+    }
+
+    /// Whether a request that got this response is to be sent again.
+    pub(crate) fn is_challenged(&mut self, response: &Response, from: Flow) -> bool {
+        self.digest.as_mut().is_some_and(|digest| digest.learn(response, from))
     }
 
     /// The ACK to a 2xx: a request of its own with the number of the INVITE (§13.2.2.4).
     pub(crate) fn ack(&self, chance: &mut Chance) -> Outgoing {
-        self.outgoing(&Method::Ack, self.sequence, chance)
+        let outgoing = self.outgoing(&Method::Ack, self.sequence, chance);
+        Outgoing { compose: digest::with(outgoing.compose, &self.invited), ..outgoing }
     }
 
     fn outgoing(&self, method: &Method, sequence: u32, chance: &mut Chance) -> Outgoing {

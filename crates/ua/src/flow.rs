@@ -5,21 +5,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use sip::{Flow, Transport, UriRef, Via};
 
-use crate::place::SIP_PORT;
-
 /// Where the response to a request goes that came on `flow` and has `via` on top. Never anywhere but to the address
 /// it came from: `maddr` and `received` would make us send to whomever the sender names.
 pub(crate) fn answering(flow: Flow, via: &Via<'_>) -> Flow {
     match flow.transport {
-        Transport::Tcp => flow,
+        Transport::Tcp | Transport::Tls => flow,
         Transport::Udp if via.rport().is_some() => flow,
-        Transport::Udp => Flow { peer: SocketAddr::new(flow.peer.ip(), sent_by_port(via)), ..flow },
+        Transport::Udp => {
+            Flow { peer: SocketAddr::new(flow.peer.ip(), sent_by_port(via, flow.transport)), ..flow }
+        }
     }
 }
 
-/// The port a peer listens on, by its Via.
-pub(crate) fn sent_by_port(via: &Via<'_>) -> u16 {
-    via.port().unwrap_or(SIP_PORT)
+/// The port a peer listens on, by its Via on this transport.
+pub(crate) fn sent_by_port(via: &Via<'_>, transport: Transport) -> u16 {
+    via.port().unwrap_or(transport.port())
 }
 
 /// Where a request goes whose next hop is `uri`, in a dialog whose peer was last heard on `heard`.
@@ -32,7 +32,7 @@ pub(crate) fn asking(uri: &UriRef<'_>, heard: Flow) -> Flow {
     if ip.is_ipv4() != last.is_ipv4() || !is_sensible(ip, last) {
         return heard;
     }
-    let port = uri.port().unwrap_or(SIP_PORT);
+    let port = uri.port().unwrap_or(heard.transport.port());
     // A connection that is there is used, from whatever port its other end has (RFC 5923 §5).
     if ip == last && (port == heard.peer.port() || heard.connection.is_some()) {
         return heard;
@@ -145,6 +145,11 @@ mod tests {
         let heard = flow(Transport::Tcp, "198.51.100.7:33333", Some(4));
         assert_eq!(asked("sip:a@198.51.100.7:5060", heard), heard);
         assert_eq!(asked("sip:a@198.51.100.9", heard), flow(Transport::Tcp, "198.51.100.9:5060", None));
+        let secure = flow(Transport::Tls, "198.51.100.7:33333", Some(4));
+        assert_eq!(
+            asked("sip:a@198.51.100.9;transport=tls", secure),
+            flow(Transport::Tls, "198.51.100.9:5061", None)
+        );
         let lost = flow(Transport::Tcp, "198.51.100.7:5060", None);
         assert_eq!(asked("sip:a@198.51.100.7:5080", lost), flow(Transport::Tcp, "198.51.100.7:5080", None));
     }

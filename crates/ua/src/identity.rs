@@ -15,6 +15,7 @@ pub(crate) fn incoming(invite: &Request, offer: Option<Bytes>, flow: Flow, trunk
         trunk,
         flow,
         called: user(&invite.uri()).unwrap_or_default(),
+        called_party: headers.addresses(Name::PCalledPartyId).find_map(|address| user(&address.uri())),
         to: user(&headers.to().uri()).unwrap_or_default(),
         identity: identity(invite),
         offer,
@@ -84,6 +85,12 @@ mod tests {
         assert_eq!(incoming.identity.remote_party.as_deref(), Some("+79990000003"));
         assert!(!incoming.identity.withheld);
         assert_eq!((incoming.hops, incoming.trunk), (12, TrunkId(3)));
+    }
+
+    #[test]
+    fn the_number_dialled_is_read_where_a_registrar_left_it() {
+        let incoming = read("sip:contact@h", "From: <sip:a@t>;tag=1\r\nP-Called-Party-ID: <sip:+7495@t>\r\n");
+        assert_eq!(incoming.called_party.as_deref(), Some("+7495"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What a user agent is told and what it says. Above this file nobody sees a SIP header.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{Flow, Transport};
+
+use crate::digest::Credentials;
 
 /// One leg: our half of one dialog, from the first INVITE to the last BYE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +15,74 @@ pub struct LegId(pub u64);
 /// A trunk, by its place in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrunkId(pub u16);
+
+/// Something that is done for a trunk outside of any call; whoever gives it its name uses none twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ErrandId(pub u32);
+
+/// What an errand can be told. The first command makes it; after `Over` it is forgotten.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ErrandCommand {
+    /// Be registered, from now on; where it is that already, its flows and its trunk may change.
+    Register(Box<Registering>),
+    /// Ask again and again whether a trunk is there; where it does that already, anything may change.
+    Ask(Box<Asking>),
+    /// Do it no more. A registration ends its binding first.
+    Stop,
+}
+
+/// How to be registered at a trunk (RFC 3261 §10).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registering {
+    /// Which trunk calls to our binding come by.
+    pub trunk: TrunkId,
+    /// Where the registrar is: one after the other, as they fail. Never empty.
+    pub flows: Vec<Flow>,
+    /// Request-URI: `sip:carrier.example`.
+    pub registrar: String,
+    /// To and From, the address of record: `sip:74951234567@carrier.example`.
+    pub aor: String,
+    /// Seconds a binding is asked for, at least 1.
+    pub expires: u32,
+    /// What challenges are answered with.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+/// How to ask whether a trunk is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asking {
+    /// Where it is: one after the other, as they do not answer. Never empty.
+    pub flows: Vec<Flow>,
+    /// Request-URI and To: `sip:carrier.example`.
+    pub uri: String,
+    /// From one question to the next; less where the last had no answer.
+    pub every: Duration,
+    /// How long an answer is waited for.
+    pub patience: Duration,
+}
+
+/// What an errand reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrandEvent {
+    /// Our address is bound. Said again where the routes have changed.
+    Registered {
+        /// For how long; it is renewed before.
+        expires: Duration,
+        /// What calls that go out are to be routed by (Service-Route, RFC 3608), in order.
+        routes: Vec<String>,
+    },
+    /// It is not, or no more; another attempt follows.
+    Unregistered {
+        /// The status that refused it; `None`: nobody answered, it expired, or we ended it.
+        status: Option<u16>,
+    },
+    /// Whoever was asked is there.
+    Up,
+    /// Whoever was asked is not.
+    Down,
+    /// The errand is done.
+    Over,
+}
 
 /// What a user agent must know about where it runs.
 #[derive(Debug, Clone)]
@@ -79,6 +150,8 @@ pub enum Input {
     Fired(Timer),
     /// A leg is told something.
     Command(LegId, LegCommand),
+    /// An errand is told something.
+    Errand(ErrandId, ErrandCommand),
     /// From now on a trunk that asks whether we are there (OPTIONS outside a dialog) is told 503 with Retry-After, so
     /// that it sends its calls elsewhere; `None` ends that. A call that comes all the same is still `Offered`: who
     /// refuses it can tell of it.
@@ -107,6 +180,8 @@ pub enum Output {
     Disarm(Timer),
     /// A leg says something.
     Event(LegId, LegEvent),
+    /// An errand says something.
+    Errand(ErrandId, ErrandEvent),
     /// Something was dropped or answered by the user agent itself.
     Counted(Counted),
 }
@@ -123,6 +198,7 @@ pub struct Timer {
 pub(crate) enum Owner {
     Transaction(u64),
     Leg(LegId),
+    Errand(ErrandId),
 }
 
 /// The timers of RFC 3261 Table 4 and RFC 6026 by their letters, and those of a dialog.
@@ -150,6 +226,10 @@ pub(crate) enum Letter {
     Cancelled,
     /// How long a leg that is over still answers for itself.
     Tombstone,
+    /// What an errand does next.
+    Errand,
+    /// A binding has expired (§10.3).
+    Expiry,
 }
 
 /// What a leg reports, in words that are not SIP's. After `LegCommand::End` it says only `Ended`, and after `Ended`
@@ -158,6 +238,9 @@ pub(crate) enum Letter {
 pub enum LegEvent {
     /// A new caller leg: an INVITE from a trunk. Answer with `Ring`, `Progress`, `Accept`, `Refuse` or `End`.
     Offered(Box<Incoming>),
+    /// Something came back to our INVITE: whoever is next has it. Said once, before anything else of a callee's leg
+    /// but its end.
+    Trying,
     /// The callee rings (180 and other provisional responses above 100 without a session description, but for 199).
     /// Said once.
     Ringing,
@@ -216,6 +299,8 @@ pub enum Ending {
         status: u16,
         /// Q.850 cause of a Reason header (RFC 3326), if any.
         q850: Option<u8>,
+        /// When to try again, where the response says.
+        retry_after: Option<Duration>,
     },
     /// Nothing came back (Timer B or F, a 408 to an INVITE, a lost flow), or there is nothing to send to.
     Unreachable,
@@ -275,6 +360,8 @@ pub struct Incoming {
     pub flow: Flow,
     /// User part of the Request-URI, unescaped; or the number of a tel URI.
     pub called: String,
+    /// P-Called-Party-ID (RFC 7315 §4.2): the number dialled, where a registrar put our Contact in its place.
+    pub called_party: Option<String>,
     /// User part of To, unescaped: the number dialled, where the Request-URI names an account.
     pub to: String,
     /// What the headers say about who calls.
@@ -311,12 +398,34 @@ pub struct Invite {
     pub to: String,
     /// From, without tag: our number at our host.
     pub from: String,
-    /// Also say it in P-Asserted-Identity.
-    pub asserted: bool,
+    /// The way it must take behind `flow`: URIs for Route, in order.
+    pub routes: Vec<String>,
+    /// Our number, to be shown in other headers than From.
+    pub own: String,
+    /// Those headers.
+    pub shown: Vec<Shown>,
+    /// Ask not to show our number to the callee (Privacy: id, RFC 3323, RFC 3325 §9.3).
+    pub withheld: bool,
     /// The session we offer.
     pub offer: Bytes,
     /// Max-Forwards.
     pub hops: u8,
+    /// What challenges are answered with, to the address of `flow` and to nobody else; without them a challenge is a
+    /// refusal.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+/// A header that shows our number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// P-Asserted-Identity (RFC 3325 §9.1).
+    Asserted,
+    /// P-Preferred-Identity (RFC 3325 §9.2).
+    Preferred,
+    /// Remote-Party-ID, as trunks have it that are older than RFC 3325.
+    RemoteParty,
+    /// Diversion (RFC 5806): the call is shown as one that our number passes on.
+    Diversion,
 }
 
 /// What was dropped or answered without a leg; for metrics and logs.

@@ -6,6 +6,8 @@ mod body;
 mod chance;
 mod compose;
 mod dialog;
+mod digest;
+mod errand;
 mod flow;
 mod identity;
 mod info;
@@ -19,5 +21,6 @@ mod transaction;
 mod user_agent;
 mod wires;
 
+pub use digest::Credentials;
 pub use interface::*;
 pub use user_agent::UserAgent;

@@ -27,6 +27,7 @@ impl Place {
         let parameter = match listener.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
         };
         let contact = format!("sip:{}{parameter}", listener.public);
         let uri = UriRef::parse(contact.as_bytes()).ok();
@@ -36,7 +37,7 @@ impl Place {
             public: listener.public.as_str().into(),
             host: host.map_or(listener.public.as_str(), |host| host.as_str()).into(),
             ip: host.and_then(|host| host.ip()),
-            port: uri.and_then(|uri| uri.port()).unwrap_or(SIP_PORT),
+            port: uri.and_then(|uri| uri.port()).unwrap_or(listener.transport.port()),
             contact: contact.as_str().into(),
         }
     }
@@ -47,7 +48,7 @@ impl Place {
             Some(ip) => self.ip == Some(ip),
             None => via.host().as_str().eq_ignore_ascii_case(&self.host),
         };
-        same_host && via.port().unwrap_or(SIP_PORT) == self.port
+        same_host && via.port().unwrap_or(self.transport.port()) == self.port
     }
 }
 
@@ -74,6 +75,7 @@ mod tests {
             &*place(Transport::Tcp, "[2001:db8::1]:5060").contact,
             "sip:[2001:db8::1]:5060;transport=tcp"
         );
+        assert_eq!(&*place(Transport::Tls, "192.0.2.1:5061").contact, "sip:192.0.2.1:5061;transport=tls");
     }
 
     #[test]
@@ -87,5 +89,8 @@ mod tests {
         assert!(sent(&six, "SIP/2.0/UDP [2001:DB8:0::1]:5070;branch=z9hG4bKx"));
         let name = place(Transport::Tcp, "sip.example.org");
         assert!(sent(&name, "SIP/2.0/TCP SIP.EXAMPLE.ORG:5060;branch=z9hG4bKx"));
+        let tls = place(Transport::Tls, "192.0.2.1:5061");
+        assert!(sent(&tls, "SIP/2.0/TLS 192.0.2.1;branch=z9hG4bKx"), "5061 where none is written");
+        assert!(!sent(&tls, "SIP/2.0/TLS 192.0.2.1:5060;branch=z9hG4bKx"));
     }
 }

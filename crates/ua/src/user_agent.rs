@@ -8,15 +8,16 @@ use sip::{Compose, Fault, Flow, Malformed, Message, Method, Name, Request, Respo
 
 use crate::chance::{Chance, Token};
 use crate::compose::{ALLOW, Contact, SDP};
+use crate::errand::{self, Errands};
 use crate::interface::{
-    Config, Counted, Input, Invite, LegCommand, LegId, Output, Owner, RetryAfter, Timer, TrunkId,
+    Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, RetryAfter, Timer, TrunkId,
 };
 use crate::leg::{self, Inviting, Offered, Pending, State};
 use crate::legs::Legs;
 use crate::place::Place;
 use crate::screen::{Kind, screen};
 use crate::settings::Settings;
-use crate::transaction::{Key, Received, Report, TransactionId, Transactions};
+use crate::transaction::{Key, Received, Report, TransactionId, Transactions, User};
 use crate::wires::Wires;
 
 /// All legs and transactions of one switchboard, as a value: it reads no clock, opens no socket, waits for nothing.
@@ -26,6 +27,7 @@ pub struct UserAgent {
     chance: Chance,
     legs: Legs,
     transactions: Transactions,
+    errands: Errands,
     unavailable: Option<RetryAfter>,
     last_leg: u64,
 }
@@ -50,6 +52,7 @@ impl UserAgent {
             chance: Chance::new(seed),
             legs: Legs::default(),
             transactions: Transactions::default(),
+            errands: Errands::default(),
             unavailable: None,
             last_leg: 0,
         }
@@ -69,6 +72,7 @@ impl UserAgent {
             Input::Fired(timer) => self.fired(timer, out),
             Input::Command(leg, LegCommand::Invite(invite)) => self.invite(leg, &invite, out),
             Input::Command(leg, command) => self.tell(leg, leg::Input::Command(command), out),
+            Input::Errand(errand, command) => self.run(errand, errand::Input::Command(command), out),
             Input::Unavailable(pause) => self.unavailable = pause,
             Input::Configure(config) => self.settings = Settings::new(&config),
         }
@@ -78,6 +82,12 @@ impl UserAgent {
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
+    }
+
+    /// How many errands there are.
+    #[must_use]
+    pub fn errands(&self) -> usize {
+        self.errands.len()
     }
 
     /// How many transactions there are.
@@ -96,8 +106,11 @@ impl UserAgent {
 
     fn response(&mut self, flow: Flow, response: Response, out: &mut Vec<Output>) {
         match self.transactions.responded(&response, out) {
-            Received::New(user) => {
-                self.tell(user.leg, leg::Input::Response(user.part, Box::new(response), flow), out);
+            Received::New(User::Leg(leg, part)) => {
+                self.tell(leg, leg::Input::Response(part, Box::new(response), flow), out);
+            }
+            Received::New(User::Errand(errand)) => {
+                self.run(errand, errand::Input::Response(Box::new(response), flow), out);
             }
             Received::Absorbed => {}
             Received::Stray => out.push(Output::Counted(Counted::Stray)),
@@ -108,6 +121,7 @@ impl UserAgent {
         // Nothing can be said where there is no listener to say it.
         let Some(place) = self.settings.place(flow.listener).cloned() else { return };
         let leg = self.legs.of(&request);
+        let trunk = trunk.or_else(|| self.errands.trunk_of(&request));
         // Nobody but a trunk learns that there is anybody here, unless it is in a dialog with us.
         if trunk.is_none() && leg.is_none() {
             return out.push(Output::Counted(Counted::Stranger));
@@ -274,6 +288,7 @@ impl UserAgent {
     fn fired(&mut self, timer: Timer, out: &mut Vec<Output>) {
         match timer.owner {
             Owner::Leg(leg) => self.tell(leg, leg::Input::Fired(timer.letter), out),
+            Owner::Errand(errand) => self.run(errand, errand::Input::Fired(timer.letter), out),
             Owner::Transaction(id) => {
                 if let Some(report) = self.transactions.fired(TransactionId(id), timer.letter, out) {
                     self.report(report, out);
@@ -287,6 +302,9 @@ impl UserAgent {
             for leg in self.legs.on(flow) {
                 self.tell(leg, leg::Input::ConnectionLost, out);
             }
+            for errand in self.errands.ids() {
+                self.run(errand, errand::Input::FlowLost(flow), out);
+            }
         }
         for report in self.transactions.flow_lost(flow, out) {
             self.report(report, out);
@@ -295,7 +313,8 @@ impl UserAgent {
 
     fn report(&mut self, report: Report, out: &mut Vec<Output>) {
         match report {
-            Report::Unanswered(user) => self.tell(user.leg, leg::Input::Unanswered(user.part), out),
+            Report::Unanswered(User::Leg(leg, part)) => self.tell(leg, leg::Input::Unanswered(part), out),
+            Report::Unanswered(User::Errand(errand)) => self.run(errand, errand::Input::Unanswered, out),
             Report::Settled(leg) => self.tell(leg, leg::Input::Settled, out),
             Report::Unanswerable(leg, transaction) => {
                 self.tell(leg, leg::Input::Unanswerable(transaction), out);
@@ -308,6 +327,18 @@ impl UserAgent {
         let Some(state) = self.legs.take(leg) else { return };
         let state: State = state.handle(input, &mut self.wires(leg, out));
         self.legs.put(leg, state);
+    }
+
+    /// Gives an input to an errand.
+    fn run(&mut self, errand: ErrandId, input: errand::Input, out: &mut Vec<Output>) {
+        let mut wires = errand::Wires {
+            errand,
+            transactions: &mut self.transactions,
+            chance: &mut self.chance,
+            settings: &self.settings,
+            out,
+        };
+        self.errands.tell(input, &mut wires);
     }
 
     fn wires<'a>(&'a mut self, leg: LegId, out: &'a mut Vec<Output>) -> Wires<'a> {

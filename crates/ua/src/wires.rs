@@ -8,7 +8,7 @@ use sip::{Compose, Flow, Method, Name, Status};
 
 use crate::chance::Chance;
 use crate::compose::{ALLOW, Contact, Q850, SDP};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Outgoing};
 use crate::interface::{Ending, LegEvent, LegId, Letter, Output, Owner, RetryAfter, Timer, Why};
 use crate::leg::Pending;
 use crate::place::Place;
@@ -111,10 +111,20 @@ impl Wires<'_> {
     /// Sends a BYE.
     pub(crate) fn bye(&mut self, dialog: &mut Dialog, why: Option<Why>, part: Part) {
         let outgoing = dialog.request(&Method::Bye, self.chance);
+        self.send_bye(outgoing, dialog, why, part);
+    }
+
+    /// Sends a BYE that was challenged once more, with credentials.
+    pub(crate) fn bye_again(&mut self, dialog: &mut Dialog, why: Option<Why>, part: Part) {
+        let outgoing = dialog.again(&Method::Bye, self.chance);
+        self.send_bye(outgoing, dialog, why, part);
+    }
+
+    fn send_bye(&mut self, outgoing: Outgoing, dialog: &Dialog, why: Option<Why>, part: Part) {
         let compose = outgoing.compose.maybe(Name::Reason, why.and_then(Q850::of));
         let compose = compose.maybe(Name::UserAgent, self.settings.product.as_deref());
         let start = Start {
-            user: User { leg: self.leg, part },
+            user: User::Leg(self.leg, part),
             flow: outgoing.flow,
             place: Arc::clone(dialog.place()),
             method: Sent::Bye,

@@ -143,7 +143,11 @@ impl Outside {
             Output::Checkpoint(record) => self.call = Some(record.call),
             Output::Record(_) => self.records += 1,
             Output::Fault(fault) => panic!("{fault:?}"),
-            Output::Find { .. } | Output::Called { .. } | Output::Notice(_) | Output::Counted(_) => {}
+            Output::Find { .. }
+            | Output::Called { .. }
+            | Output::Notice(_)
+            | Output::Trunk(_)
+            | Output::Counted(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use api::{
     Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trial, Value,
 };
-use b2bua::Recording;
+use b2bua::{Recording, TrunkStatus};
 use tokio::sync::mpsc;
 
 /// What the server is and has.
@@ -75,6 +75,16 @@ impl Desk {
             }
             Ask::Metrics(reply) => {
                 let _ = reply.send(vec![calls()]);
+            }
+            Ask::Trunks(reply) => {
+                let trunk = |name: &str, up, registered| TrunkStatus {
+                    name: name.into(),
+                    addresses: 2,
+                    up,
+                    registered,
+                    calls: 3,
+                };
+                let _ = reply.send(vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]);
             }
             Ask::Prompts(reply) => {
                 let _ = reply.send(vec![self.info("ru", "start"), self.info("en", "start")]);

@@ -53,6 +53,19 @@ async fn metrics_count_requests_by_pattern_and_name_no_code() {
 }
 
 #[tokio::test]
+async fn trunks_are_listed_as_they_are() {
+    let world = World::new().await;
+    let told = world.get(Role::Operator, "/v1/trunks").await;
+    let expected = json!({"next_cursor": null, "items": [
+        {"name": "main", "up": true, "registered": null, "addresses": 2, "calls": 3},
+        {"name": "backup", "up": null, "registered": false, "addresses": 2, "calls": 3},
+    ]});
+    assert_eq!((told.status, told.json()), (200, expected));
+    world.desk.lock().unwrap().silent = true;
+    assert_eq!(world.get(Role::App, "/v1/trunks").await.problem(), (503, "server-silent".into(), None));
+}
+
+#[tokio::test]
 async fn the_document_is_served_as_it_is_checked_in() {
     let world = World::new().await;
     let served = world.send(world.bare(Method::GET, "/openapi.json")).await;

@@ -67,6 +67,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
         (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
         (Method::PUT, prompt, "audio/wav", None),

@@ -44,6 +44,7 @@ impl Asking {
             Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
             Event::Begun
             | Event::Confirmed
+            | Event::Trying
             | Event::Ringing
             | Event::Answered(_)
             | Event::CalleeEnded(_)

@@ -22,6 +22,7 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         }
         Event::Fired(Timer::Store) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
         Event::Confirmed
+        | Event::Trying
         | Event::Ringing
         | Event::Answered(_)
         | Event::CalleeEnded(_)
@@ -55,6 +56,7 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
     match event {
         Event::Confirmed => consult(core, desk),
         Event::Begun
+        | Event::Trying
         | Event::Ringing
         | Event::Answered(_)
         | Event::CalleeEnded(_)
@@ -112,6 +114,7 @@ impl Consulting {
             }
             Event::Begun
             | Event::Confirmed
+            | Event::Trying
             | Event::Ringing
             | Event::Answered(_)
             | Event::CalleeEnded(_)

@@ -10,7 +10,7 @@ use ua::{LegCommand, Refusal, Why};
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
 use crate::config::{Config, Line};
-use crate::desk::Desk;
+use crate::desk::{Desk, Told};
 use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
 use crate::outcome;
 use crate::record::{Outcome, Record};
@@ -54,13 +54,31 @@ pub(crate) struct Core {
     /// Whether the relay still writes the recording.
     pub(crate) tape: Tape,
     pub(crate) hops: u8,
+    /// The trunk the callee's leg goes by, where it has taken a place there.
+    pub(crate) callee_trunk: Option<Box<str>>,
 }
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
         let Stuff { config, line, caller, record, hops } = stuff;
         let language = line.language;
-        Self { config, line, language, caller, callee: None, order: None, record, tape: Tape::No, hops }
+        Self {
+            config,
+            line,
+            language,
+            caller,
+            callee: None,
+            order: None,
+            record,
+            tape: Tape::No,
+            hops,
+            callee_trunk: None,
+        }
+    }
+
+    /// The trunks in which this call has a place.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.record.trunk).chain(self.callee_trunk.as_deref())
     }
 
     pub(crate) fn id(&self) -> CallId {
@@ -153,6 +171,17 @@ impl Core {
             desk.leg(callee.id, LegCommand::End(why));
         }
         callee.release(desk);
+    }
+
+    /// Leaves the way to the callee that is being tried, for another: the leg ends by itself, and its media.
+    pub(crate) fn leave_way(&mut self, why: Why, desk: &mut Desk<'_>) {
+        self.end_callee(why, desk);
+        if let Some(callee) = self.callee.take().filter(|callee| callee.hold == Hold::Closing) {
+            desk.told.push(Told::Left(callee.id, callee.session, callee.port));
+        }
+        if let Some(trunk) = self.callee_trunk.take() {
+            desk.trunks.give(&trunk);
+        }
     }
 
     /// The one way a call ends.

@@ -1,31 +1,58 @@
 //! The callee is being called; the caller hears music.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use ivr::Prompt;
+use number::{Form, Number};
 use sdp::Local;
 use sip::Flow;
 use ua::{Ending, Invite, LegCommand};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
-use crate::config::{Operator, SrtpPolicy};
+use crate::config::{Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
 use crate::interface::{Callee, Happening, Output, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
+use crate::trunks::{Room, Way};
 
 /// A callee being called.
 #[derive(Debug)]
 pub(crate) struct Dialling {
     callee: Callee,
     rings: bool,
+    whom: Whom,
+    /// The way that is being tried.
+    way: Road,
+    /// Those that are left, the best first.
+    left: VecDeque<Road>,
 }
 
-/// Whom to call, and how: composed, never copied.
-struct Route {
-    flow: Flow,
-    uri: String,
-    srtp: SrtpPolicy,
+/// Whom to call: composed, never copied.
+#[derive(Debug, Clone)]
+enum Whom {
+    Number(Number),
+    /// An exchange of our own.
+    Uri(Box<str>),
+}
+
+/// By which way: a trunk's, or straight to an exchange of our own, which no trunk's rule is about.
+#[derive(Debug, Clone, Copy)]
+enum Road {
+    Trunk(Way),
+    Straight(Flow),
+}
+
+impl Road {
+    fn flow(self) -> Flow {
+        match self {
+            Self::Trunk(way) => way.flow,
+            Self::Straight(flow) => flow,
+        }
+    }
 }
 
 /// Calls the callee while the caller is told and hears music.
@@ -36,51 +63,125 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         Callee::Operator => Prompt::OperatorConnecting,
     };
     core.play(super::Whose::Caller, core.language, &[prompt, Prompt::Music], true, desk);
-    match invite(callee, core, desk) {
-        Ok(()) => {
+    let unreachable = outcome::callee(Cause::Unreachable, None, 38);
+    let Some((whom, roads)) = roads(callee, core, desk).filter(|(_, roads)| !roads.is_empty()) else {
+        return parting::begin(callee, unreachable, core, desk);
+    };
+    let number = core.record.callee;
+    desk.notice(core.id(), Happening::Dialling { callee, number });
+    // Where every trunk is full there was no room.
+    match attempt(&whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
+        Ok((way, left)) => {
             desk.arm(Timer::Ring, core.line.ring_timeout);
             core.checkpoint(desk);
-            State::Dialling(Dialling { callee, rings: false })
+            State::Dialling(Box::new(Dialling { callee, rings: false, whom, way, left }))
         }
         Err(outcome) => parting::begin(callee, outcome, core, desk),
     }
 }
 
-fn invite(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Outcome> {
-    let unreachable = outcome::callee(Cause::Unreachable, None, 38);
-    let route = route(callee, core, desk).ok_or(unreachable)?;
-    let number = core.record.callee;
-    desk.notice(core.id(), Happening::Dialling { callee, number });
+/// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.
+fn attempt(
+    whom: &Whom,
+    mut roads: VecDeque<Road>,
+    otherwise: Outcome,
+    core: &mut Core,
+    desk: &mut Desk<'_>,
+) -> Result<(Road, VecDeque<Road>), Outcome> {
+    while let Some(road) = roads.pop_front() {
+        if let Road::Trunk(way) = road {
+            let trunk = &core.config.trunks[usize::from(way.trunk.0)];
+            if desk.trunks.take(desk.now, trunk) == Room::Full {
+                continue;
+            }
+            core.callee_trunk = Some(trunk.name.clone());
+        }
+        invite(whom, road, core, desk)?;
+        if let (Road::Trunk(way), false) = (road, roads.is_empty()) {
+            let patience = core.config.trunks[usize::from(way.trunk.0)].attempt_timeout;
+            desk.arm(Timer::Attempt, patience);
+        }
+        return Ok((road, roads));
+    }
+    Err(otherwise)
+}
+
+fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Outcome> {
     let overloaded = outcome::ours(Cause::Overloaded);
-    let address = desk.ports.address_for(route.flow.peer.ip()).ok_or(overloaded)?;
+    let flow = road.flow();
+    let trunk = match road {
+        Road::Trunk(way) => Some(&core.config.trunks[usize::from(way.trunk.0)]),
+        Road::Straight(_) => None,
+    };
+    let address = desk.ports.address_for(flow.peer.ip()).ok_or(overloaded)?;
     let worker = core.caller.port.worker;
     let port = desk.ports.take_beside(desk.now, address, worker).ok_or(overloaded)?;
     let public = core.config.media[usize::from(address)].public;
     let local = Local { address: public, port: port.number, session: desk.ids.number(), version: 1 };
-    let security = media::security(route.srtp, desk.ids);
+    let security = media::security(trunk.map_or(SrtpPolicy::Off, |trunk| trunk.srtp), desk.ids);
     let description = Session::offering(local, &core.config.codecs, Some(&core.caller.description), security);
     let (media, offer) = (description.media(), description.said());
+    let host = &core.config.ua.listeners[usize::from(flow.listener)].public;
+    let uri = match (whom, trunk) {
+        (Whom::Number(number), Some(trunk)) => called(*number, trunk),
+        (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
+        (Whom::Uri(uri), _) => uri.to_string(),
+    };
+    let (from, own) = presented(core.line.number, trunk, host);
+    let invite = Invite {
+        flow,
+        to: uri.clone(),
+        uri,
+        from,
+        own,
+        shown: trunk.map(|trunk| trunk.profile.shown.clone()).unwrap_or_default(),
+        withheld: trunk.is_some_and(|trunk| trunk.profile.withheld),
+        offer,
+        hops: core.hops.saturating_sub(1),
+        credentials: trunk.and_then(|trunk| trunk.credentials.clone()),
+        routes: trunk.map(|trunk| desk.trunks.routes(&trunk.name)).unwrap_or_default(),
+    };
     let (leg, session) = ((desk.next_leg)(), desk.ids.session());
     let mut callee = Leg::new(leg, session, port, description);
     callee.open(media, desk);
     core.callee = Some(callee);
     desk.told.push(Told::Callee(leg, session));
-    let trunk = &core.config.trunks[usize::from(core.line.trunk.0)];
-    let host = &core.config.ua.listeners[usize::from(route.flow.listener)].public;
-    let invite = Invite {
-        flow: route.flow,
-        to: route.uri.clone(),
-        uri: route.uri,
-        from: format!("sip:{}@{host}", core.line.number),
-        asserted: trunk.asserted,
-        offer,
-        hops: core.hops.saturating_sub(1),
-    };
     desk.leg(leg, LegCommand::Invite(Box::new(invite)));
     Ok(())
 }
 
-fn route(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<Route> {
+/// The callee as this trunk wants it written. What is no international number is no telephone number to others
+/// (RFC 3261 §19.1.6).
+fn called(number: Number, trunk: &Trunk) -> String {
+    let profile = &trunk.profile;
+    let prefix = profile.prefix.replace('#', "%23");
+    let is_global = prefix.is_empty() && profile.form == Form::Plus;
+    let kind = if is_global { ";user=phone" } else { "" };
+    format!("sip:{prefix}{}@{}{kind}", profile.write(number), trunk.host)
+}
+
+/// From, and our number for other headers.
+fn presented(line: Number, trunk: Option<&Trunk>, host: &str) -> (String, String) {
+    let Some(trunk) = trunk else {
+        let own = format!("sip:{line}@{host}");
+        return (own.clone(), own);
+    };
+    let number = trunk.profile.write(line);
+    let own = match trunk.profile.from {
+        Sender::Own => format!("sip:{number}@{host}"),
+        Sender::AtCarrier | Sender::Account(_) => format!("sip:{number}@{}", trunk.domain),
+    };
+    let from = match &trunk.profile.from {
+        // RFC 3323 §4.1.1.3.
+        _ if trunk.profile.withheld => "sip:anonymous@anonymous.invalid".to_owned(),
+        Sender::Own | Sender::AtCarrier => own.clone(),
+        Sender::Account(aor) => aor.to_string(),
+    };
+    (from, own)
+}
+
+/// Whom to call, and every way there, the best first.
+fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, VecDeque<Road>)> {
     let number = match callee {
         Callee::Party(role) => {
             let order = core.order.as_deref()?;
@@ -94,20 +195,22 @@ fn route(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<Route> 
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
-                // An exchange of our own, which no trunk's rule is about.
-                return flow.map(|flow| Route { flow, uri: uri.to_string(), srtp: SrtpPolicy::Off });
+                return flow.map(|flow| (Whom::Uri(uri.clone()), VecDeque::from([Road::Straight(flow)])));
             }
         },
     };
     core.record.callee = Some(number);
-    let trunk = &core.config.trunks[usize::from(core.line.trunk.0)];
-    let flow = desk.roads.get(&trunk.name).copied().flatten()?;
-    Some(Route { flow, uri: format!("sip:{number}@{};user=phone", trunk.host), srtp: trunk.srtp })
+    let ways = desk.trunks.ways(desk.now, &core.line.trunks, &core.config, desk.ids);
+    Some((Whom::Number(number), ways.into_iter().map(Road::Trunk).collect()))
 }
 
 impl Dialling {
-    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    pub(crate) fn handle(mut self: Box<Self>, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         match event {
+            Event::Trying => {
+                desk.disarm(Timer::Attempt);
+                State::Dialling(self)
+            }
             Event::Ringing => {
                 if !std::mem::replace(&mut self.rings, true) {
                     desk.notice(core.id(), Happening::Ringing);
@@ -116,7 +219,6 @@ impl Dialling {
             }
             Event::Answered(sdp) => self.answered(sdp.as_deref(), core, desk),
             Event::CalleeEnded(ending) => {
-                desk.disarm(Timer::Ring);
                 let outcome = match ending {
                     // A callee who answers and is gone before we could join them was not reached.
                     Ending::HungUp { q850 } => outcome::callee(Cause::Declined, None, q850.unwrap_or(16)),
@@ -127,7 +229,14 @@ impl Dialling {
                     | Ending::Gone
                     | Ending::Ordered => outcome::ending(Side::Callee, ending),
                 };
-                self.failed(outcome, core, desk)
+                match ways_fault(ending) {
+                    Some(pause) if !self.rings => self.next_way(pause, outcome, core, desk),
+                    Some(_) | None => self.failed(outcome, core, desk),
+                }
+            }
+            Event::Fired(Timer::Attempt) => {
+                let outcome = outcome::ending(Side::Callee, Ending::Unreachable);
+                self.next_way(None, outcome, core, desk)
             }
             Event::Fired(Timer::Ring) => self.failed(outcome::callee(Cause::NoAnswer, None, 19), core, desk),
             Event::Begun
@@ -139,8 +248,34 @@ impl Dialling {
         }
     }
 
-    fn answered(self, sdp: Option<&[u8]>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    /// The way did not take the call: the next one, while there is one. `outcome`: what it came to if there is none.
+    fn next_way(
+        mut self: Box<Self>,
+        pause: Option<Duration>,
+        outcome: Outcome,
+        core: &mut Core,
+        desk: &mut Desk<'_>,
+    ) -> State {
+        desk.disarm(Timer::Attempt);
+        if let (Road::Trunk(way), Some(name)) = (self.way, &core.callee_trunk) {
+            desk.trunks.shun(desk.now, name, way.flow, pause);
+        }
+        if self.left.is_empty() {
+            return self.failed(outcome, core, desk);
+        }
+        core.leave_way(outcome::why(&outcome), desk);
+        match attempt(&self.whom, std::mem::take(&mut self.left), outcome, core, desk) {
+            Ok((way, left)) => {
+                (self.way, self.left) = (way, left);
+                State::Dialling(self)
+            }
+            Err(outcome) => self.failed(outcome, core, desk),
+        }
+    }
+
+    fn answered(&self, sdp: Option<&[u8]>, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Ring);
+        desk.disarm(Timer::Attempt);
         if !sdp.is_some_and(|sdp| core.learn(super::Whose::Callee, sdp, desk)) {
             return self.failed(outcome::callee(Cause::NotAcceptable, None, 88), core, desk);
         }
@@ -150,8 +285,26 @@ impl Dialling {
         }
     }
 
-    fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    fn failed(&self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        desk.disarm(Timer::Ring);
+        desk.disarm(Timer::Attempt);
         core.end_callee(outcome::why(&outcome), desk);
         parting::begin(self.callee, outcome, core, desk)
+    }
+}
+
+/// Whether this end says something of the way and nothing of the callee; and how long the way is not to be taken, where
+/// it says that.
+fn ways_fault(ending: Ending) -> Option<Option<Duration>> {
+    match ending {
+        Ending::Unreachable => Some(None),
+        // Whoever refuses us, is out of order, or has no room: 4xx and 6xx else are about the callee (RFC 3398 §8.2.6.1).
+        Ending::Refused { status: 401 | 407 | 500 | 503 | 504, retry_after, .. } => Some(retry_after),
+        Ending::Refused { .. }
+        | Ending::HungUp { .. }
+        | Ending::Cancelled
+        | Ending::NeverAcknowledged
+        | Ending::Gone
+        | Ending::Ordered => None,
     }
 }

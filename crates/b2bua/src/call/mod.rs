@@ -42,6 +42,8 @@ pub(crate) enum Timer {
     Play(Whose),
     /// The callee rang too long.
     Ring,
+    /// Nothing came back by the way that is being tried.
+    Attempt,
     /// The callee did not confirm.
     Confirm,
     /// They talk for long: warn them.
@@ -53,13 +55,14 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Store,
         Self::Script(ivr::Timer::Hint),
         Self::Script(ivr::Timer::Input),
         Self::Play(Whose::Caller),
         Self::Play(Whose::Callee),
         Self::Ring,
+        Self::Attempt,
         Self::Confirm,
         Self::Warn,
         Self::Longest,
@@ -124,6 +127,7 @@ pub(crate) enum Event {
     Begun,
     /// The caller acknowledged our answer.
     Confirmed,
+    Trying,
     Ringing,
     Answered(Option<Bytes>),
     CalleeEnded(Ending),
@@ -145,7 +149,7 @@ pub(crate) enum State {
     /// The caller has the floor.
     Asking(asking::Asking),
     /// The callee is being called; the caller hears music.
-    Dialling(dialling::Dialling),
+    Dialling(Box<dialling::Dialling>),
     /// The callee answered and hears who calls; the caller still hears music.
     Whispering(whispering::Whispering),
     /// Both talk.
@@ -268,11 +272,15 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             core.callee_is_down();
             enter(state, Event::CalleeEnded(ending), core, desk)
         }
+        (Whose::Callee, LegEvent::Trying) => enter(state, Event::Trying, core, desk),
         (Whose::Callee, LegEvent::Ringing | LegEvent::Progressed { .. }) => {
             enter(state, Event::Ringing, core, desk)
         }
         (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
-        (Whose::Caller, LegEvent::Ringing | LegEvent::Progressed { .. } | LegEvent::Answered { .. })
+        (
+            Whose::Caller,
+            LegEvent::Trying | LegEvent::Ringing | LegEvent::Progressed { .. } | LegEvent::Answered { .. },
+        )
         | (_, LegEvent::Offered(_)) => state,
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn handle(outcome: Outcome, event: Event, core: &mut Core, desk: &mut
         Event::Finished(Whose::Caller) => core.finish(outcome, desk),
         Event::Begun
         | Event::Confirmed
+        | Event::Trying
         | Event::Ringing
         | Event::Answered(_)
         | Event::CalleeEnded(_)

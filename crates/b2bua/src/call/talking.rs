@@ -44,6 +44,7 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         Event::CalleeEnded(ending) => core.finish(outcome::ending(Side::Callee, ending), desk),
         Event::Begun
         | Event::Confirmed
+        | Event::Trying
         | Event::Ringing
         | Event::Answered(_)
         | Event::Digit(..)

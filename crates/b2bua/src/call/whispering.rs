@@ -61,6 +61,7 @@ impl Whispering {
             }
             Event::Begun
             | Event::Confirmed
+            | Event::Trying
             | Event::Ringing
             | Event::Answered(_)
             | Event::Digit(..)

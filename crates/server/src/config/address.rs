@@ -7,9 +7,6 @@ use toml::de::DeValue;
 
 use super::value;
 
-/// The port of SIP where none is written (RFC 3261 §19.1.2).
-const PORT: u16 = 5060;
-
 /// One of our listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listener {
@@ -25,7 +22,7 @@ pub(crate) struct Listener {
 pub(crate) struct Destination {
     /// A name, or an address without brackets.
     pub(crate) host: String,
-    /// `None` asks for SRV where the host is a name, and means 5060 where it is an address.
+    /// `None` asks for SRV where the host is a name, and means the transport's own where it is an address.
     pub(crate) port: Option<u16>,
     /// `None`: whatever the name's records say, else UDP.
     pub(crate) transport: Option<Transport>,
@@ -37,9 +34,14 @@ impl Destination {
         self.host.parse().ok()
     }
 
+    /// The host as it stands in a URI, without a port.
+    pub(crate) fn host_in_uri(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
     /// Host and port as they stand in a URI: `sip.carrier.example`, `192.0.2.7:5080`, `[2001:db8::1]`.
     pub(crate) fn host_port(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = self.host_in_uri();
         match self.port {
             Some(port) => format!("{host}:{port}"),
             None => host,
@@ -57,7 +59,7 @@ pub(super) fn covers(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
 }
 
-/// `udp://0.0.0.0:5060`; without a port 5060.
+/// `udp://0.0.0.0:5060`; without a port 5060, with tls:// 5061.
 pub(super) fn listener(value: &DeValue<'_>) -> Result<(Transport, SocketAddr), String> {
     let text = value::text(value)?;
     let wrong = || {
@@ -70,12 +72,14 @@ pub(super) fn listener(value: &DeValue<'_>) -> Result<(Transport, SocketAddr), S
     let transport = match scheme {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
-        "tls" | "ws" | "wss" => {
-            return Err(format!("{scheme}:// is not available yet; listen on udp:// or tcp://"));
+        "tls" => Transport::Tls,
+        "ws" | "wss" => {
+            return Err(format!("{scheme}:// is not available yet; listen on udp://, tcp:// or tls://"));
         }
         _ => return Err(wrong()),
     };
-    let bare = || address.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT));
+    let bare =
+        || address.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, transport.port()));
     let address = address.parse::<SocketAddr>().or_else(|_| bare()).map_err(|_| wrong())?;
     if address.port() == 0 {
         return Err("port 0 cannot be told to anyone; write the port".to_owned());
@@ -105,6 +109,9 @@ pub(super) fn operator(text: &str) -> Result<(Uri, Destination), String> {
     let uri =
         Uri::parse(text).map_err(|_| format!("{:?} is no SIP address; {FORM}", value::shortened(text)))?;
     let destination = destination(&uri.parts(), FORM)?;
+    if destination.transport == Some(Transport::Tls) {
+        return Err("an operator is reached by udp or tcp; by TLS make the exchange a trunk".to_owned());
+    }
     Ok((uri, destination))
 }
 
@@ -112,7 +119,9 @@ fn destination(parts: &UriRef<'_>, form: &str) -> Result<Destination, String> {
     match parts.scheme() {
         Scheme::Sip => {}
         Scheme::Sips => {
-            return Err(format!("sips: needs TLS, which is not available yet; {form}"));
+            return Err(format!(
+                "sips: promises TLS to the very end, which nobody here can; write sip: with ;transport=tls; {form}"
+            ));
         }
         Scheme::Tel | Scheme::Other => return Err(format!("is no sip: address; {form}")),
     }
@@ -127,11 +136,9 @@ fn destination(parts: &UriRef<'_>, form: &str) -> Result<Destination, String> {
         ) {
             ("transport", "udp") => Some(Transport::Udp),
             ("transport", "tcp") => Some(Transport::Tcp),
-            ("transport", "tls") => {
-                return Err("transport=tls is not available yet; use udp or tcp".to_owned());
-            }
+            ("transport", "tls") => Some(Transport::Tls),
             ("transport", other) => {
-                return Err(format!("there is no transport {other:?}; use udp or tcp"));
+                return Err(format!("there is no transport {other:?}; use udp, tcp or tls"));
             }
             _ => {
                 return Err(format!("has the parameter {name:?}; only transport is taken"));
@@ -161,7 +168,8 @@ mod tests {
         assert_eq!(at("udp://0.0.0.0:5060").unwrap(), (Transport::Udp, "0.0.0.0:5060".to_owned()));
         assert_eq!(at("tcp://192.0.2.1").unwrap(), (Transport::Tcp, "192.0.2.1:5060".to_owned()));
         assert_eq!(at("udp://[::]").unwrap(), (Transport::Udp, "[::]:5060".to_owned()));
-        assert!(at("tls://0.0.0.0:5061").unwrap_err().contains("not available yet"));
+        assert_eq!(at("tls://0.0.0.0").unwrap(), (Transport::Tls, "0.0.0.0:5061".to_owned()));
+        assert!(at("wss://0.0.0.0:443").unwrap_err().contains("not available yet"));
         for wrong in [
             "0.0.0.0:5060",
             "udp://",
@@ -190,7 +198,7 @@ mod tests {
             "sip.carrier.example",
             "sip:user@carrier.example",
             "sips:carrier.example",
-            "sip:carrier.example;transport=tls",
+            "sip:carrier.example;transport=sctp",
             "sip:carrier.example;lr",
             "sip:carrier.example?Subject=x",
             "sip:carrier.example:0",
@@ -207,5 +215,6 @@ mod tests {
         assert_eq!(uri.as_str(), "sip:desk@pbx.example:5070");
         assert_eq!(destination.host_port(), "pbx.example:5070");
         assert!(operator("sip:desk:secret@pbx.example").is_err());
+        assert!(operator("sip:desk@pbx.example;transport=tls").is_err());
     }
 }

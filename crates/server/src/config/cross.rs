@@ -1,11 +1,11 @@
 //! What sections must agree on among each other.
 
 use ::sip::Transport;
-use b2bua::Network;
+use b2bua::{Choice, Network, TrunkId};
 
 use super::address;
 use super::http::Http;
-use super::line::{self, Operator};
+use super::line::{self, Named, Operator};
 use super::media::Media;
 use super::sip::Sip;
 use super::trunk;
@@ -25,6 +25,7 @@ pub(super) fn trunks<'d>(walk: &mut Walk<'d>, trunks: &[trunk::Draft<'d>], sip: 
     }
 }
 
+/// Trunks that share a name in certificates could not be told apart either.
 fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk::Draft<'d>]) {
     for (index, range) in trunk.allow.iter().flatten().enumerate() {
         let clash = earlier.iter().find_map(|other| {
@@ -38,6 +39,13 @@ fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk:
                  make them apart, or make both one trunk"
             );
             walk.fault(trunk.section.element("allow", index), text);
+        }
+    }
+    for (index, name) in trunk.certificate.iter().enumerate() {
+        if let Some(other) = earlier.iter().find(|other| other.certificate.contains(name)) {
+            let other = other.name.as_deref().unwrap_or("without a name");
+            let text = format!("trunk {other:?} is known by {name:?} as well");
+            walk.fault(trunk.section.element("certificate", index), text);
         }
     }
 }
@@ -55,6 +63,7 @@ fn unreachable(trunk: &trunk::Draft<'_>, sip: &Sip) -> Option<String> {
     let word = match transport {
         Transport::Udp => "udp",
         Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
     };
     if by_transport(transport).next().is_none() {
         return Some(format!("is reached over {word}, and sip.listen has no {word}:// address"));
@@ -66,29 +75,28 @@ fn unreachable(trunk: &trunk::Draft<'_>, sip: &Sip) -> Option<String> {
         .then(|| format!("is an {family} address, and sip.listen has no {word}:// address of that family"))
 }
 
-/// Lines among themselves and with their trunks. Gives the place of each line's trunk, where that is clear.
+/// Lines among themselves and with their trunks. Gives each line's trunks by their places, where that is clear.
 pub(super) fn lines<'d>(
     walk: &mut Walk<'d>,
     lines: &[line::Draft<'d>],
     trunks: &[trunk::Draft<'d>],
-) -> Vec<Option<usize>> {
-    let mut places = Vec::new();
+) -> Vec<Option<Choice>> {
+    let mut choices = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        let trunk = trunk_of(walk, line, trunks);
+        let choice = trunks_of(walk, line, trunks);
         if let Some(number) = line.number {
             if lines[..index].iter().any(|other| other.number == Some(number)) {
                 walk.fault(line.section.place("number"), format!("{number} is a [[line]] already"));
             }
-            let owner = trunk.map(|trunk| &trunks[trunk]);
-            let owned = owner.and_then(|owner| owner.numbers.as_ref());
-            if let (Some(owner), Some(owned)) = (owner, owned)
-                && !owned.contains(&number)
-            {
-                let name = owner.name.as_deref().unwrap_or_default();
-                let text = format!(
-                    "{number} is not among the numbers trunk {name:?} owns; add it to trunk.numbers or change the line"
-                );
-                walk.fault(line.section.place("number"), text);
+            for place in choice.iter().flat_map(places) {
+                let owner = &trunks[place];
+                if owner.numbers.as_ref().is_some_and(|owned| !owned.contains(&number)) {
+                    let name = owner.name.as_deref().unwrap_or_default();
+                    let text = format!(
+                        "{number} is not among the numbers trunk {name:?} owns; add it to trunk.numbers or change the line"
+                    );
+                    walk.fault(line.section.place("number"), text);
+                }
             }
         }
         if let Some(Operator::Number(operator)) = line.operator
@@ -97,30 +105,39 @@ pub(super) fn lines<'d>(
             let text = format!("{operator} is a line of this server: the call would come back to it");
             walk.fault(line.section.place("operator"), text);
         }
-        places.push(trunk);
+        choices.push(choice);
     }
-    places
+    choices
 }
 
-fn trunk_of<'d>(walk: &mut Walk<'d>, line: &line::Draft<'d>, trunks: &[trunk::Draft<'d>]) -> Option<usize> {
+fn places(choice: &Choice) -> Vec<usize> {
+    match choice {
+        Choice::InOrder(trunks) => trunks.iter().map(|trunk| usize::from(trunk.0)).collect(),
+        Choice::ByWeight(weights) => weights.iter().map(|(trunk, _)| usize::from(trunk.0)).collect(),
+    }
+}
+
+fn trunks_of<'d>(walk: &mut Walk<'d>, line: &line::Draft<'d>, trunks: &[trunk::Draft<'d>]) -> Option<Choice> {
     let names = || {
         let names: Vec<&str> = trunks.iter().filter_map(|trunk| trunk.name.as_deref()).collect();
         names.join(", ")
     };
     match &line.trunk {
-        Given::Is(name) => {
-            let found = trunks.iter().position(|trunk| trunk.name.as_ref() == Some(name));
-            // Of a trunk whose name is at fault it cannot be said that it is not this one.
-            if found.is_none() && !trunks.is_empty() && trunks.iter().all(|trunk| trunk.name.is_some()) {
-                let text = format!("there is no trunk {name:?}; there are: {}", names());
-                walk.fault(line.section.place("trunk"), text);
-            }
-            found
+        Given::Is(named) => {
+            let found: Vec<Option<TrunkId>> =
+                named.names().into_iter().map(|name| trunk_of(walk, line, name, trunks, &names)).collect();
+            let found = found.into_iter().collect::<Option<Vec<TrunkId>>>()?;
+            Some(match named {
+                Named::InOrder(_) => Choice::InOrder(found),
+                Named::ByWeight(weights) => Choice::ByWeight(
+                    found.into_iter().zip(weights.iter().map(|(_, weight)| *weight)).collect(),
+                ),
+            })
         }
         Given::Faulty => None,
         Given::Absent => match trunks {
             [] => None,
-            [_] => Some(0),
+            [_] => Some(Choice::InOrder(vec![TrunkId(0)])),
             [_, _, ..] => {
                 let text =
                     format!("is missing: by which trunk does this line call out? There are: {}", names());
@@ -129,6 +146,22 @@ fn trunk_of<'d>(walk: &mut Walk<'d>, line: &line::Draft<'d>, trunks: &[trunk::Dr
             }
         },
     }
+}
+
+fn trunk_of<'d>(
+    walk: &mut Walk<'d>,
+    line: &line::Draft<'d>,
+    name: &str,
+    trunks: &[trunk::Draft<'d>],
+    names: &dyn Fn() -> String,
+) -> Option<TrunkId> {
+    let found = trunks.iter().position(|trunk| trunk.name.as_deref() == Some(name));
+    // Of a trunk whose name is at fault it cannot be said that it is not this one.
+    if found.is_none() && !trunks.is_empty() && trunks.iter().all(|trunk| trunk.name.is_some()) {
+        let text = format!("there is no trunk {name:?}; there are: {}", names());
+        walk.fault(line.section.place("trunk"), text);
+    }
+    found.and_then(|place| u16::try_from(place).ok()).map(TrunkId)
 }
 
 /// Sockets that would want the same port, and ports that do not suffice.
@@ -150,7 +183,7 @@ pub(super) fn sockets<'d>(
                     walk.fault(place, format!("port {port} is one of media.ports, {first}-{last}"));
                 }
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 if http.listen.iter().any(|other| address::shares(*other, listener.address)) {
                     walk.fault(place, format!("{} is http.listen as well", listener.address));
                 }

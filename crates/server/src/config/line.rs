@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
+use b2bua::Choice;
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -43,8 +44,8 @@ pub(super) const SCHEMA: Schema = Schema {
 pub(crate) struct Line {
     /// What both sides see.
     pub(crate) number: Number,
-    /// By which trunk it calls out: its place in `Checked::trunks`.
-    pub(crate) trunk: usize,
+    /// By which trunks it calls out, by their places in `Checked::trunks`.
+    pub(crate) trunks: Choice,
     /// What callers hear unless the order says otherwise.
     pub(crate) language: String,
     /// Whom `#` reaches.
@@ -91,19 +92,19 @@ pub(crate) struct Manner {
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) number: Option<Number>,
-    /// The trunk's name, where one is written.
-    pub(super) trunk: Given<String>,
+    /// The trunks' names, where they are written.
+    pub(super) trunk: Given<Named>,
     language: String,
     pub(super) operator: Option<Operator>,
     pub(super) manner: Manner,
 }
 
 impl Draft<'_> {
-    /// Whole, if nothing was at fault. `trunk` is its place.
-    pub(super) fn finish(self, trunk: Option<usize>) -> Option<Line> {
+    /// Whole, if nothing was at fault.
+    pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Line> {
         Some(Line {
             number: self.number?,
-            trunk: trunk?,
+            trunks: trunks?,
             language: self.language,
             operator: self.operator,
             manner: self.manner,
@@ -128,11 +129,60 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let why = "the number people dial, one of its trunk's";
     let dialled = walk.needed(&section, "number", why, number);
     walk.get(&section, "service", |value| value::word(value, SERVICES));
-    let trunk = walk.get(&section, "trunk", value::name);
+    let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
     let manner = manner(walk, &section);
     Draft { section, number: dialled, trunk, language, operator, manner }
+}
+
+/// Trunks as they are written: one, several in order, or each with its weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    InOrder(Vec<String>),
+    ByWeight(Vec<(String, u32)>),
+}
+
+impl Named {
+    pub(super) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::InOrder(names) => names.iter().map(String::as_str).collect(),
+            Self::ByWeight(weights) => weights.iter().map(|(name, _)| name.as_str()).collect(),
+        }
+    }
+}
+
+/// `"main"`, `["main", "backup"]`, `{ main = 3, backup = 1 }`.
+fn trunks<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Given<Named> {
+    let weights = |value: &DeValue<'_>| {
+        let Some(table) = value.as_table() else { return Ok(None) };
+        let weight =
+            |(name, weight): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
+                let number = value::integer(weight.get_ref(), 0..=1000)
+                    .map_err(|why| format!("{}: {why}", name.get_ref()))?;
+                Ok((name.get_ref().to_string(), u32::try_from(number).expect("at most 1000")))
+            };
+        table.iter().map(weight).collect::<Result<Vec<_>, String>>().map(Some)
+    };
+    let named = match walk.get(section, "trunk", weights) {
+        Given::Is(Some(weights)) => Named::ByWeight(weights),
+        Given::Is(None) => match walk.list(section, "trunk", value::name) {
+            Given::Is(names) => Named::InOrder(names),
+            Given::Absent => return Given::Absent,
+            Given::Faulty => return Given::Faulty,
+        },
+        Given::Absent => return Given::Absent,
+        Given::Faulty => return Given::Faulty,
+    };
+    let names = named.names();
+    let twice = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
+    let wrong = match twice {
+        _ if names.is_empty() => "is empty: name the trunk this line calls out by".to_owned(),
+        Some((_, name)) => format!("{name:?} stands here twice"),
+        None => return Given::Is(named),
+    };
+    walk.fault(section.place("trunk"), wrong);
+    Given::Faulty
 }
 
 const SERVICES: &[(&str, Result<(), &str>)] = &[

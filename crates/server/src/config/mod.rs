@@ -3,6 +3,7 @@
 //! Each section has a file here with its keys, its type, and what it must be by itself; [`cross`] has what
 //! sections must agree on. `pieces` cuts what came out into what each part of the server wants.
 
+mod account;
 mod address;
 mod cross;
 pub(crate) mod duration;
@@ -12,6 +13,7 @@ mod line;
 mod media;
 mod node;
 mod pieces;
+mod profile;
 mod prompts;
 mod recordings;
 mod reload;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
+use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings};
 
 use super::{Checked, Line, Operator, Trunk, Webhook};
 
@@ -34,7 +34,6 @@ impl Checked {
         });
         Some(b2bua::Config {
             epoch_ms,
-            plan: self.node.plan,
             trunks: self.trunks.iter().map(Trunk::carrier).collect(),
             lines: self.lines.iter().map(|line| line.answered(languages)).collect::<Option<_>>()?,
             ua: self.agent(),
@@ -106,11 +105,19 @@ impl Trunk {
         b2bua::Trunk {
             name: self.name.as_str().into(),
             allow: self.allow.clone(),
-            flow: None,
+            certificate: self.certificate.clone(),
+            flows: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,
-            asserted: self.asserted,
+            domain: self.destination.host_in_uri().into(),
+            profile: self.profile.clone(),
             srtp: self.srtp,
+            credentials: self.credentials.clone(),
+            registration: self.registration.clone(),
+            ping: self.usage.ping,
+            attempt_timeout: self.usage.attempt_timeout,
+            max_calls: self.usage.max_calls,
+            calls_per_second: self.usage.calls_per_second,
         }
     }
 }
@@ -121,7 +128,7 @@ impl Line {
         let manner = &self.manner;
         Some(b2bua::Line {
             number: self.number,
-            trunk: TrunkId(u16::try_from(self.trunk).ok()?),
+            trunks: self.trunks.clone(),
             language: Language(u8::try_from(language).ok()?),
             operator: self.operator.as_ref().map(Operator::called),
             record: manner.record,

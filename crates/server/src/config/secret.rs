@@ -23,11 +23,31 @@ pub(super) struct Keys {
     pub(super) file: &'static str,
 }
 
-/// Reads a secret that must be there, from just one of its three places. The second of the pair is the key.
+/// Reads a secret of ours that must be there, from just one of its three places. The second of the pair is the key.
 pub(super) fn needed<'d>(
     walk: &mut Walk<'d>,
     section: &Section<'d>,
     keys: &'static Keys,
+) -> Option<(String, &'static str)> {
+    chosen(walk, section, keys, unfit)
+}
+
+/// Reads a secret that someone else has given us: it is as it is.
+pub(super) fn given<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &'static Keys) -> Option<String> {
+    let unfit = |secret: &str| {
+        if secret.is_empty() {
+            return Some("is empty".to_owned());
+        }
+        secret.chars().any(char::is_control).then(|| "has control characters".to_owned())
+    };
+    chosen(walk, section, keys, unfit).map(|(secret, _)| secret)
+}
+
+fn chosen<'d>(
+    walk: &mut Walk<'d>,
+    section: &Section<'d>,
+    keys: &'static Keys,
+    unfit: impl Fn(&str) -> Option<String>,
 ) -> Option<(String, &'static str)> {
     let all = [keys.plain, keys.environment, keys.file];
     let present: Vec<&'static str> = all.into_iter().filter(|key| section.has(key)).collect();

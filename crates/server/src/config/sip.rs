@@ -1,24 +1,37 @@
 //! `[sip]`: where calls come in.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ::sip::Transport;
 use b2bua::Timing;
 
 use super::address::{self, Listener};
+use super::secret;
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
+use crate::signalling::{Files, Tls};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "sip",
-    keys: &["listen", "public_address", "t1", "t2", "t4", "max_calls", "calls_per_second", "max_message"],
+    keys: &[
+        "listen",
+        "public_address",
+        "t1",
+        "t2",
+        "t4",
+        "max_calls",
+        "calls_per_second",
+        "max_message",
+        "certificate_file",
+        "key_file",
+        "roots_file",
+    ],
     refused: &[
-        ("tls", "SIP over TLS is not available yet; listen on udp:// or tcp://"),
-        ("certificate", "SIP over TLS is not available yet; listen on udp:// or tcp://"),
-        ("certificate_file", "SIP over TLS is not available yet; listen on udp:// or tcp://"),
-        ("key", "SIP over TLS is not available yet; listen on udp:// or tcp://"),
-        ("key_file", "SIP over TLS is not available yet; listen on udp:// or tcp://"),
+        ("tls", "listen on tls://, and write certificate_file and key_file"),
+        ("certificate", "keys do not stand in this file; write certificate_file and key_file"),
+        ("key", "keys do not stand in this file; write certificate_file and key_file"),
     ],
 };
 
@@ -37,6 +50,8 @@ pub(crate) struct Sip {
     pub(crate) calls_per_second: u32,
     /// Octets of one message.
     pub(crate) max_message: usize,
+    /// What TLS is made of, where it is listened for.
+    pub(crate) tls: Option<Files>,
 }
 
 pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>, Sip) {
@@ -53,7 +68,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
     let largest = ::sip::limits::MESSAGE;
     // A message with a session description and the headers carriers add must fit.
     let max_message = number("max_message", 4096..=largest as u64, largest as u64);
+    let tls = tls(walk, &section, &listeners);
     let sip = Sip {
+        tls,
         listeners,
         public: public.ok().unwrap_or_default(),
         timing,
@@ -62,6 +79,33 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
         max_message,
     };
     (section, sip)
+}
+
+/// Certificate, key and roots, which must fit each other.
+fn tls<'d>(walk: &mut Walk<'d>, section: &Section<'d>, listeners: &[Listener]) -> Option<Files> {
+    let path = |walk: &mut Walk<'d>, key| walk.get(section, key, value::text).ok().map(PathBuf::from);
+    let (certificate, key) = (path(walk, "certificate_file"), path(walk, "key_file"));
+    let roots = path(walk, "roots_file");
+    if !listeners.iter().any(|listener| listener.transport == Transport::Tls) {
+        for key in ["certificate_file", "key_file", "roots_file"] {
+            if section.has(key) {
+                walk.fault(section.place(key), "means nothing without a tls:// address in sip.listen");
+            }
+        }
+        return None;
+    }
+    for key in ["certificate_file", "key_file"] {
+        if !section.has(key) {
+            walk.fault(section.place(key), "is missing: who listens on tls:// must prove who they are");
+        }
+    }
+    let files = Files { certificate: certificate?, key: key?, roots };
+    if let Err(error) = Tls::load(&files) {
+        walk.fault(section.place("certificate_file"), error.to_string());
+        return None;
+    }
+    secret::warn_if_open(walk, section, "key_file");
+    Some(files)
 }
 
 /// One address of each family.
@@ -114,8 +158,10 @@ fn listeners<'d>(walk: &mut Walk<'d>, section: &Section<'d>, public: &Given<Vec<
     let mut untold = None;
     for (index, (transport, address)) in binds.into_iter().enumerate() {
         let place = section.element("listen", index);
-        let takes_same =
-            |other: &Listener| other.transport == transport && address::shares(other.address, address);
+        let takes_same = |other: &Listener| {
+            other.transport.is_reliable() == transport.is_reliable()
+                && address::shares(other.address, address)
+        };
         if listeners.iter().any(takes_same) {
             walk.fault(place, format!("{address} is listened on twice"));
             continue;

@@ -1,30 +1,55 @@
 //! `[[trunk]]`: carriers.
 
-use b2bua::{Network, SrtpPolicy, Trust};
-use number::{Number, Plan};
+use std::sync::Arc;
+use std::time::Duration;
 
+use ::sip::Transport;
+use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust};
+use number::{Number, Plan};
+use toml::de::DeValue;
+
+use super::account::{self, Account};
 use super::address::{self, Destination};
+use super::profile;
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "trunk",
-    keys: &["name", "uri", "allow", "numbers", "trust", "asserted", "srtp"],
+    keys: &[
+        "name",
+        "uri",
+        "allow",
+        "certificate",
+        "numbers",
+        "trust",
+        "country",
+        "format",
+        "prefix",
+        "strip",
+        "from",
+        "present",
+        "withhold",
+        "srtp",
+        "username",
+        "password",
+        "password_env",
+        "password_file",
+        "realm",
+        "md5",
+        "register",
+        "register_expires",
+        "aor",
+        "ping",
+        "attempt_timeout",
+        "max_calls",
+        "calls_per_second",
+    ],
     refused: &[
-        ("username", NO_DIGEST),
-        ("password", NO_DIGEST),
-        ("password_env", NO_DIGEST),
-        ("password_file", NO_DIGEST),
-        (
-            "register",
-            "registering at a carrier is not available yet; have the carrier send calls to this address",
-        ),
-        ("limits", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
-        ("max_calls", "limits of a single trunk are not available yet; sip.max_calls holds for all"),
+        ("limits", "write max_calls and calls_per_second"),
+        ("asserted", "write present = [\"asserted\"]"),
     ],
 };
-
-const NO_DIGEST: &str = "logging in at a carrier is not available yet; have the carrier trust this address, and name theirs in allow";
 
 /// `[[trunk]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,14 +60,35 @@ pub(crate) struct Trunk {
     pub(crate) destination: Destination,
     /// Which addresses may call in.
     pub(crate) allow: Vec<Network>,
+    /// Names of which whoever calls in must prove one.
+    pub(crate) certificate: Vec<Box<str>>,
     /// The numbers it lets us present.
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
     pub(crate) trust: Trust,
-    /// Also present our number in P-Asserted-Identity.
-    pub(crate) asserted: bool,
+    /// How numbers are written and read.
+    pub(crate) profile: Profile,
     /// Whether media by it is protected.
     pub(crate) srtp: SrtpPolicy,
+    /// What its challenges are answered with.
+    pub(crate) credentials: Option<Arc<Credentials>>,
+    /// What is registered there.
+    pub(crate) registration: Option<Registration>,
+    /// How it is used.
+    pub(crate) usage: Usage,
+}
+
+/// How a trunk is used beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// How often it is asked whether it is there.
+    pub(crate) ping: Option<Duration>,
+    /// How long it may say nothing to a call before the next way is tried.
+    pub(crate) attempt_timeout: Duration,
+    /// Legs at once.
+    pub(crate) max_calls: Option<usize>,
+    /// New legs in a second.
+    pub(crate) calls_per_second: Option<u32>,
 }
 
 /// A trunk as far as it could be read; `None` is a fault already noted.
@@ -51,11 +97,14 @@ pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) name: Option<String>,
     pub(super) allow: Option<Vec<Network>>,
+    pub(super) certificate: Vec<Box<str>>,
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
-    asserted: bool,
+    profile: Profile,
     srtp: SrtpPolicy,
+    account: Account,
+    usage: Usage,
 }
 
 impl Draft<'_> {
@@ -65,10 +114,14 @@ impl Draft<'_> {
             name: self.name?,
             destination: self.destination?,
             allow: self.allow?,
+            certificate: self.certificate,
             numbers: self.numbers?,
             trust: self.trust,
-            asserted: self.asserted,
+            profile: self.profile,
             srtp: self.srtp,
+            credentials: self.account.credentials.map(Arc::new),
+            registration: self.account.registration,
+            usage: self.usage,
         })
     }
 }
@@ -86,7 +139,10 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let name = walk.needed(&section, "name", "any word, for records and for lines to refer to", value::name);
     let uri = "where the carrier takes calls, such as \"sip:sip.carrier.example\"";
     let destination = walk.needed(&section, "uri", uri, address::trunk);
-    let allow = allow(walk, &section, destination.as_ref());
+    let account = account::read(walk, &section, destination.as_ref());
+    let certificate = walk.list(&section, "certificate", host_name).or(Vec::new());
+    let is_known = account.registration.is_some() || !certificate.is_empty();
+    let allow = allow(walk, &section, destination.as_ref(), is_known);
     let numbers = match walk.list(&section, "numbers", |value| value::number(value, plan)) {
         Given::Absent => {
             walk.fault(section.place("numbers"), "is missing: the numbers the carrier gave you");
@@ -101,14 +157,29 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         }
     }
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
-    let asserted = walk.get(&section, "asserted", value::flag).or(false);
+    let profile = profile::read(walk, &section, &account, plan);
     let srtp = walk.get(&section, "srtp", |value| value::word(value, SRTP)).or(SrtpPolicy::Off);
-    if srtp != SrtpPolicy::Off {
-        let text = "the keys are in the SIP messages, which are not encrypted as SIP over TLS is not available yet: whoever \
-                    can read those can hear the calls";
+    let by_tls =
+        destination.as_ref().is_some_and(|destination| destination.transport == Some(Transport::Tls));
+    if srtp != SrtpPolicy::Off && !by_tls {
+        let text = "the keys are in the SIP messages, which are not encrypted without ;transport=tls in uri: whoever can \
+                    read those can hear the calls";
         walk.warn(section.place("srtp"), text);
     }
-    Draft { section, name, allow, numbers, destination, trust, asserted, srtp }
+    let usage = usage(walk, &section);
+    Draft { section, name, allow, certificate, numbers, destination, trust, profile, srtp, account, usage }
+}
+
+fn usage<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Usage {
+    let second = Duration::from_secs(1);
+    let range = second * 5..=second * 3600;
+    let ping = walk.get(section, "ping", |value| value::duration(value, range)).ok();
+    let range = second / 2..=second * 32;
+    let attempt_timeout = walk.get(section, "attempt_timeout", |value| value::duration(value, range));
+    let mut most = |key, most| walk.get(section, key, |value| value::integer(value, 1..=most)).ok();
+    let max_calls = most("max_calls", 100_000).and_then(|most| usize::try_from(most).ok());
+    let calls_per_second = most("calls_per_second", 10_000).and_then(|most| u32::try_from(most).ok());
+    Usage { ping, attempt_timeout: attempt_timeout.or(second * 4), max_calls, calls_per_second }
 }
 
 const TRUST: &[(&str, Result<Trust, &str>)] = &[
@@ -123,14 +194,26 @@ const SRTP: &[(&str, Result<SrtpPolicy, &str>)] = &[
     ("required", Ok(SrtpPolicy::Required)),
 ];
 
+/// A name as it stands in certificates.
+fn host_name(value: &DeValue<'_>) -> Result<Box<str>, String> {
+    let text = value::text(value)?.to_ascii_lowercase();
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b".-*".contains(&octet);
+    if text.bytes().all(plain) {
+        Ok(text.into())
+    } else {
+        Err(format!("{:?} is no host name", value::shortened(&text)))
+    }
+}
+
 /// `destination` is `None` where it is at fault: then nothing can be said about a missing list.
 fn allow<'d>(
     walk: &mut Walk<'d>,
     section: &Section<'d>,
     destination: Option<&Destination>,
+    is_known: bool,
 ) -> Option<Vec<Network>> {
     match walk.list(section, "allow", value::network) {
-        Given::Is(ranges) if ranges.is_empty() => {
+        Given::Is(ranges) if ranges.is_empty() && !is_known => {
             walk.fault(
                 section.place("allow"),
                 "is empty: nobody could call in; write the carrier's addresses",
@@ -151,6 +234,10 @@ fn allow<'d>(
         Given::Absent => {
             let destination = destination?;
             let Some(address) = destination.address() else {
+                // Its calls are known by a certificate, or by what we register, which nobody else knows.
+                if is_known {
+                    return Some(Vec::new());
+                }
                 let text = format!(
                     "is missing: the addresses calls come in from; {} is a name, which may have others",
                     destination.host

@@ -1,6 +1,7 @@
 //! The one loop that owns the switchboard: what comes in becomes its input, what it says is performed.
 
 mod tcp;
+mod tls;
 mod udp;
 
 use std::future::poll_fn;
@@ -9,14 +10,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use b2bua::{CallId, Control, Input, Output, Recording, Switchboard};
+use b2bua::{CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
 use bytes::Bytes;
 use sip::{Flow, Transport};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::perform::World;
 use crate::time::Clock;
 use tcp::{StreamEvent, Streams};
+
+pub(crate) use tcp::Names;
+pub(crate) use tls::{Files, Tls, TlsError};
 
 /// Inputs waiting for the switchboard. Whoever brings more waits: that is how pressure reaches its source.
 const TURNS: usize = 16_384;
@@ -30,6 +34,8 @@ pub(crate) enum Turn {
     Message(Flow, Bytes),
     /// A connection opened or closed.
     Stream(StreamEvent),
+    /// Who is to be expected where, by TLS.
+    Expect(Names),
     /// Anything else the switchboard hears.
     Board(Input),
     /// Prompts come from this library from now on.
@@ -38,6 +44,8 @@ pub(crate) enum Turn {
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
     PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
+    /// Say how the trunks are.
+    Trunks(oneshot::Sender<Vec<TrunkStatus>>),
     /// Leave once no call is left.
     LeaveWhenEmpty(oneshot::Sender<()>),
 }
@@ -65,15 +73,19 @@ impl Flows {
     ///
     /// # Errors
     /// The address that could not be bound, and what the system says.
-    pub(crate) fn bind(binds: &[Bind], turns: mpsc::Sender<Turn>) -> Result<Self, (SocketAddr, io::Error)> {
-        let streams = Streams::new(turns);
+    pub(crate) fn bind(
+        binds: &[Bind],
+        tls: watch::Receiver<Option<Tls>>,
+        turns: mpsc::Sender<Turn>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
+        let mut streams = Streams::new(turns, tls);
         let mut udp = Vec::new();
         for (bind, place) in binds.iter().zip(0_u8..) {
             let failed = |error| (bind.address, error);
             udp.push(match bind.transport {
                 Transport::Udp => Some(udp::Listener::bind(bind.address, place).map_err(failed)?),
-                Transport::Tcp => {
-                    streams.listen(bind.address, place).map_err(failed)?;
+                transport @ (Transport::Tcp | Transport::Tls) => {
+                    streams.listen(transport, bind.address, place).map_err(failed)?;
                     None
                 }
             });
@@ -88,7 +100,7 @@ impl Flows {
                 Some(Some(listener)) => listener.send(flow.peer, &bytes).is_ok(),
                 Some(None) | None => false,
             },
-            Transport::Tcp => self.streams.send(flow, bytes),
+            Transport::Tcp | Transport::Tls => self.streams.send(flow, bytes),
         };
         (!sent).then_some(flow)
     }
@@ -158,8 +170,11 @@ impl Loop {
                 Next::Wake => self.handle(Input::Wake, &mut out),
             }
             self.world.flush(self.clock.now(), &self.board.gauges());
-            // The record of the last call is still to be handed over when that call is gone.
-            if self.board.gauges().calls == 0
+            // The record of the last call is still to be handed over when that call is gone, and trunks are to know
+            // that nobody is here any more.
+            let gauges = self.board.gauges();
+            if gauges.calls == 0
+                && gauges.errands == 0
                 && self.world.due().is_none()
                 && let Some(left) = leaving.take()
             {
@@ -188,7 +203,13 @@ impl Loop {
     fn turn(&mut self, turn: Turn, leaving: &mut Option<oneshot::Sender<()>>, out: &mut Vec<Output>) {
         match turn {
             Turn::Message(flow, bytes) => self.message(flow, bytes, out),
+            Turn::Expect(names) => self.flows.streams.expect(names),
             Turn::Stream(event) => {
+                if let StreamEvent::Opened { flow, proved, .. } = &event
+                    && !proved.is_empty()
+                {
+                    self.handle(Input::Proved { flow: *flow, names: proved.clone() }, out);
+                }
                 if let Some(lost) = self.flows.streams.learn(event) {
                     self.handle(Input::FlowLost(lost), out);
                 }
@@ -203,6 +224,9 @@ impl Loop {
             Turn::PauseRecording { call, paused, reply } => {
                 self.handle(Input::Control(Control::PauseRecording { call, paused }), out);
                 let _ = reply.send(self.board.recording(call));
+            }
+            Turn::Trunks(reply) => {
+                let _ = reply.send(self.board.trunks());
             }
             Turn::LeaveWhenEmpty(left) => *leaving = Some(left),
         }

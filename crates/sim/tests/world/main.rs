@@ -2,8 +2,10 @@
 
 mod mask;
 mod order_call;
+mod profiles;
 mod recording;
 mod security;
 mod shed;
 mod sweep;
+mod trunks;
 mod worlds;

@@ -76,7 +76,7 @@ impl Cancelling {
     fn cancel(&mut self, wires: &mut Wires<'_>) {
         let heading = &self.call.heading;
         let start = Start {
-            user: User { leg: wires.leg, part: Part::Unattended },
+            user: User::Leg(wires.leg, Part::Unattended),
             flow: self.call.home,
             place: Arc::clone(&heading.place),
             method: Sent::Cancel,

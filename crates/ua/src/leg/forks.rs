@@ -43,7 +43,7 @@ impl Forks {
         if let Some(known) = self.acknowledged.iter().find(|known| *known.tag == *tag) {
             wires.send(known.flow, known.ack.clone());
         } else if self.acknowledged.len() < FORKS {
-            let mut dialog = Dialog::asking(&self.heading, response, self.home, flow);
+            let mut dialog = Dialog::asking(&self.heading, response, self.home, flow, None);
             self.acknowledge(&dialog, wires);
             wires.bye(&mut dialog, None, Part::Unattended);
         }

@@ -14,6 +14,7 @@ use crate::wires::Wires;
 pub(crate) struct HangingUp {
     dialog: Dialog,
     forks: Option<Box<Forks>>,
+    why: Why,
 }
 
 impl HangingUp {
@@ -25,7 +26,7 @@ impl HangingUp {
         wires: &mut Wires<'_>,
     ) -> State {
         wires.bye(&mut dialog, Some(why), Part::Bye);
-        State::HangingUp(Box::new(Self { dialog, forks }))
+        State::HangingUp(Box::new(Self { dialog, forks, why }))
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {
@@ -34,6 +35,9 @@ impl HangingUp {
 
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
         match input {
+            Input::Response(Part::Bye, response, flow) if self.dialog.is_challenged(&response, flow) => {
+                wires.bye_again(&mut self.dialog, Some(self.why), Part::Bye);
+            }
             Input::Response(Part::Bye, response, _) if response.status().is_final() => {
                 let ending = match response.status() {
                     // They know nothing of the dialog (§12.2.1.2).

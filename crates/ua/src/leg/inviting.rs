@@ -1,9 +1,10 @@
 //! Our INVITE waits for a final response (RFC 3261 §13.2.2). Meanwhile any number of early dialogs may come and go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use sip::{Flow, Response, Status, Uri};
+use sip::{Flow, Method, Response, Status, Uri};
 
 use super::forks::{FORKS, Forks};
 use super::pending::Pending;
@@ -12,6 +13,7 @@ use crate::body::Body;
 use crate::chance::Token;
 use crate::compose::Heading;
 use crate::dialog::Dialog;
+use crate::digest::{Digest, Lines};
 use crate::interface::{Ending, Invite, LegCommand, LegEvent};
 use crate::screen::Kind;
 use crate::transaction::{Part, TransactionId};
@@ -23,6 +25,7 @@ pub(crate) struct Inviting {
     early: Vec<Early>,
     /// A CANCEL may be sent (§9.1).
     is_proceeding: bool,
+    is_heard: bool,
     rings: bool,
 }
 
@@ -33,12 +36,22 @@ pub(crate) struct OwnInvite {
     pub(crate) transaction: TransactionId,
     /// Where it was sent.
     pub(crate) home: Flow,
+    /// What it takes to send it again when it is challenged; `None` where there is nothing to answer with.
+    retry: Option<Box<Retry>>,
+}
+
+/// An INVITE that can be sent again with credentials.
+#[derive(Debug)]
+struct Retry {
+    invite: Invite,
+    digest: Digest,
 }
 
 impl OwnInvite {
     /// The dialog a 2xx makes, acknowledged.
     pub(crate) fn answered(self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> (Dialog, Forks) {
-        let dialog = Dialog::asking(&self.heading, response, self.home, flow);
+        let digest = self.retry.map(|retry| retry.digest);
+        let dialog = Dialog::asking(&self.heading, response, self.home, flow, digest);
         let forks = Forks::begin(self.heading, self.home, &dialog, wires);
         (dialog, forks)
     }
@@ -59,12 +72,13 @@ impl Inviting {
             wires.ended(Ending::Unreachable);
             return State::Gone;
         };
-        let bytes = heading.invite(invite, wires.settings.product.as_deref());
-        let timing = wires.settings.timing;
-        let transaction =
-            wires.transactions.invite(wires.leg, invite.flow, &heading, bytes, timing, wires.out);
-        let call = OwnInvite { heading, transaction, home: invite.flow };
-        let state = Self { call, early: Vec::new(), is_proceeding: false, rings: false };
+        let transaction = send(invite, &heading, wires);
+        let retry = invite.credentials.as_ref().map(|credentials| {
+            let digest = Digest::new(credentials, invite.flow);
+            Box::new(Retry { invite: invite.clone(), digest })
+        });
+        let call = OwnInvite { heading, transaction, home: invite.flow, retry };
+        let state = Self { call, early: Vec::new(), is_proceeding: false, is_heard: false, rings: false };
         State::Inviting(Box::new(state))
     }
 
@@ -102,7 +116,11 @@ impl Inviting {
     fn response(mut self: Box<Self>, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> State {
         let status = response.status();
         if status.is_provisional() {
-            self.is_proceeding = true;
+            if !std::mem::replace(&mut self.is_proceeding, true)
+                && !std::mem::replace(&mut self.is_heard, true)
+            {
+                wires.say(LegEvent::Trying);
+            }
             self.provisional(response, wires);
             return State::Inviting(self);
         }
@@ -112,9 +130,22 @@ impl Inviting {
             wires.say(LegEvent::Answered { sdp });
             return Established::reached(dialog, forks);
         }
+        if self.call.is_sent_again(response, flow, wires) {
+            // Another request, of which nothing has been heard yet.
+            self.early.clear();
+            self.is_proceeding = false;
+            return State::Inviting(self);
+        }
         wires.ended(match status {
             Status::REQUEST_TIMEOUT => Ending::Unreachable,
-            _ => Ending::Refused { status: status.code(), q850: response.headers().q850() },
+            _ => Ending::Refused {
+                status: status.code(),
+                q850: response.headers().q850(),
+                retry_after: response
+                    .headers()
+                    .retry_after()
+                    .map(|seconds| Duration::from_secs(seconds.into())),
+            },
         });
         State::Gone
     }
@@ -190,6 +221,42 @@ impl Inviting {
     }
 }
 
+impl OwnInvite {
+    /// Where it was challenged and that can be answered, the INVITE goes out once more: the next in sequence of the
+    /// same Call-ID (RFC 3261 §22.2, §8.1.3.5).
+    fn is_sent_again(&mut self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> bool {
+        let Some(Retry { invite, digest }) = self.retry.as_deref_mut() else { return false };
+        if !digest.learn(response, flow) {
+            return false;
+        }
+        let old = &self.heading;
+        let credentials =
+            digest.lines(&Method::Invite, old.uri.as_str(), &invite.offer, self.home, wires.chance);
+        let heading = Arc::new(Heading {
+            uri: old.uri.clone(),
+            place: Arc::clone(&old.place),
+            branch: wires.chance.token(),
+            from: old.from.clone(),
+            tag: old.tag,
+            to: old.to.clone(),
+            call_id: old.call_id,
+            sequence: old.sequence + 1,
+            credentials,
+            own: old.own.clone(),
+            routes: old.routes.clone(),
+        });
+        self.transaction = send(invite, &heading, wires);
+        self.heading = heading;
+        true
+    }
+}
+
+fn send(invite: &Invite, heading: &Arc<Heading>, wires: &mut Wires<'_>) -> TransactionId {
+    let bytes = heading.invite(invite, wires.settings.product.as_deref());
+    let timing = wires.settings.timing;
+    wires.transactions.invite(wires.leg, invite.flow, heading, bytes, timing, wires.out)
+}
+
 fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading> {
     Some(Heading {
         uri: address(&invite.uri)?,
@@ -200,6 +267,9 @@ fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading
         to: address(&invite.to)?,
         call_id: wires.chance.token(),
         sequence: wires.chance.first_sequence(),
+        credentials: Lines::new(),
+        own: address(&invite.own)?,
+        routes: invite.routes.iter().map(|route| address(route)).collect::<Option<_>>()?,
     })
 }
 

@@ -69,6 +69,8 @@ pub(crate) enum Sent {
     Invite,
     Cancel,
     Bye,
+    Register,
+    Options,
 }
 
 impl Sent {
@@ -77,9 +79,9 @@ impl Sent {
             Method::Invite => Some(Self::Invite),
             Method::Cancel => Some(Self::Cancel),
             Method::Bye => Some(Self::Bye),
+            Method::Register => Some(Self::Register),
+            Method::Options => Some(Self::Options),
             Method::Ack
-            | Method::Options
-            | Method::Register
             | Method::Prack
             | Method::Update
             | Method::Info

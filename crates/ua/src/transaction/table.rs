@@ -13,7 +13,7 @@ use super::{Effect, InviteClient, InviteServer, Pace, RequestClient, RequestServ
 use crate::chance::Token;
 use crate::compose::Heading;
 use crate::flow;
-use crate::interface::{Counted, LegId, Letter, Output, Owner, Timer, Timing};
+use crate::interface::{Counted, ErrandId, LegId, Letter, Output, Owner, Timer, Timing};
 use crate::place::Place;
 
 /// A place in the table, and in the upper half how many were in the table before, so that a late timer never
@@ -44,9 +44,9 @@ pub(crate) enum Part {
 
 /// Who is told what becomes of a client transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct User {
-    pub(crate) leg: LegId,
-    pub(crate) part: Part,
+pub(crate) enum User {
+    Leg(LegId, Part),
+    Errand(ErrandId),
 }
 
 /// A request of ours that starts a transaction.
@@ -198,7 +198,7 @@ impl Transactions {
             Box::from(self.key.octets())
         });
         let via = request.headers().via();
-        let port = flow::sent_by_port(&via);
+        let port = flow::sent_by_port(&via, flow.transport);
         let flow = flow::answering(flow, &via);
         let side = Side::Server { key: key.clone(), origin: origin.clone(), leg, tag, port };
         let id = self.insert(flow, machine, side);
@@ -221,7 +221,7 @@ impl Transactions {
     ) -> TransactionId {
         let pace = Pace { timing, reliable: flow.transport.is_reliable() };
         let start = Start {
-            user: User { leg, part: Part::Invite },
+            user: User::Leg(leg, Part::Invite),
             flow,
             place: Arc::clone(&heading.place),
             method: Sent::Invite,
@@ -233,7 +233,7 @@ impl Transactions {
         self.started(start, machine, Some(Arc::clone(heading)), effects, out)
     }
 
-    /// Sends a BYE or a CANCEL.
+    /// Sends anything but an INVITE.
     pub(crate) fn request(&mut self, start: Start, timing: Timing, out: &mut Vec<Output>) -> TransactionId {
         let pace = Pace { timing, reliable: start.flow.transport.is_reliable() };
         let mut effects = std::mem::take(&mut self.effects);
@@ -350,7 +350,7 @@ impl Transactions {
         }
     }
 
-    /// Forgets an INVITE that was cancelled and never answered (RFC 3261 §9.1).
+    /// Forgets an INVITE that was cancelled and never answered (RFC 3261 §9.1), or a question whose answer comes too late.
     pub(crate) fn abandon(&mut self, id: TransactionId) {
         if self.entry(id).is_some() {
             self.remove(id);
@@ -421,13 +421,13 @@ enum Whose {
 
 fn report(id: TransactionId, whose: Whose, verdict: &Verdict) -> Option<Report> {
     match (whose, verdict) {
-        (Whose::Client(User { part: Part::Unattended, .. }), _) => None,
+        (Whose::Client(User::Leg(_, Part::Unattended)), _) => None,
         (Whose::Client(user), Verdict::TimedOut | Verdict::Failed) => Some(Report::Unanswered(user)),
-        (Whose::Client(user), Verdict::Expired) => Some(Report::Settled(user.leg)),
+        (Whose::Client(User::Leg(leg, _)), Verdict::Expired) => Some(Report::Settled(leg)),
         (Whose::Server(leg), Verdict::Failed) => Some(Report::Unanswerable(leg, id)),
         // Timer H: a refusal was never acknowledged, and the leg is long over (RFC 3261 §17.2.1).
         (Whose::Server(_), Verdict::TimedOut | Verdict::Expired) => None,
-        (_, Verdict::Passed | Verdict::Absorbed) => None,
+        (Whose::Client(User::Errand(_)), Verdict::Expired) | (_, Verdict::Passed | Verdict::Absorbed) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::Transport;
-use ua::{Ending, Invite, LegCommand, LegEvent};
+use ua::{Ending, Invite, LegCommand, LegEvent, Shown};
 
 use crate::world::{ANSWER, CONTACT, OFFER, PATIENCE, TRUNK, WHY, World, invite, respond, sdp, tcp, udp};
 
@@ -58,9 +58,68 @@ fn no_product_and_no_asserted_identity_are_said_where_none_are_wanted() {
     config.product = String::new();
     let mut world = World::with(config);
     let leg = world.ua.next_leg();
-    world.tell(leg, LegCommand::Invite(Box::new(Invite { asserted: false, ..invite(udp(TRUNK)) })));
+    world.tell(leg, LegCommand::Invite(Box::new(Invite { shown: vec![], ..invite(udp(TRUNK)) })));
     let sent = world.only();
     assert!(!sent.has("User-Agent") && !sent.has("P-Asserted-Identity"));
+}
+
+#[test]
+fn that_something_came_back_is_said_once_and_before_all_else() {
+    let mut world = World::new();
+    let (callee, _) = world.callee();
+    for status in [100, 180, 100, 183] {
+        world.hear(&callee.respond(status, "b1", CONTACT, None));
+        assert_eq!(world.heard_back, 1);
+    }
+    let (callee, _) = world.callee();
+    world.hear(&callee.respond(503, "b1", "Retry-After: 12\r\n", None));
+    let refused = Ending::Refused { status: 503, q850: None, retry_after: Some(Duration::from_secs(12)) };
+    assert_eq!((world.heard_back, world.heard().pop()), (1, Some(LegEvent::Ended(refused))));
+}
+
+#[test]
+fn the_way_that_must_be_taken_stands_in_the_invite_its_ack_and_its_cancel() {
+    let mut world = World::new();
+    let routes = vec!["sip:edge.example;lr".to_owned(), "sip:core.example;lr".to_owned()];
+    let leg = world.ua.next_leg();
+    world.tell(leg, LegCommand::Invite(Box::new(Invite { routes, ..invite(udp(TRUNK)) })));
+    let first = world.only();
+    let way = ["<sip:edge.example;lr>", "<sip:core.example;lr>"];
+    assert_eq!(first.all("Route"), way);
+    assert_eq!(first.uri(), "sip:+79992222222@198.51.100.7:5060;user=phone");
+    world.hear(&respond(&first, 180, "b1", CONTACT, None));
+    world.tell(leg, LegCommand::End(WHY));
+    assert_eq!(world.only().all("Route"), way, "CANCEL");
+    world.hear(&respond(&first, 487, "b1", "", None));
+    assert_eq!(world.only().all("Route"), way, "ACK");
+}
+
+#[test]
+fn our_number_is_shown_where_the_trunk_wants_it_and_withheld_where_it_says_so() {
+    let mut world = World::new();
+    let mut shown = |withheld| {
+        let leg = world.ua.next_leg();
+        let invite = Invite {
+            from: "sip:account@carrier.example".to_owned(),
+            shown: vec![Shown::Asserted, Shown::Preferred, Shown::RemoteParty, Shown::Diversion],
+            withheld,
+            ..invite(udp(TRUNK))
+        };
+        world.tell(leg, LegCommand::Invite(Box::new(invite)));
+        world.only()
+    };
+    let (plain, hidden) = (shown(false), shown(true));
+    let own = "<sip:+74951234567@192.0.2.1:5060>";
+    for text in [&plain, &hidden] {
+        assert!(text.header("From").starts_with("<sip:account@carrier.example>;tag="));
+        assert_eq!((text.header("P-Asserted-Identity"), text.header("P-Preferred-Identity")), (own, own));
+    }
+    for (text, privacy) in [(&plain, "off"), (&hidden, "full")] {
+        let party = format!("{own};party=calling;screen=yes;privacy={privacy}");
+        let diversion = format!("{own};reason=unconditional;privacy={privacy}");
+        assert_eq!((text.header("Remote-Party-ID"), text.header("Diversion")), (&*party, &*diversion));
+    }
+    assert_eq!((plain.has("Privacy"), hidden.header("Privacy")), (false, "id"));
 }
 
 #[test]
@@ -152,7 +211,10 @@ fn every_refusal_is_acknowledged_and_reported_with_its_cause() {
         let (callee, _) = world.callee();
         let lines = "Reason: SIP;cause=1, Q.850;cause=17;text=\"+79993333333\"\r\nContact: <sip:+79994444444@203.0.113.9>\r\nWWW-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n";
         world.hear(&callee.respond(status, "b1", lines, None));
-        assert_eq!(world.only_event(), LegEvent::Ended(Ending::Refused { status, q850: Some(17) }));
+        assert_eq!(
+            world.only_event(),
+            LegEvent::Ended(Ending::Refused { status, q850: Some(17), retry_after: None })
+        );
         let ack = world.only_sent();
         assert_eq!(ack.flow, callee.flow);
         let ack = ack.text;

@@ -5,11 +5,14 @@
 mod callee;
 mod caller;
 mod cancel;
+mod digest;
 mod ending;
 mod forks;
 mod outside;
 mod peer;
+mod ping;
 mod random;
+mod registration;
 mod reoffer;
 mod routing;
 mod strangers;

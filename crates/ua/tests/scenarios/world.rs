@@ -9,8 +9,8 @@ pub(crate) use crate::peer::{Callee, Caller, respond, sdp, with_body};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
-    Config, Counted, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal, Timer, Timing,
-    TrunkId, UserAgent, Why,
+    Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
+    Shown, Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -130,6 +130,9 @@ pub(crate) struct World {
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<(LegId, LegEvent)>,
     pub(crate) counted: Vec<Counted>,
+    pub(crate) errands: Vec<ErrandEvent>,
+    /// How often a leg said that something came back to its INVITE.
+    pub(crate) heard_back: usize,
     branches: u32,
 }
 
@@ -146,6 +149,8 @@ impl World {
             sent: Vec::new(),
             events: Vec::new(),
             counted: Vec::new(),
+            errands: Vec::new(),
+            heard_back: 0,
             branches: 0,
         }
     }
@@ -165,7 +170,10 @@ impl World {
                 Output::Disarm(timer) => {
                     self.timers.remove(&timer);
                 }
+                // Whether something came back at all has a test of its own; in all others it goes without saying.
+                Output::Event(_, LegEvent::Trying) => self.heard_back += 1,
                 Output::Event(leg, event) => self.events.push((leg, event)),
+                Output::Errand(_, event) => self.errands.push(event),
                 Output::Counted(counted) => self.counted.push(counted),
             }
         }
@@ -342,8 +350,12 @@ pub(crate) fn invite(flow: Flow) -> Invite {
         uri: "sip:+79992222222@198.51.100.7:5060;user=phone".to_owned(),
         to: "sip:+79992222222@198.51.100.7:5060;user=phone".to_owned(),
         from: "sip:+74951234567@192.0.2.1:5060".to_owned(),
-        asserted: true,
+        routes: Vec::new(),
+        own: "sip:+74951234567@192.0.2.1:5060".to_owned(),
+        shown: vec![Shown::Asserted],
+        withheld: false,
         offer: Bytes::from_static(ANSWER.as_bytes()),
         hops: 69,
+        credentials: None,
     }
 }

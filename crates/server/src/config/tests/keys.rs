@@ -10,6 +10,7 @@ use super::super::http::Token;
 use super::super::line::Manner;
 use super::super::media::Address;
 use super::super::reload::Reload;
+use super::super::trunk::Usage;
 use super::super::*;
 use super::{LEAST, good};
 
@@ -45,8 +46,25 @@ uri = "sip:sip.carrier.example;transport=tcp"
 allow = ["192.0.2.0/24", "2001:db8:1::/48"]
 numbers = ["030 123456", "+4930123457"]
 trust = "remote-party-id"
-asserted = true
+country = "RU"
+format = "national"
+prefix = "9#"
+strip = "*1"
+from = "account"
+present = ["preferred", "diversion"]
+withhold = true
 srtp = "required"
+username = "bauta"
+password = "x y"
+realm = "carrier"
+md5 = false
+register = true
+register_expires = "1h"
+aor = "sip:4930123456@carrier.example"
+ping = "30s"
+attempt_timeout = "2s"
+max_calls = 30
+calls_per_second = 5
 [[line]]
 number = "+4930123456"
 service = "orders"
@@ -148,15 +166,72 @@ fn every_key_of_a_trunk_changes_what_it_names() {
         trunks[0].numbers.iter().map(Number::to_string).collect::<Vec<_>>(),
         ["+4930123456", "+4930123457"]
     );
-    assert_eq!((trunks[0].trust, trunks[0].asserted), (b2bua::Trust::RemoteParty, true));
+    assert_eq!(trunks[0].trust, b2bua::Trust::RemoteParty);
+    let profile = b2bua::Profile {
+        plan: number::Plan::of("RU").unwrap(),
+        form: number::Form::National,
+        prefix: "9#".into(),
+        strip: "*1".into(),
+        from: b2bua::Sender::Account("sip:4930123456@carrier.example".into()),
+        shown: vec![b2bua::Shown::Preferred, b2bua::Shown::Diversion],
+        withheld: true,
+    };
+    assert_eq!(trunks[0].profile, profile);
     assert_eq!(trunks[0].srtp, b2bua::SrtpPolicy::Required);
+    let known = b2bua::Credentials {
+        username: "bauta".into(),
+        password: "x y".into(),
+        realm: Some("carrier".into()),
+        md5: false,
+    };
+    assert_eq!(trunks[0].credentials.as_deref(), Some(&known));
+}
+
+fn first_trunk() -> b2bua::Choice {
+    b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)])
+}
+
+#[test]
+fn a_trunk_may_be_registered_at_and_says_how_it_is_used() {
+    let Checked { trunks, .. } = good(EVERY_KEY);
+    let aor = "sip:4930123456@carrier.example".into();
+    assert_eq!(trunks[0].registration, Some(b2bua::Registration { aor, expires: 3600 }));
+    let usage = Usage {
+        ping: Some(Duration::from_secs(30)),
+        attempt_timeout: Duration::from_secs(2),
+        max_calls: Some(30),
+        calls_per_second: Some(5),
+    };
+    assert_eq!(trunks[0].usage, usage);
+    let with = |lines: &str| good(&LEAST.replace("[[line]]", &format!("{lines}\n[[line]]")));
+    let least = with("username = \"a\"\npassword = \"b\"\nregister = true").trunks.remove(0);
+    assert_eq!(least.registration, Some(b2bua::Registration { aor: "sip:a@192.0.2.7".into(), expires: 600 }));
+    let usage = Usage {
+        ping: None,
+        attempt_timeout: Duration::from_secs(4),
+        max_calls: None,
+        calls_per_second: None,
+    };
+    assert_eq!((with("").trunks[0].usage, with("").trunks[0].registration.clone()), (usage, None));
+}
+
+#[test]
+fn a_line_may_call_out_by_several_trunks_in_order_or_by_weight() {
+    let read = |trunk: &str| {
+        let other = "[[trunk]]\nname = \"other\"\nuri = \"sip:192.0.2.8\"\nnumbers = [\"+78005550101\"]\n";
+        good(&format!("{}trunk = {trunk}\n{other}", LEAST)).lines.remove(0).trunks
+    };
+    let [first, second] = [b2bua::TrunkId(0), b2bua::TrunkId(1)];
+    assert_eq!(read("\"other\""), b2bua::Choice::InOrder(vec![second]));
+    assert_eq!(read("[\"other\", \"main\"]"), b2bua::Choice::InOrder(vec![second, first]));
+    assert_eq!(read("{ main = 3, other = 1 }"), b2bua::Choice::ByWeight(vec![(first, 3), (second, 1)]));
 }
 
 #[test]
 fn every_key_of_a_line_changes_what_it_names() {
     let Checked { lines, .. } = good(EVERY_KEY);
     assert_eq!(lines.len(), 1);
-    assert_eq!((lines[0].number.to_string().as_str(), lines[0].trunk), ("+4930123456", 0));
+    assert_eq!((lines[0].number.to_string().as_str(), &lines[0].trunks), ("+4930123456", &first_trunk()));
     assert_eq!(lines[0].language, "en");
     let Some(Operator::Uri { uri, destination }) = &lines[0].operator else { panic!("{lines:?}") };
     assert_eq!((uri.as_str(), destination.host.as_str()), ("sip:desk@pbx.example", "pbx.example"));
@@ -224,8 +299,19 @@ fn what_is_left_out_has_the_documented_default() {
     let allow = b2bua::Network { address: "192.0.2.7".parse().unwrap(), prefix: 32 };
     assert_eq!(checked.trunks[0].allow, [allow]);
     assert_eq!(checked.trunks[0].trust, b2bua::Trust::Asserted);
+    assert_eq!(checked.trunks[0].credentials, None);
+    let profile = b2bua::Profile {
+        plan: number::Plan::of("RU").unwrap(),
+        form: number::Form::Plus,
+        prefix: "".into(),
+        strip: "".into(),
+        from: b2bua::Sender::Own,
+        shown: vec![],
+        withheld: false,
+    };
+    assert_eq!(checked.trunks[0].profile, profile);
     let line = &checked.lines[0];
-    assert_eq!((line.language.as_str(), line.operator.as_ref(), line.trunk), ("ru", None, 0));
+    assert_eq!((line.language.as_str(), line.operator.as_ref(), &line.trunks), ("ru", None, &first_trunk()));
     let second = Duration::from_secs(1);
     let manner = Manner {
         record: false,
@@ -274,12 +360,12 @@ fn each_part_of_the_server_gets_its_piece() {
     assert_eq!((board.epoch_ms, board.limits.calls, board.limits.calls_per_second), (7, 1000, 100));
     assert_eq!(board.media[0].ports, ports[0]);
     assert_eq!(board.media[0].public.to_string(), "192.0.2.1");
-    assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].flow), ("192.0.2.7", None));
+    assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].flows.len()), ("192.0.2.7", 0));
     assert_eq!(board.ua.listeners[1].public, "192.0.2.1:5060");
     let line = &board.lines[0];
     assert_eq!(
-        (line.language, line.trunk, line.redial),
-        (b2bua::Language(1), b2bua::TrunkId(0), Some(Duration::from_secs(7200)))
+        (line.language, &line.trunks, line.redial),
+        (b2bua::Language(1), &first_trunk(), Some(Duration::from_secs(7200)))
     );
     assert_eq!((line.script.code_length, line.script.operator), (6, true));
     assert_eq!(line.operator, Some(b2bua::Operator::Uri { uri: "sip:desk@192.0.2.20".into(), flow: None }));

@@ -45,6 +45,23 @@ fn a_secret_comes_from_the_file_the_environment_or_a_file_of_its_own() {
 }
 
 #[test]
+fn a_trunks_password_is_as_the_carrier_gave_it_and_belongs_to_a_user() {
+    let read = |lines: &str| {
+        let text = LEAST.replace("[[line]]", &format!("{lines}\n[[line]]"));
+        parse(&text, Path::new("bauta.toml"), &|name| (name == "PASSWORD").then(|| "swordfish".to_owned()))
+    };
+    let known = |lines: &str| read(lines).checked.unwrap().trunks[0].credentials.clone().unwrap();
+    assert_eq!(&*known("username = \"a\"\npassword = \"1\"").password, "1");
+    let known = known("username = \"a\"\npassword_env = \"PASSWORD\"");
+    assert_eq!((&*known.password, known.realm.as_deref(), known.md5), ("swordfish", None, true));
+    assert!(!format!("{known:?}").contains("swordfish"));
+    let fault = |lines: &str| read(lines).checked.unwrap_err()[0].to_string();
+    assert!(fault("username = \"a\"").contains("trunk[0].password: is missing"));
+    assert!(fault("password = \"1\"").contains("trunk[0].password: means nothing without username"));
+    assert!(fault("realm = \"r\"").contains("trunk[0].realm: means nothing without username"));
+}
+
+#[test]
 fn no_remark_and_no_debug_form_has_a_secret() {
     let text = format!(
         "{LEAST}[[http.token]]\nrole = \"app\"\ntoken = \"swordfish\"\n\

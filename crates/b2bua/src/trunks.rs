@@ -1,0 +1,361 @@
+//! How the trunks are: where each is reached, whether it can be used, how much of it is taken, and by which of them a
+//! call goes out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clock::Instant;
+use sip::Flow;
+use ua::{Asking, ErrandCommand, ErrandEvent, ErrandId, Registering, TrunkId};
+
+use crate::admission::Rate;
+use crate::config::{Choice, Config, Trunk};
+use crate::ids::Ids;
+use crate::interface::TrunkHappening;
+
+/// How long an address is passed over that did not take a call, where there is another.
+const SHUNNED: Duration = Duration::from_secs(30);
+/// The longest that a trunk may tell us to send it nothing (Retry-After).
+const LONGEST_SHUNNED: Duration = Duration::from_secs(600);
+/// Most ways that are tried for one call.
+const WAYS: usize = 8;
+/// How long the answer to a question whether a trunk is there is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// What the user agent is to be told.
+pub(crate) type Commands = Vec<(ErrandId, ErrandCommand)>;
+
+/// One way for a call to go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) trunk: TrunkId,
+    pub(crate) flow: Flow,
+}
+
+/// Whether a trunk takes one more call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Taken,
+    Full,
+}
+
+/// How a trunk is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkStatus {
+    /// Its name.
+    pub name: Box<str>,
+    /// Addresses it is reached at; 0 while its name is not resolved.
+    pub addresses: usize,
+    /// Whether it answers when asked; `None` where it is not asked, or was not long enough.
+    pub up: Option<bool>,
+    /// Whether we are registered there; `None` where that is not wanted, or not known yet.
+    pub registered: Option<bool>,
+    /// Legs of calls by it.
+    pub calls: usize,
+}
+
+/// All trunks, by name: their places change with the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Trunks {
+    standings: BTreeMap<Box<str>, Standing>,
+    owners: BTreeMap<ErrandId, Box<str>>,
+    errands: u32,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    flows: Vec<Flow>,
+    registration: Option<Kept<Registering>>,
+    ping: Option<Kept<Asking>>,
+    registered: Option<bool>,
+    routes: Vec<String>,
+    up: Option<bool>,
+    shunned: Vec<(Flow, Instant)>,
+    calls: usize,
+    rate: Rate,
+}
+
+/// An errand and what it was told.
+#[derive(Debug)]
+struct Kept<W> {
+    id: ErrandId,
+    wanted: W,
+}
+
+impl Standing {
+    /// Nothing speaks against it.
+    fn is_well(&self) -> bool {
+        self.up != Some(false) && self.registered != Some(false)
+    }
+
+    fn is_shunned(&self, flow: Flow, now: Instant) -> bool {
+        self.shunned.iter().any(|(other, until)| *other == flow && *until > now)
+    }
+}
+
+impl Trunks {
+    /// Takes a configuration: new trunks, trunks that are no more, and what is to be done for each.
+    pub(crate) fn learn(&mut self, config: &Config) -> Commands {
+        let mut commands = Commands::new();
+        let mut before = std::mem::take(&mut self.standings);
+        for (trunk, place) in config.trunks.iter().zip(0..) {
+            let mut standing = before.remove(&trunk.name).unwrap_or_default();
+            if !trunk.flows.is_empty() {
+                standing.flows.clone_from(&trunk.flows);
+            }
+            self.care(trunk, TrunkId(place), &mut standing, &mut commands);
+            self.standings.insert(trunk.name.clone(), standing);
+        }
+        for standing in before.values_mut() {
+            // Calls that still run by it are over one day; who counted them is gone.
+            stop(standing, &mut commands);
+        }
+        commands
+    }
+
+    /// Takes where a trunk is now.
+    pub(crate) fn resolved(&mut self, config: &Config, place: TrunkId, flows: Vec<Flow>) -> Commands {
+        let mut commands = Commands::new();
+        let Some(trunk) = config.trunks.get(usize::from(place.0)) else { return commands };
+        let mut standing = self.standings.remove(&trunk.name).unwrap_or_default();
+        standing.flows = flows;
+        self.care(trunk, place, &mut standing, &mut commands);
+        self.standings.insert(trunk.name.clone(), standing);
+        commands
+    }
+
+    /// Registers where that is wanted, and asks where that is.
+    fn care(&mut self, trunk: &Trunk, place: TrunkId, standing: &mut Standing, commands: &mut Commands) {
+        // Names are lost for a while: whatever was begun goes on where it was.
+        let begun = standing.registration.as_ref().map(|kept| &kept.wanted.flows);
+        let begun = begun.or(standing.ping.as_ref().map(|kept| &kept.wanted.flows));
+        let flows = if standing.flows.is_empty() {
+            begun.cloned().unwrap_or_default()
+        } else {
+            standing.flows.clone()
+        };
+        if flows.is_empty() {
+            return;
+        }
+        let wanted = trunk.registration.as_ref().map(|registration| Registering {
+            trunk: place,
+            flows: flows.clone(),
+            registrar: format!("sip:{}", trunk.host),
+            aor: registration.aor.to_string(),
+            expires: registration.expires,
+            credentials: trunk.credentials.clone(),
+        });
+        let stays = |old: &Registering, new: &Registering| {
+            (&old.registrar, &old.aor, old.expires, &old.credentials)
+                == (&new.registrar, &new.aor, new.expires, &new.credentials)
+        };
+        let old = standing.registration.take();
+        let old = old.and_then(|old| {
+            if wanted.as_ref().is_some_and(|wanted| stays(&old.wanted, wanted)) {
+                return Some(old);
+            }
+            // Another binding is another errand: what is heard of this one no longer counts.
+            commands.push((old.id, ErrandCommand::Stop));
+            self.owners.remove(&old.id);
+            (standing.registered, standing.routes) = (None, Vec::new());
+            None
+        });
+        if let Some(wanted) = wanted {
+            let id = old.as_ref().map_or_else(|| self.errand(&trunk.name), |old| old.id);
+            if old.is_none_or(|old| old.wanted != wanted) {
+                commands.push((id, ErrandCommand::Register(Box::new(wanted.clone()))));
+            }
+            standing.registration = Some(Kept { id, wanted });
+        }
+        let wanted = trunk.ping.map(|every| Asking {
+            flows,
+            uri: format!("sip:{}", trunk.host),
+            every,
+            patience: PATIENCE.min(every),
+        });
+        let old = standing.ping.take();
+        match (old, wanted) {
+            (old, Some(wanted)) => {
+                let id = old.as_ref().map_or_else(|| self.errand(&trunk.name), |old| old.id);
+                if old.is_none_or(|old| old.wanted != wanted) {
+                    commands.push((id, ErrandCommand::Ask(Box::new(wanted.clone()))));
+                }
+                standing.ping = Some(Kept { id, wanted });
+            }
+            (Some(old), None) => {
+                commands.push((old.id, ErrandCommand::Stop));
+                self.owners.remove(&old.id);
+                standing.up = None;
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn errand(&mut self, name: &str) -> ErrandId {
+        self.errands += 1;
+        let id = ErrandId(self.errands);
+        self.owners.insert(id, name.into());
+        id
+    }
+
+    /// Ends every errand.
+    pub(crate) fn stop(&mut self) -> Commands {
+        let mut commands = Commands::new();
+        for standing in self.standings.values_mut() {
+            stop(standing, &mut commands);
+        }
+        commands
+    }
+
+    /// An errand says something; gives what that means to others, and of which trunk.
+    pub(crate) fn said(
+        &mut self,
+        errand: ErrandId,
+        event: ErrandEvent,
+    ) -> Option<(Box<str>, TrunkHappening)> {
+        let name = self.owners.get(&errand)?.clone();
+        if event == ErrandEvent::Over {
+            self.owners.remove(&errand);
+        }
+        let standing = self.standings.get_mut(&name)?;
+        let happening = match event {
+            ErrandEvent::Registered { expires, routes } => {
+                standing.routes = routes;
+                // New routes for the same binding are no news to anyone else.
+                if standing.registered.replace(true) == Some(true) {
+                    return None;
+                }
+                TrunkHappening::Registered { expires }
+            }
+            ErrandEvent::Unregistered { status } => {
+                standing.routes.clear();
+                standing.registered = Some(false);
+                TrunkHappening::Unregistered { status }
+            }
+            ErrandEvent::Up => {
+                standing.up = Some(true);
+                standing.shunned.clear();
+                TrunkHappening::Up
+            }
+            ErrandEvent::Down => {
+                standing.up = Some(false);
+                TrunkHappening::Down
+            }
+            ErrandEvent::Over => return None,
+        };
+        Some((name, happening))
+    }
+
+    /// The ways a call can take, the best first. Trunks that are down, not registered at, or did not take a call a
+    /// moment ago are passed over; where there are no others, they are what there is.
+    pub(crate) fn ways(&self, now: Instant, choice: &Choice, config: &Config, ids: &mut Ids) -> Vec<Way> {
+        let order = match choice {
+            Choice::InOrder(trunks) => trunks.clone(),
+            Choice::ByWeight(weights) => drawn(weights, ids),
+        };
+        let known = order.iter().filter_map(|trunk| {
+            let name = &config.trunks.get(usize::from(trunk.0))?.name;
+            Some((*trunk, self.standings.get(name)?))
+        });
+        let all = known.flat_map(|(trunk, standing)| {
+            standing.flows.iter().map(move |flow| (Way { trunk, flow: *flow }, standing))
+        });
+        let good =
+            |(way, standing): &(Way, &Standing)| standing.is_well() && !standing.is_shunned(way.flow, now);
+        let mut ways: Vec<Way> = all.clone().filter(good).map(|(way, _)| way).collect();
+        if ways.is_empty() {
+            ways = all.map(|(way, _)| way).collect();
+        }
+        ways.truncate(WAYS);
+        ways
+    }
+
+    /// What a call that goes out by this trunk is to be routed by.
+    pub(crate) fn routes(&self, trunk: &str) -> Vec<String> {
+        self.standings.get(trunk).map(|standing| standing.routes.clone()).unwrap_or_default()
+    }
+
+    /// Passes this address over for a while.
+    pub(crate) fn shun(&mut self, now: Instant, trunk: &str, flow: Flow, told: Option<Duration>) {
+        let Some(standing) = self.standings.get_mut(trunk) else { return };
+        standing.shunned.retain(|(other, until)| *other != flow && *until > now);
+        standing.shunned.push((flow, now + told.unwrap_or(SHUNNED).min(LONGEST_SHUNNED)));
+    }
+
+    /// Takes a place for one more call by this trunk.
+    pub(crate) fn take(&mut self, now: Instant, trunk: &Trunk) -> Room {
+        let Some(standing) = self.standings.get_mut(&trunk.name) else { return Room::Full };
+        let has_place = trunk.max_calls.is_none_or(|most| standing.calls < most);
+        let in_time = trunk.calls_per_second.is_none_or(|most| has_place && standing.rate.admits(now, most));
+        if !(has_place && in_time) {
+            return Room::Full;
+        }
+        standing.calls += 1;
+        Room::Taken
+    }
+
+    /// Gives it back.
+    pub(crate) fn give(&mut self, trunk: &str) {
+        if let Some(standing) = self.standings.get_mut(trunk) {
+            standing.calls = standing.calls.saturating_sub(1);
+        }
+    }
+
+    /// How each trunk is, in the order of the configuration.
+    pub(crate) fn status(&self, config: &Config) -> Vec<TrunkStatus> {
+        let known = config.trunks.iter().filter_map(|trunk| {
+            let standing = self.standings.get(&trunk.name)?;
+            Some(TrunkStatus {
+                name: trunk.name.clone(),
+                addresses: standing.flows.len(),
+                up: standing.up,
+                registered: standing.registered,
+                calls: standing.calls,
+            })
+        });
+        known.collect()
+    }
+}
+
+fn stop(standing: &mut Standing, commands: &mut Commands) {
+    let registration = standing.registration.take().map(|kept| kept.id);
+    let ping = standing.ping.take().map(|kept| kept.id);
+    commands.extend(registration.into_iter().chain(ping).map(|id| (id, ErrandCommand::Stop)));
+}
+
+/// All of them, each as likely to be next as its weight among those that are left (RFC 2782).
+fn drawn(weights: &[(TrunkId, u32)], ids: &mut Ids) -> Vec<TrunkId> {
+    let mut left = weights.to_vec();
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let sum: u64 = left.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let mut at = ids.number() % sum.max(1);
+        let chosen = left.iter().position(|(_, weight)| {
+            let weight = u64::from(*weight);
+            let is_here = at < weight;
+            at = at.saturating_sub(weight);
+            is_here
+        });
+        order.push(left.remove(chosen.unwrap_or(0)).0);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_weighs_more_comes_first_more_often_and_everything_comes_once() {
+        let mut ids = Ids::new([3; 32], 0);
+        let weights = [(TrunkId(0), 3), (TrunkId(1), 1), (TrunkId(2), 0)];
+        let mut first = [0; 3];
+        for _ in 0..1000 {
+            let mut order = drawn(&weights, &mut ids);
+            first[usize::from(order[0].0)] += 1;
+            order.sort();
+            assert_eq!(order, [TrunkId(0), TrunkId(1), TrunkId(2)]);
+        }
+        assert!((700..800).contains(&first[0]) && first[2] == 0, "{first:?}");
+    }
+}

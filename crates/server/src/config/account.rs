@@ -1,0 +1,94 @@
+//! `[[trunk]]`: who we are there, and whether it is told where we are.
+
+use std::time::Duration;
+
+use ::sip::{Scheme, Uri};
+use b2bua::{Credentials, Registration};
+
+use super::address::Destination;
+use super::secret::{self, Keys};
+use super::value;
+use super::walk::{Section, Walk};
+
+static PASSWORD: Keys = Keys { plain: "password", environment: "password_env", file: "password_file" };
+
+/// Who we are at a trunk.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Account {
+    /// What its challenges are answered with.
+    pub(super) credentials: Option<Credentials>,
+    /// Its address of record: `sip:user@host`.
+    pub(super) aor: Option<String>,
+    /// What is registered there.
+    pub(super) registration: Option<Registration>,
+}
+
+/// `destination`: where the trunk is, as far as that could be read.
+pub(super) fn read<'d>(
+    walk: &mut Walk<'d>,
+    section: &Section<'d>,
+    destination: Option<&Destination>,
+) -> Account {
+    let username = walk.get(section, "username", value::text);
+    let realm = walk.get(section, "realm", value::text);
+    let md5 = walk.get(section, "md5", value::flag).or(true);
+    let register = walk.get(section, "register", value::flag).or(false);
+    let second = Duration::from_secs(1);
+    let range = second * 60..=second * 86_400;
+    let expires = walk.get(section, "register_expires", |value| value::duration(value, range));
+    let expires = expires.or(second * 600).as_secs();
+    let aor = walk.get(section, "aor", |value| aor(&value::text(value)?)).ok();
+    if !register {
+        senseless(walk, section, &["register_expires"], "register = true");
+    }
+    if !section.has("username") {
+        senseless(walk, section, &["password", "password_env", "password_file", "realm", "md5"], "username");
+        if register && aor.is_none() {
+            let text = "as whom? Write username and password as the carrier gave them";
+            walk.fault(section.place("register"), text);
+        }
+    }
+    let password = section.has("username").then(|| secret::given(walk, section, &PASSWORD)).flatten();
+    let username = username.ok();
+    let aor = aor.or_else(|| {
+        // Known by its user at its own host, unless something else is written.
+        let (user, host) = (username.as_ref()?, destination?.host_in_uri());
+        let usual = self::aor(&format!("sip:{user}@{host}"));
+        if usual.is_err() && register && !section.has("aor") {
+            let text = "cannot stand in an address; write aor = \"sip:user@host\" as well";
+            walk.fault(section.place("username"), text);
+        }
+        usual.ok()
+    });
+    let credentials = username.zip(password).map(|(username, password)| Credentials {
+        username: username.into(),
+        password: password.into(),
+        realm: realm.ok().map(Into::into),
+        md5,
+    });
+    let expires = u32::try_from(expires).expect("the range ends at a day");
+    let registered = aor.as_deref().filter(|_| register);
+    let registration = registered.map(|aor| Registration { aor: aor.into(), expires });
+    Account { credentials, aor, registration }
+}
+
+fn senseless<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &[&str], without: &str) {
+    for key in keys.iter().filter(|key| section.has(key)) {
+        walk.fault(section.place(key), format!("means nothing without {without}"));
+    }
+}
+
+/// An address of record: `sip:user@host`, nothing else.
+fn aor(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!("{:?} is no address of record; write it such as \"sip:user@host\"", value::shortened(text))
+    };
+    let uri = Uri::parse(text).map_err(|_| wrong())?;
+    let parts = uri.parts();
+    let plain = parts.scheme() == Scheme::Sip
+        && parts.user().is_some_and(|user| !user.is_empty())
+        && parts.password().is_none()
+        && !parts.has_headers()
+        && parts.params().iter().next().is_none();
+    if plain { Ok(text.to_owned()) } else { Err(wrong()) }
+}
