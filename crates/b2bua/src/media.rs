@@ -40,9 +40,9 @@ pub(crate) struct Answerable {
 
 impl Answerable {
     /// `None`: nothing both can speak, or not to be read.
-    pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security) -> Option<Self> {
+    pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security, xr: bool) -> Option<Self> {
         let description = Description::parse(offer).ok()?;
-        let capabilities = capabilities(codecs, None, security);
+        let capabilities = capabilities(codecs, None, security, xr);
         let agreed = sdp::answer(&description, &capabilities).ok()?;
         Some(Self { description, capabilities, agreed })
     }
@@ -55,8 +55,14 @@ impl Answerable {
 
 impl Session {
     /// A session that begins with our offer. `liked` comes first if we have it.
-    pub(crate) fn offering(local: Local, codecs: &[Codec], liked: Option<Codec>, security: Security) -> Self {
-        let capabilities = capabilities(codecs, liked, security);
+    pub(crate) fn offering(
+        local: Local,
+        codecs: &[Codec],
+        liked: Option<Codec>,
+        security: Security,
+        xr: bool,
+    ) -> Self {
+        let capabilities = capabilities(codecs, liked, security, xr);
         let offer = Offer::first(&capabilities);
         let said = sdp::write_offer(&local, &offer);
         Self { local, capabilities, state: State::Offered { offer, before: None }, said }
@@ -88,7 +94,7 @@ impl Session {
                     event_receive: None,
                     ptime: PTIME,
                 };
-                Media { remote: None, format, direction: Direction::SendReceive, srtp: None }
+                Media { remote: None, format, direction: Direction::SendReceive, srtp: None, xr: false }
             }
         }
     }
@@ -191,14 +197,14 @@ fn only_secured(security: Security, secured: Option<&Secured>) -> Security {
     }
 }
 
-fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security) -> Capabilities {
+fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security, xr: bool) -> Capabilities {
     let liked = liked.filter(|codec| codecs.contains(codec));
     let codecs = liked.into_iter().chain(codecs.iter().copied());
     let codecs = codecs.map(|codec| match codec {
         Codec::Pcmu => sdp::Codec::Pcmu,
         Codec::Pcma => sdp::Codec::Pcma,
     });
-    Capabilities { codecs: codecs.collect(), events: true, ptime: PTIME, security }
+    Capabilities { codecs: codecs.collect(), events: true, ptime: PTIME, security, xr }
 }
 
 fn codec(codec: sdp::Codec) -> Codec {
@@ -223,7 +229,7 @@ fn media(agreed: &Agreed) -> Media {
         ptime: agreed.ptime,
     };
     let remote = agreed.remote.map(|remote| Remote { rtp: remote.rtp, rtcp: remote.rtcp });
-    Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp) }
+    Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp), xr: agreed.xr }
 }
 
 fn srtp(secured: &Secured) -> Srtp {
@@ -256,7 +262,7 @@ mod tests {
 
     fn answering(ids: &mut Ids) -> Session {
         let security = security(SrtpPolicy::Offered, ids);
-        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security);
+        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security, false);
         Session::answering(local(), answerable.expect("we can speak it"))
     }
 

@@ -35,6 +35,7 @@ fn capabilities() -> Capabilities {
         events: true,
         ptime: 20,
         security: sdp::Security::Off,
+        xr: false,
     }
 }
 

@@ -397,7 +397,7 @@ mod tests {
             event_receive: None,
             ptime: 20,
         };
-        let media = Media { remote: None, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote: None, format, direction: Direction::SendReceive, srtp: None, xr: false };
         let peer = peer();
 
         let opened = |session| Report::Digit { session, digit: '#' };

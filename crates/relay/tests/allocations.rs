@@ -96,7 +96,7 @@ fn bridged(io: Io, first: u16) {
     };
     let rtp = peer.local_addr().unwrap();
     let remote = Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), 9) });
-    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
     for (session, number) in (0..).zip(ports) {
         let port = Port { worker: 0, address: 0, number: *number };
         relay.send(0, Command::Open { session: SessionId(session), port, media });

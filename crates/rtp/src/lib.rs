@@ -5,6 +5,7 @@
 //! [`Sink`]; it never waits, and allocates nothing for a packet. Whoever speaks RTP without a worker, as a phone
 //! does, finds the language in [`packet`], [`rtcp`], [`srtp`], [`telephone_event`] and [`g711`].
 
+mod bursts;
 mod chance;
 mod control;
 mod deadlines;
@@ -14,6 +15,7 @@ mod library;
 mod pace;
 pub mod packet;
 mod player;
+pub mod quality;
 mod receiver;
 mod recorder;
 pub mod rtcp;
@@ -25,6 +27,7 @@ pub mod srtp;
 mod stream;
 pub mod telephone_event;
 mod tones;
+mod voip_metrics;
 mod worker;
 
 pub use interface::*;
@@ -34,4 +37,5 @@ pub use rtcp::Compound;
 pub use sink::{Recording, Sink};
 pub use srtp::{MasterKey, Srtp, Suite};
 pub use telephone_event::Event;
+pub use voip_metrics::VoipMetrics;
 pub use worker::Worker;

@@ -33,6 +33,7 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
         event: offer.event,
         ptime: offer.ptime,
         mux: false,
+        xr: offer.xr,
         direction: Direction::SendReceive,
         crypto: &offer.crypto,
     };
@@ -52,6 +53,7 @@ pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Byte
         event: agreed.event_receive,
         ptime: agreed.ptime,
         mux: agreed.mux,
+        xr: agreed.xr,
         direction: agreed.direction,
         crypto: crypto.as_slice(),
     };
@@ -74,6 +76,7 @@ struct Audio<'a> {
     event: Option<u8>,
     ptime: u8,
     mux: bool,
+    xr: bool,
     direction: Direction,
     crypto: &'a [Crypto],
 }
@@ -114,6 +117,9 @@ fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>)
     }
     if audio.mux {
         text.push_str("a=rtcp-mux\r\n");
+    }
+    if audio.xr {
+        text.push_str("a=rtcp-xr:voip-metrics\r\n");
     }
     for line in audio.crypto {
         write!(text, "a=crypto:{line}\r\n")?;

@@ -59,7 +59,7 @@ fn invite(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Ou
     let local = Local { address: public, port: port.number, session: desk.ids.number(), version: 1 };
     let liked = core.caller.description.codec();
     let security = media::security(route.srtp, desk.ids);
-    let description = Session::offering(local, &core.config.codecs, liked, security);
+    let description = Session::offering(local, &core.config.codecs, liked, security, core.config.xr);
     let (media, offer) = (description.media(), description.said());
     let (leg, session) = ((desk.next_leg)(), desk.ids.session());
     let mut callee = Leg::new(leg, session, port, description);

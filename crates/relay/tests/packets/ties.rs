@@ -43,7 +43,13 @@ fn media(rtp: SocketAddr) -> Media {
         ptime: 20,
     };
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
+    Media {
+        remote: Some(Remote { rtp, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+        xr: false,
+    }
 }
 
 #[test]

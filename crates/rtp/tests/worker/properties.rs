@@ -62,7 +62,13 @@ impl Chaos {
             2 => Direction::Inactive,
             _ => Direction::SendReceive,
         };
-        Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction, srtp: None }
+        Media {
+            remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }),
+            format,
+            direction,
+            srtp: None,
+            xr: false,
+        }
     }
 
     fn command(&mut self) -> Command {

@@ -50,8 +50,13 @@ fn their_first_codec_of_ours_is_sent() {
 
 #[test]
 fn only_what_we_can_is_agreed_to() {
-    let only_alaw =
-        Capabilities { codecs: vec![Codec::Pcma], events: false, ptime: 20, security: Security::Off };
+    let only_alaw = Capabilities {
+        codecs: vec![Codec::Pcma],
+        events: false,
+        ptime: 20,
+        security: Security::Off,
+        xr: false,
+    };
     let agreed = answer(&description("baresip_offer"), &only_alaw).unwrap();
     assert_eq!(agreed.send, (Codec::Pcma, 8));
     assert_eq!(agreed.receive, [Some((Codec::Pcma, 8)), None, None, None]);

@@ -15,7 +15,13 @@ pub(crate) fn bytes(name: &str) -> Vec<u8> {
 
 /// Both laws, mu first, with events.
 pub(crate) fn both_laws() -> Capabilities {
-    Capabilities { codecs: vec![Codec::Pcmu, Codec::Pcma], events: true, ptime: 20, security: Security::Off }
+    Capabilities {
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        events: true,
+        ptime: 20,
+        security: Security::Off,
+        xr: false,
+    }
 }
 
 /// Our side.

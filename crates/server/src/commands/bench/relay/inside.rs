@@ -197,5 +197,11 @@ fn media(remote: SocketAddrV4) -> Media {
         event_receive: Some(101),
         ptime: 20,
     };
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
+    Media {
+        remote: Some(Remote { rtp, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+        xr: false,
+    }
 }
