@@ -88,6 +88,13 @@ impl Linphone {
         String::from_utf8_lossy(&output).into_owned()
     }
 
+    /// What it has logged, SIP messages included.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = std::fs::read(self.dir.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Types a line at its prompt.
     ///
     /// # Panics

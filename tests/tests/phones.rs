@@ -165,6 +165,37 @@ fn a_linphone_without_telephone_events_keys_its_code_as_tones() {
     bauta.assert_no_fault();
 }
 
+#[test]
+fn a_linphone_and_we_tell_each_other_how_voice_comes_in() {
+    let loopback = Loopback::claim();
+    let mut client = Baresip::start(CLIENT, 1000.0, Answering::Auto);
+    let config = Config::new(&loopback)
+        .set("media.rtcp_xr", "on")
+        .set("trunk.0.trust", "from")
+        .set("trunk.0.uri", format!("sip:{}", client.address()))
+        .set("trunk.0.allow", vec!["127.0.0.0/8"]);
+    let bauta = Bauta::start(&loopback, &config);
+    bauta.put_order(CODE, COURIER, CLIENT, 3600);
+    let mut courier = Linphone::start(loopback.carrier(), COURIER, 440.0, Answering::Manual);
+    courier.dial(&uri(loopback.sip()));
+    courier.await_output("connected");
+    courier.press(CODE);
+    client.await_event("CALL_ESTABLISHED");
+    await_bridge(&bauta);
+    // Linphone reports every five seconds.
+    client.hear_more(12);
+    client.command("hangup", "");
+    courier.await_output("ended");
+    let record = bauta.await_record();
+    let leg = &record["caller_leg"];
+    assert!(leg["remote_rating"].as_u64().is_some_and(|rating| rating > 50), "{record:#}");
+    assert!(leg["remote_mos"].as_f64().is_some_and(|score| score > 2.5), "{record:#}");
+    assert!(record["callee_leg"]["remote_rating"].is_null(), "baresip has none");
+    let log = courier.log();
+    assert!(log.contains("a=rtcp-xr:voip-metrics"), "it was asked");
+    bauta.assert_no_fault();
+}
+
 /// The keys in what a phone has seen of SIP, both ways.
 fn keys(log: &str) -> Vec<String> {
     let mut keys: Vec<String> = log

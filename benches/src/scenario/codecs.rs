@@ -80,7 +80,7 @@ fn passed(rounds: u64, formats: [Format; 2], packets: &[Vec<u8>], milliseconds: 
     let mut tally = Tally::default();
     for (session, format) in (0..).zip(formats) {
         let remote = Some(Remote { rtp: address(session, 40_000), rtcp: address(session, 40_001) });
-        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
         let open = Command::Open { session: SessionId(session), port: port(session), media };
         worker.command(Instant::ZERO, open, &mut tally);
     }

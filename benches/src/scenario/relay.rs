@@ -266,5 +266,11 @@ fn media(session: u32, law: Codec, keys: Keys) -> Media {
     };
     let (rtp, mut rtcp) = (address(session), address(session));
     rtcp.set_port(rtp.port() + 1);
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
+    Media {
+        remote: Some(Remote { rtp, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+        xr: false,
+    }
 }

@@ -43,7 +43,7 @@ const COLUMNS: [Column<Record>; 31] = [
 ];
 
 /// The columns of each leg; the name of the leg stands before, with a dot.
-const LEG_COLUMNS: [Column<LegRecord>; 13] = [
+const LEG_COLUMNS: [Column<LegRecord>; 18] = [
     ("packets_received", |l| l.packets_received.to_string()),
     ("bytes_received", |l| l.bytes_received.to_string()),
     ("packets_sent", |l| l.packets_sent.to_string()),
@@ -52,6 +52,11 @@ const LEG_COLUMNS: [Column<LegRecord>; 13] = [
     ("jitter_ms", |l| l.jitter_ms.to_string()),
     ("remote_loss", |l| text(l.remote_loss.as_ref())),
     ("round_trip_ms", |l| text(l.round_trip_ms.as_ref())),
+    ("remote_discard", |l| text(l.remote_discard.as_ref())),
+    ("remote_burst_density", |l| text(l.remote_burst_density.as_ref())),
+    ("remote_burst_ms", |l| text(l.remote_burst_ms.as_ref())),
+    ("remote_rating", |l| text(l.remote_rating.as_ref())),
+    ("remote_mos", |l| text(l.remote_mos.as_ref())),
     ("foreign", |l| l.foreign.to_string()),
     ("unproven", |l| l.unproven.to_string()),
     ("codec", |l| text(l.codec.as_ref())),

@@ -64,10 +64,11 @@ impl Gate<'_> {
         if record.caller.is_some_and(|caller| self.lines.contains_key(&caller)) {
             return Err(self.reject(record, Cause::Loop));
         }
-        let codecs = &self.config.codecs;
+        let (codecs, xr) = (&self.config.codecs, self.config.xr);
         let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
         let security = media::security(trunk.srtp, self.ids);
-        let offer = match incoming.offer.as_deref().map(|offer| Answerable::read(offer, codecs, security)) {
+        let offer = match incoming.offer.as_deref().map(|offer| Answerable::read(offer, codecs, security, xr))
+        {
             Some(None) => return Err(self.reject(record, Cause::NotAcceptable)),
             Some(Some(answerable)) => Some(answerable),
             None => None,
@@ -81,7 +82,7 @@ impl Gate<'_> {
         let local = Local { address: public, port: port.number, session: self.ids.number(), version: 1 };
         let description = match offer {
             Some(answerable) => Session::answering(local, answerable),
-            None => Session::offering(local, codecs, None, security),
+            None => Session::offering(local, codecs, None, security, xr),
         };
         let caller = Leg::new(leg, self.ids.session(), port, description);
         Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops })

@@ -26,6 +26,8 @@ pub struct Config {
     pub media: Vec<MediaAddress>,
     /// Codecs in order of liking.
     pub codecs: Vec<Codec>,
+    /// Whether VoIP metrics are asked for, and told to whoever asks (RFC 3611 §4.7).
+    pub xr: bool,
     /// What file names of recordings end with, after a dot: `wav`, `opus.sealed`.
     pub recordings: Box<str>,
     /// Bounds.

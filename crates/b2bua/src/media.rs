@@ -40,9 +40,9 @@ pub(crate) struct Answerable {
 
 impl Answerable {
     /// `None`: nothing both can speak, or not to be read.
-    pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security) -> Option<Self> {
+    pub(crate) fn read(offer: &[u8], codecs: &[Codec], security: Security, xr: bool) -> Option<Self> {
         let description = Description::parse(offer).ok()?;
-        let capabilities = Capabilities { noise: true, ..capabilities(codecs, None, security) };
+        let capabilities = Capabilities { noise: true, ..capabilities(codecs, None, security, xr) };
         let agreed = sdp::answer(&description, &capabilities).ok()?;
         Some(Self { description, capabilities, agreed })
     }
@@ -56,10 +56,16 @@ impl Answerable {
 impl Session {
     /// A session that begins with our offer. Of `other`, which it is to be bridged with, it likes the codec best, so that packets
     /// pass as they are; and comfort noise is offered where `other` agreed to it.
-    pub(crate) fn offering(local: Local, codecs: &[Codec], other: Option<&Self>, security: Security) -> Self {
+    pub(crate) fn offering(
+        local: Local,
+        codecs: &[Codec],
+        other: Option<&Self>,
+        security: Security,
+        xr: bool,
+    ) -> Self {
         let liked = other.and_then(Self::codec);
         let noise = other.and_then(Self::agreed).is_some_and(|agreed| agreed.noise);
-        let capabilities = Capabilities { noise, ..capabilities(codecs, liked, security) };
+        let capabilities = Capabilities { noise, ..capabilities(codecs, liked, security, xr) };
         let offer = Offer::first(&capabilities);
         let said = sdp::write_offer(&local, &offer);
         Self { local, capabilities, state: State::Offered { offer, before: None }, said }
@@ -95,7 +101,7 @@ impl Session {
                     noise: false,
                     opus: OpusWishes::default(),
                 };
-                Media { remote: None, format, direction: Direction::SendReceive, srtp: None }
+                Media { remote: None, format, direction: Direction::SendReceive, srtp: None, xr: false }
             }
         }
     }
@@ -198,7 +204,7 @@ fn only_secured(security: Security, secured: Option<&Secured>) -> Security {
     }
 }
 
-fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security) -> Capabilities {
+fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security, xr: bool) -> Capabilities {
     let liked = liked.filter(|codec| codecs.contains(codec));
     let codecs = liked.into_iter().chain(codecs.iter().copied());
     let codecs = codecs.map(|codec| match codec {
@@ -207,7 +213,7 @@ fn capabilities(codecs: &[Codec], liked: Option<Codec>, security: Security) -> C
         Codec::G722 => sdp::Codec::G722,
         Codec::Opus => sdp::Codec::Opus,
     });
-    Capabilities { codecs: codecs.collect(), events: true, noise: false, ptime: PTIME, security }
+    Capabilities { codecs: codecs.collect(), events: true, noise: false, ptime: PTIME, security, xr }
 }
 
 fn codec(codec: sdp::Codec) -> Codec {
@@ -247,7 +253,7 @@ fn media(agreed: &Agreed) -> Media {
         opus,
     };
     let remote = agreed.remote.map(|remote| Remote { rtp: remote.rtp, rtcp: remote.rtcp });
-    Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp) }
+    Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp), xr: agreed.xr }
 }
 
 fn srtp(secured: &Secured) -> Srtp {
@@ -280,7 +286,7 @@ mod tests {
 
     fn answering(ids: &mut Ids) -> Session {
         let security = security(SrtpPolicy::Offered, ids);
-        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security);
+        let answerable = Answerable::read(offer("80", THEIRS).as_bytes(), &[Codec::Pcma], security, false);
         Session::answering(local(), answerable.expect("we can speak it"))
     }
 
@@ -343,14 +349,14 @@ mod tests {
         a=rtpmap:101 telephone-event/8000\r\na=maxptime:40\r\n";
 
     fn called() -> Session {
-        let answerable = Answerable::read(CALLERS.as_bytes(), &ALL, Security::Off);
+        let answerable = Answerable::read(CALLERS.as_bytes(), &ALL, Security::Off, false);
         Session::answering(local(), answerable.expect("we can speak it"))
     }
 
     #[test]
     fn what_the_caller_speaks_is_offered_first_and_noise_where_it_has_that() {
         let offer = |other: Option<&Session>, codecs: &[Codec]| {
-            let said = Session::offering(local(), codecs, other, Security::Off).said();
+            let said = Session::offering(local(), codecs, other, Security::Off, false).said();
             let text = String::from_utf8(said.to_vec()).expect("we write ASCII");
             text.lines().find(|line| line.starts_with("m=")).map(str::to_owned).expect("it has a stream")
         };
@@ -367,7 +373,7 @@ mod tests {
         assert_eq!((Some(format.send), format.also[0], format.also[1]), (g722, pcma, None));
         assert_eq!(format.receive, [g722, pcma, None, None]);
         assert_eq!((format.longest, format.noise, format.event_send), (Some(40), true, Some(101)));
-        let mut callee = Session::offering(local(), &ALL, None, Security::Off);
+        let mut callee = Session::offering(local(), &ALL, None, Security::Off, false);
         let answer = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n\
             a=fmtp:96 maxaveragebitrate=20000;maxplaybackrate=16000;useinbandfec=1;usedtx=1;cbr=1\r\n";
         let mut ids = Ids::new([7; 32], 0);

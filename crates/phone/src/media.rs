@@ -36,6 +36,7 @@ fn capabilities() -> Capabilities {
         noise: false,
         ptime: 20,
         security: sdp::Security::Off,
+        xr: false,
     }
 }
 

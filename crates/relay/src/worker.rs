@@ -485,7 +485,7 @@ mod tests {
             noise: false,
             opus: OpusWishes::default(),
         };
-        let media = Media { remote: None, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote: None, format, direction: Direction::SendReceive, srtp: None, xr: false };
         let peer = peer();
 
         let opened = |session| Report::Digit { session, digit: '#' };

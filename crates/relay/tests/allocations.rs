@@ -107,7 +107,7 @@ fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
     let remote = Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), 9) });
     for (session, number) in (0..).zip(ports) {
         let format = format(agreed[session as usize % 2]);
-        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
         let port = Port { worker: 0, address: 0, number: *number };
         relay.send(0, Command::Open { session: SessionId(session), port, media });
         if session % 2 == 1 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clock::Instant;
 
+use crate::VoipMetrics;
 use crate::chance::Identity;
 use crate::receiver::Reception;
 use crate::rtcp::{Compound, ReportBlock, SenderInfo, Writer};
@@ -29,6 +30,7 @@ pub(crate) struct Control {
     first_sequence: u16,
     remote_loss: Option<f32>,
     round_trip: Option<Duration>,
+    metrics: Option<VoipMetrics>,
 }
 
 impl Control {
@@ -43,6 +45,7 @@ impl Control {
             first_sequence: identity.sequence,
             remote_loss: None,
             round_trip: None,
+            metrics: None,
         }
     }
 
@@ -57,11 +60,12 @@ impl Control {
         now: Instant,
         stream: &Stream,
         reception: Option<Reception>,
+        metrics: Option<&VoipMetrics>,
         next_at: Instant,
     ) -> Writer {
         self.next_at = next_at;
         self.spoke = true;
-        self.compound(now, stream, reception)
+        self.compound(now, stream, reception, metrics)
     }
 
     /// The last report; `None` if we never sent anything.
@@ -70,9 +74,10 @@ impl Control {
         now: Instant,
         stream: &Stream,
         reception: Option<Reception>,
+        metrics: Option<&VoipMetrics>,
     ) -> Option<Writer> {
         let spoke = self.spoke || stream.packets > 0;
-        spoke.then(|| self.compound(now, stream, reception).bye(stream.ssrc()))
+        spoke.then(|| self.compound(now, stream, reception, metrics).bye(stream.ssrc()))
     }
 
     /// No report is wanted now; the next is due at `next_at`.
@@ -80,7 +85,13 @@ impl Control {
         self.next_at = next_at;
     }
 
-    fn compound(&mut self, now: Instant, stream: &Stream, reception: Option<Reception>) -> Writer {
+    fn compound(
+        &mut self,
+        now: Instant,
+        stream: &Stream,
+        reception: Option<Reception>,
+        metrics: Option<&VoipMetrics>,
+    ) -> Writer {
         let sent_since = std::mem::replace(&mut self.reported, stream.packets) != stream.packets;
         let sender = sent_since.then(|| SenderInfo {
             ntp: self.ntp(now),
@@ -101,13 +112,20 @@ impl Control {
             last_report,
             delay,
         });
-        Writer::new(stream.ssrc(), sender, block).cname(stream.ssrc(), &self.cname)
+        let compound = Writer::new(stream.ssrc(), sender, block).cname(stream.ssrc(), &self.cname);
+        match metrics {
+            Some(metrics) => compound.voip_metrics(stream.ssrc(), metrics),
+            None => compound,
+        }
     }
 
     /// Takes what they say of our stream.
     pub(crate) fn hear(&mut self, now: Instant, ssrc: u32, compound: &Compound<'_>) {
         if let Some((_, info)) = compound.sender() {
             self.theirs = Some((middle(info.ntp), now));
+        }
+        if let Some(metrics) = compound.voip_metrics().filter(|metrics| metrics.ssrc == ssrc).last() {
+            self.metrics = Some(metrics);
         }
         for block in compound.blocks().filter(|block| block.ssrc == ssrc) {
             let expected = block.highest.wrapping_sub(self.first_sequence.into()).wrapping_add(1);
@@ -121,6 +139,11 @@ impl Control {
                 self.round_trip = Some(Duration::from_secs_f64(f64::from(way.max(0)) / 65536.0));
             }
         }
+    }
+
+    /// How our voice came in, as they last said.
+    pub(crate) fn remote_metrics(&self) -> Option<VoipMetrics> {
+        self.metrics
     }
 
     /// Fraction of our packets they lost so far.

@@ -26,7 +26,7 @@ fn block(ssrc: u32) -> ReportBlock {
 fn who_sent_since_the_last_report_sends_a_sender_report() {
     let (mut control, mut stream) = ours();
     let is_sender = |control: &mut Control, stream: &Stream, time| {
-        let report = control.report(at(time), stream, None, at(time + 5000));
+        let report = control.report(at(time), stream, None, None, at(time + 5000));
         Compound::parse(report.octets()).unwrap().sender().is_some()
     };
     assert!(!is_sender(&mut control, &stream, 0));
@@ -39,9 +39,9 @@ fn who_sent_since_the_last_report_sends_a_sender_report() {
 #[test]
 fn who_never_sent_anything_does_not_take_leave() {
     let (mut control, mut stream) = ours();
-    assert!(control.farewell(at(0), &stream, None).is_none());
+    assert!(control.farewell(at(0), &stream, None, None).is_none());
     stream.prompt(at(0), 8, true, 160);
-    assert!(control.farewell(at(0), &stream, None).is_some());
+    assert!(control.farewell(at(0), &stream, None, None).is_some());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn our_block_answers_their_sender_report() {
     let report = theirs(None, 0x1111_2222_3333_4444);
     control.hear(at(1000), stream.ssrc(), &Compound::parse(&report).unwrap());
     let reception = Reception { ssrc: 77, fraction_lost: 0, lost: 0, highest: 9, jitter: 0 };
-    let said = control.report(at(3500), &stream, Some(reception), at(9000));
+    let said = control.report(at(3500), &stream, Some(reception), None, at(9000));
     let block = Compound::parse(said.octets()).unwrap().blocks().next().unwrap();
     assert_eq!((block.ssrc, block.last_report, block.delay), (77, 0x2222_3333, 5 << 15));
 }
@@ -59,7 +59,7 @@ fn our_block_answers_their_sender_report() {
 fn the_round_trip_is_what_they_did_not_keep() {
     let (mut control, mut stream) = ours();
     stream.prompt(at(0), 8, true, 160);
-    let said = control.report(at(1000), &stream, None, at(9000));
+    let said = control.report(at(1000), &stream, None, None, at(9000));
     let (_, info) = Compound::parse(said.octets()).unwrap().sender().unwrap();
     let answer = ReportBlock { last_report: middle(info.ntp), delay: 65_536, ..block(stream.ssrc()) };
     control.hear(at(2080), stream.ssrc(), &Compound::parse(&theirs(Some(answer), 0)).unwrap());

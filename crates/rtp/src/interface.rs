@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::VoipMetrics;
 use crate::codec::Codec;
 use crate::codec::opus::OpusWishes;
 use crate::srtp::{Srtp, Suite};
@@ -92,6 +93,8 @@ pub struct Media {
     pub direction: Direction,
     /// How it is protected; `None`: not at all.
     pub srtp: Option<Srtp>,
+    /// Whether they want to be told how their voice comes in, by extended reports (RFC 3611 §4.7).
+    pub xr: bool,
 }
 
 /// Everything the relay can be told. Both sessions of a bridge belong to one worker.
@@ -241,6 +244,8 @@ pub struct Statistics {
     pub jitter_ms: f32,
     /// Fraction lost as the other side reports what we sent, 0 to 1; `None` without a report.
     pub remote_loss: Option<f32>,
+    /// How our voice came in, as their last extended report says (RFC 3611 §4.7); `None` without one.
+    pub remote_metrics: Option<VoipMetrics>,
     /// Round trip from the last report block (§6.4.1), milliseconds.
     pub round_trip_ms: Option<f32>,
     /// Packets dropped because their source was not the signalled one.

@@ -5,6 +5,7 @@
 //! [`Sink`]; it never waits, and allocates nothing for a packet. Whoever speaks RTP without a worker, as a phone
 //! does, finds the language in [`packet`], [`rtcp`], [`srtp`], [`telephone_event`] and [`codec`].
 
+mod bursts;
 mod chance;
 pub mod codec;
 mod control;
@@ -17,6 +18,7 @@ mod pace;
 pub mod packet;
 mod player;
 mod plc;
+pub mod quality;
 mod receiver;
 mod recorder;
 pub mod rtcp;
@@ -30,6 +32,7 @@ mod stream;
 pub mod telephone_event;
 mod tones;
 mod voice;
+mod voip_metrics;
 mod worker;
 
 pub use codec::opus::OpusWishes;
@@ -42,4 +45,5 @@ pub use shortcut::{Progress, Shortcut};
 pub use sink::{Recording, Sink};
 pub use srtp::{MasterKey, Srtp, Suite};
 pub use telephone_event::Event;
+pub use voip_metrics::VoipMetrics;
 pub use worker::Worker;

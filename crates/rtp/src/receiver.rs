@@ -3,6 +3,7 @@
 
 use clock::Instant;
 
+use crate::bursts::{Bursts, Summary};
 use crate::codec::ClockRate;
 use crate::packet::Header;
 use crate::shortcut::{MEMORY, Progress};
@@ -60,6 +61,10 @@ struct Incoming {
     seen: u64,
     suspect: Option<Suspect>,
     transit: Option<u32>,
+    /// What became of packets that are no more among `seen`.
+    bursts: Bursts,
+    /// When the first and the newest packet of audio came.
+    came: Option<(Instant, Instant)>,
     at_last_report: Counted,
 }
 
@@ -86,6 +91,17 @@ pub(crate) struct Reception {
     pub(crate) highest: u32,
     /// In timestamps.
     pub(crate) jitter: u32,
+}
+
+/// What an extended report says of what we receive (RFC 3611 §4.7).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quality {
+    pub(crate) ssrc: u32,
+    /// Since the stream began, 0 to 1.
+    pub(crate) loss: f32,
+    pub(crate) bursts: Summary,
+    /// From packet to packet, in the mean.
+    pub(crate) packet_ms: f64,
 }
 
 impl Receiver {
@@ -119,6 +135,7 @@ impl Receiver {
         if rate != self.rate {
             (self.rate, self.jitter, incoming.transit) = (rate, 0, None);
         }
+        incoming.came = Some((incoming.came.map_or(now, |(first, _)| first), now));
         let transit = rate.timestamps(now.0).wrapping_sub(timestamp);
         if let Some(before) = incoming.transit.replace(transit) {
             let change = transit.wrapping_sub(before).cast_signed().unsigned_abs();
@@ -162,6 +179,7 @@ impl Receiver {
         incoming.received = progress.received;
         incoming.seen = progress.seen;
         incoming.transit = Some(progress.transit);
+        incoming.came = incoming.came.map(|(first, _)| (first, progress.at));
         self.jitter = progress.jitter;
     }
 
@@ -179,6 +197,20 @@ impl Receiver {
     /// Milliseconds.
     pub(crate) fn jitter_ms(&self) -> f32 {
         self.jitter as f32 * 1000.0 / (16.0 * self.rate.hertz() as f32)
+    }
+
+    /// How the stream came in since it began; `None` if there is none.
+    pub(crate) fn quality(&self) -> Option<Quality> {
+        let incoming = self.incoming.as_ref()?;
+        let (expected, lost) = (incoming.expected(), incoming.lost().max(0).unsigned_abs());
+        let (first, last) = incoming.came?;
+        Some(Quality {
+            ssrc: incoming.ssrc,
+            loss: lost as f32 / expected.max(1) as f32,
+            bursts: incoming.bursts_so_far().summary(),
+            packet_ms: last.since(first).as_secs_f64() * 1000.0
+                / f64::from(expected.saturating_sub(1).max(1)),
+        })
     }
 
     /// The report block on what came since the one before; `None` if nothing did (§6.4).
@@ -213,6 +245,8 @@ impl Incoming {
             seen: 1,
             suspect: None,
             transit: None,
+            bursts: Bursts::default(),
+            came: None,
             at_last_report: Counted::default(),
         }
     }
@@ -221,6 +255,7 @@ impl Incoming {
         let ahead = sequence.wrapping_sub(self.highest as u16);
         let behind = ahead.wrapping_neg();
         if ahead != 0 && ahead <= MAX_DROPOUT {
+            self.forget(ahead);
             self.seen = self.seen.checked_shl(ahead.into()).unwrap_or(0) | 1;
             self.highest = self.highest.wrapping_add(ahead.into());
             self.received = self.received.wrapping_add(1);
@@ -238,6 +273,27 @@ impl Incoming {
             return self.suspect(sequence, DOUBLES, Place::Double);
         }
         self.suspect(sequence, PROOF, Place::Stray)
+    }
+
+    /// What is about to leave `seen`, as packets come so far ahead, is as it is for good.
+    #[inline(always)]
+    fn forget(&mut self, ahead: u16) {
+        let ahead = u32::from(ahead);
+        let kept = u64::BITS.saturating_sub(ahead);
+        for place in (kept..self.expected().min(u64::BITS)).rev() {
+            self.bursts.take(self.seen & (1 << place) != 0);
+        }
+        for _ in u64::BITS..ahead {
+            self.bursts.take(false);
+        }
+    }
+
+    fn bursts_so_far(&self) -> Bursts {
+        let mut bursts = self.bursts;
+        for place in (0..self.expected().min(u64::BITS)).rev() {
+            bursts.take(self.seen & (1 << place) != 0);
+        }
+        bursts
     }
 
     /// Whether a packet is neither ahead by a gap nor late.
@@ -334,6 +390,33 @@ mod tests {
         let (_, places) = places(&sequences);
         assert_eq!(places.iter().filter(|place| **place == Place::First).count(), 1);
         assert_eq!(places.iter().filter(|place| **place == Place::Double).count(), 50);
+    }
+
+    #[test]
+    fn bursts_are_those_of_what_never_came_however_late_the_rest_did() {
+        let mut receiver = Receiver::default();
+        // Of 1000 packets 500 to 509 are lost, and 700; every tenth comes after the two that follow it.
+        let lost = |sequence: &u16| (500..510).contains(sequence) || *sequence == 700;
+        let mut sequences: Vec<u16> = (0..1000).collect();
+        sequences.chunks_exact_mut(10).for_each(|ten| ten[..3].rotate_left(1));
+        for sequence in sequences.into_iter().filter(|sequence| !lost(sequence)) {
+            receiver.place(&header(1, sequence.wrapping_add(65_000)));
+            receiver.arrived(Instant(Duration::from_millis(20 * u64::from(sequence))), 0);
+        }
+        let quality = receiver.quality().unwrap();
+        assert_eq!(quality.bursts.burst_packets, 10.0);
+        assert_eq!((quality.bursts.burst_density, quality.bursts.gap_packets), (1.0, 989.0));
+        assert!((quality.packet_ms - 20.0).abs() < 0.1, "{}", quality.packet_ms);
+        assert!((quality.loss - 0.011).abs() < 0.001, "{}", quality.loss);
+    }
+
+    #[test]
+    fn a_gap_longer_than_memory_is_one_burst() {
+        let (mut receiver, _) = places(&[0, 1, 2, 500, 501]);
+        receiver.arrived(Instant(Duration::ZERO), 0);
+        let bursts = receiver.quality().unwrap().bursts;
+        assert_eq!((bursts.burst_packets, bursts.burst_density), (497.0, 1.0));
+        assert_eq!(receiver.quality().unwrap().bursts.gap_packets, 5.0);
     }
 
     #[test]

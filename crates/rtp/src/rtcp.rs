@@ -1,8 +1,10 @@
 //! RTCP packets (RFC 3550 §6): what we write, and the little we read. Nothing of theirs is ever passed on: names, tools,
 //! places and reasons in it belong to one party only.
 
+use crate::voip_metrics::{self, VoipMetrics};
+
 /// Octets enough for anything we write.
-const ROOM: usize = 128;
+const ROOM: usize = 160;
 /// Nothing longer is read: what an Ethernet frame carries over IPv4 and UDP.
 const MAX_LENGTH: usize = 1472;
 
@@ -11,6 +13,7 @@ const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
 const BYE: u8 = 203;
 const APPLICATION: u8 = 204;
+const EXTENDED: u8 = 207;
 /// The last type that RFC 5761 §4 leaves to RTCP; the first is 192.
 const LAST_TYPE: u8 = 223;
 const CNAME: u8 = 1;
@@ -124,6 +127,14 @@ impl<'a> Compound<'a> {
         })
     }
 
+    /// What its extended reports say of voice (RFC 3611 §4.7). What of them cannot be read is passed over.
+    pub fn voip_metrics(&self) -> impl Iterator<Item = VoipMetrics> + 'a {
+        let extended = self.parts().filter(|part| part.kind == EXTENDED);
+        extended.flat_map(|part| Blocks(part.body.get(4..).unwrap_or_default())).filter_map(|(kind, body)| {
+            Some(body).filter(|_| kind == voip_metrics::BLOCK_TYPE).and_then(VoipMetrics::read)
+        })
+    }
+
     fn parts(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let mut rest = self.0;
         let mut first = true;
@@ -132,6 +143,22 @@ impl<'a> Compound<'a> {
             rest = after;
             Some(part)
         })
+    }
+}
+
+/// The blocks of an extended report, each its type and what is behind its header (RFC 3611 §3); none after one that is longer
+/// than there is.
+struct Blocks<'a>(&'a [u8]);
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let ([kind, _, high, low], rest) = self.0.split_first_chunk()?;
+        let length = 4 * usize::from(u16::from_be_bytes([*high, *low]));
+        let (body, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some((*kind, body))
     }
 }
 
@@ -242,6 +269,16 @@ impl Writer {
         self.put(&[CNAME, cname.len() as u8]);
         self.put(cname);
         self.put(&[0; 2]);
+        self
+    }
+
+    /// Adds an extended report of how voice came in (RFC 3611 §2, §4.7).
+    pub(crate) fn voip_metrics(mut self, ssrc: u32, metrics: &VoipMetrics) -> Self {
+        let words = voip_metrics::LENGTH / 4;
+        self.header(0, EXTENDED, 2 + words as u16);
+        self.word(ssrc);
+        self.put(&[voip_metrics::BLOCK_TYPE, 0, 0, words as u8]);
+        self.put(&metrics.write());
         self
     }
 

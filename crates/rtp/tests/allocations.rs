@@ -121,7 +121,7 @@ fn open(session: u32, law: Codec) -> Command {
         opus: OpusWishes::default(),
     };
     let remote = Some(Remote { rtp: address(session), rtcp: reports(session) });
-    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+    let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
     Command::Open { session: SessionId(session), port: port(session), media }
 }
 

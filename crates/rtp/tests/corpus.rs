@@ -106,7 +106,7 @@ fn worker(sink: &mut Reader) -> Worker {
             opus: OpusWishes::default(),
         };
         let remote = Some(Remote { rtp: address(session), rtcp: address(session) });
-        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
         let open = Command::Open { session: SessionId(session), port: port(session), media };
         worker.command(Instant::ZERO, open, sink);
     }
@@ -146,8 +146,16 @@ fn reports_of_the_corpus_have_their_verdict() {
         .filter(|(_, bytes)| Compound::parse(bytes).is_ok())
         .map(|(name, _)| name)
         .collect();
-    let expected =
-        ["application", "bye_with_reason", "extended_report", "padded", "receiver_report", "sender_report"];
+    let expected = [
+        "application",
+        "bye_with_reason",
+        "extended_report",
+        "padded",
+        "receiver_report",
+        "sender_report",
+        "voip_metrics",
+        "voip_metrics_beyond_end",
+    ];
     assert_eq!(taken, expected);
 }
 
@@ -176,6 +184,7 @@ fn reports_however_harmed_are_read_in_bounds() {
         for bytes in variants(&bytes, &mut random) {
             if let Ok(compound) = Compound::parse(&bytes) {
                 assert!(compound.blocks().count() * 24 <= bytes.len(), "{name}");
+                assert!(compound.voip_metrics().count() * 36 <= bytes.len(), "{name}");
                 assert!(compound.sender().is_none() || bytes.len() >= 28, "{name}");
             }
         }

@@ -39,6 +39,8 @@ pub struct Agreed {
     pub mux: bool,
     /// Which ways media flows, from our side.
     pub direction: Direction,
+    /// Whether both ask for VoIP metrics (RFC 3611 §5.2): then each tells the other.
+    pub xr: bool,
     /// How media is protected; `None`: not at all.
     pub secured: Option<Secured>,
     /// The media lines of the dialog.
@@ -171,6 +173,7 @@ pub fn read_answer(answer: &Description, offered: &Offer) -> Result<Agreed, Refu
         maxptime: stream.maxptime,
         mux: false,
         direction: stream.our_direction(),
+        xr: offered.xr && stream.xr,
         secured,
         layout,
     })
@@ -251,6 +254,7 @@ impl Stream {
             maxptime: self.maxptime,
             mux: self.mux,
             direction: self.our_direction(),
+            xr: capabilities.xr && self.xr,
             secured,
             layout,
         })

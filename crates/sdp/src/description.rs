@@ -28,6 +28,8 @@ pub(crate) struct Stream {
     pub(crate) connection: Connection,
     /// Whether RTP and RTCP may come by one port: `a=rtcp-mux` (RFC 5761 §5.1.1).
     pub(crate) mux: bool,
+    /// Whether they ask for VoIP metrics: `a=rtcp-xr` (RFC 3611 §5.1).
+    pub(crate) xr: bool,
     /// `a=rtcp` (RFC 3605).
     pub(crate) rtcp: Option<(u16, Option<IpAddr>)>,
     /// `a=ptime`, milliseconds, 0 where absent.

@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub ptime: u8,
     /// Whether media is protected.
     pub security: Security,
+    /// Whether VoIP metrics are asked for, and told to whoever asks (RFC 3611 §5).
+    pub xr: bool,
 }
 
 /// The media lines a dialog has had so far. Later offers keep them in their places (RFC 3264 §8) and give no
@@ -65,6 +67,7 @@ pub struct Offer {
     pub(crate) crypto: Vec<Crypto>,
     /// Whether an answer must have one of them.
     pub(crate) secured_only: bool,
+    pub(crate) xr: bool,
 }
 
 impl Offer {
@@ -122,6 +125,7 @@ impl Offer {
             layout,
             crypto: capabilities.security.offered(),
             secured_only: capabilities.security.is_required(),
+            xr: capabilities.xr,
         }
     }
 }
@@ -154,6 +158,7 @@ mod tests {
             noise: false,
             ptime: 20,
             security: Security::Off,
+            xr: false,
         };
         let offer = Offer::first(&capabilities);
         assert_eq!(offer.codecs, [(Codec::Pcma, 8), (Codec::Pcmu, 0)]);

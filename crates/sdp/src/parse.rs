@@ -66,6 +66,7 @@ struct Level {
     direction: Option<Direction>,
     ptime: Option<u32>,
     maxptime: Option<u32>,
+    xr: Option<bool>,
 }
 
 impl Reader {
@@ -123,6 +124,8 @@ impl Reader {
             self.level().ptime = milliseconds(value);
         } else if name.eq_ignore_ascii_case("maxptime") {
             self.level().maxptime = milliseconds(value);
+        } else if name.eq_ignore_ascii_case("rtcp-xr") {
+            self.level().xr = Some(asks_for_voip_metrics(value));
         } else if let Some((stream, _)) = self.streams.last_mut() {
             if name.eq_ignore_ascii_case("rtpmap") {
                 if let Some(map) = rtpmap(value)
@@ -165,11 +168,17 @@ impl Reader {
                 direction: level.direction.or(session.direction).unwrap_or(Direction::SendReceive),
                 ptime: level.ptime.or(session.ptime).unwrap_or(0),
                 maxptime: level.maxptime.or(session.maxptime).unwrap_or(0),
+                xr: level.xr.or(session.xr).unwrap_or(false),
                 ..stream
             })
             .collect();
         Ok(Description { streams })
     }
+}
+
+/// `a=rtcp-xr` names the reports its writer wants to have (RFC 3611 §5.1).
+fn asks_for_voip_metrics(value: &str) -> bool {
+    value.split_ascii_whitespace().any(|report| report.eq_ignore_ascii_case("voip-metrics"))
 }
 
 fn connection(value: &[u8]) -> Connection {
@@ -204,6 +213,7 @@ fn media(value: &str) -> Option<Stream> {
         wishes: Vec::new(),
         connection: Connection::Absent,
         mux: false,
+        xr: false,
         rtcp: None,
         ptime: 0,
         maxptime: 0,

@@ -35,6 +35,7 @@ pub fn write_offer(local: &Local, offer: &Offer) -> Bytes {
         noise: offer.noise,
         ptime: offer.ptime,
         mux: false,
+        xr: offer.xr,
         direction: Direction::SendReceive,
         crypto: &offer.crypto,
     };
@@ -56,6 +57,7 @@ pub fn write_answer(local: &Local, offer: &Description, agreed: &Agreed) -> Byte
         noise: agreed.noise,
         ptime: agreed.ptime,
         mux: agreed.mux,
+        xr: agreed.xr,
         direction: agreed.direction,
         crypto: crypto.as_slice(),
     };
@@ -79,6 +81,7 @@ struct Audio<'a> {
     noise: bool,
     ptime: u8,
     mux: bool,
+    xr: bool,
     direction: Direction,
     crypto: &'a [Crypto],
 }
@@ -128,6 +131,9 @@ fn accepted(text: &mut String, port: u16, protocol: Protocol, audio: &Audio<'_>)
     }
     if audio.mux {
         text.push_str("a=rtcp-mux\r\n");
+    }
+    if audio.xr {
+        text.push_str("a=rtcp-xr:voip-metrics\r\n");
     }
     for line in audio.crypto {
         write!(text, "a=crypto:{line}\r\n")?;

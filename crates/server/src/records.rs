@@ -4,7 +4,7 @@ use api::Privacy;
 use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice};
 use clock::Instant;
 use number::Number;
-use rtp::Statistics;
+use rtp::{Statistics, quality};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Json, LegRecord, NewEvent, Timestamp, Ulid};
@@ -158,6 +158,7 @@ fn attached(data: Option<&str>) -> Value {
 }
 
 fn leg(statistics: &Statistics) -> LegRecord {
+    let remote = statistics.remote_metrics;
     LegRecord {
         packets_received: statistics.packets_received,
         bytes_received: statistics.bytes_received,
@@ -167,6 +168,13 @@ fn leg(statistics: &Statistics) -> LegRecord {
         jitter_ms: f64::from(statistics.jitter_ms),
         remote_loss: statistics.remote_loss.map(f64::from),
         round_trip_ms: statistics.round_trip_ms.map(f64::from),
+        remote_discard: remote.map(|remote| f64::from(remote.discard) / 256.0),
+        remote_burst_density: remote.map(|remote| f64::from(remote.burst_density) / 256.0),
+        remote_burst_ms: remote.map(|remote| remote.burst_ms),
+        remote_rating: remote.and_then(|remote| remote.rating),
+        remote_mos: remote
+            .and_then(|remote| remote.conversing.or(remote.listening))
+            .map(|tenths| f64::from(tenths) / 10.0),
         foreign: statistics.foreign,
         unproven: statistics.unproven,
         codec: statistics.codec.map(|codec| codec.name().to_owned()),
@@ -175,22 +183,16 @@ fn leg(statistics: &Statistics) -> LegRecord {
     }
 }
 
-/// Mean opinion score 1 to 4.5 of what came in, by the E-model (ITU-T G.107) as G.711 without concealment has it
-/// (G.113 Appendix I: Ie 0, Bpl 4.3), with the delay that the network is known to add. `None` where nothing came.
+/// Mean opinion score 1 to 4.5 of what came in, with the delay that the network is known to add. `None` where nothing came.
 fn mos(statistics: &Statistics) -> Option<f32> {
     let expected = statistics.packets_received + statistics.lost;
     if statistics.packets_received == 0 {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than single precision")]
-    let loss = 100.0 * statistics.lost as f32 / expected as f32;
-    // Half the round trip, a jitter buffer of twice the jitter, and 20 ms in a packet.
-    let delay = statistics.round_trip_ms.unwrap_or(0.0) / 2.0 + 2.0 * statistics.jitter_ms + 20.0;
-    let beyond = (delay - 177.3).max(0.0);
-    let impairment = 95.0 * loss / (loss + 4.3);
-    let rating = (93.2 - (0.024 * delay + 0.11 * beyond) - impairment).clamp(0.0, 100.0);
-    let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7.0e-6;
-    Some((score.clamp(1.0, 4.5) * 100.0).round() / 100.0)
+    let lost = statistics.lost as f32 / expected as f32;
+    let delay = quality::delay_ms(statistics.round_trip_ms, statistics.jitter_ms);
+    Some((quality::score(quality::rating(lost, delay)) * 100.0).round() / 100.0)
 }
 
 #[cfg(test)]
@@ -201,8 +203,36 @@ mod tests {
     fn what_was_dropped_and_how_it_was_protected_is_told() {
         let suite = Some(rtp::Suite::AeadAes256Gcm);
         let told = leg(&Statistics { foreign: 3, unproven: 4, srtp: suite, ..Statistics::default() });
+        assert_eq!((told.remote_mos, told.remote_burst_ms), (None, None));
         assert_eq!((told.foreign, told.unproven), (3, 4));
         assert_eq!(told.srtp.as_deref(), Some("AEAD_AES_256_GCM"));
+    }
+
+    #[test]
+    fn what_they_say_of_our_voice_is_told_as_they_say_it() {
+        let metrics = rtp::VoipMetrics {
+            ssrc: 1,
+            loss: 3,
+            discard: 64,
+            burst_density: 128,
+            gap_density: 0,
+            burst_ms: 700,
+            gap_ms: 9000,
+            round_trip_ms: 50,
+            end_system_ms: 60,
+            rating: Some(80),
+            listening: Some(42),
+            conversing: Some(39),
+        };
+        let told = |remote_metrics| leg(&Statistics { remote_metrics, ..Statistics::default() });
+        let all = told(Some(metrics));
+        assert_eq!((all.remote_discard, all.remote_burst_density), (Some(0.25), Some(0.5)));
+        assert_eq!(
+            (all.remote_burst_ms, all.remote_rating, all.remote_mos),
+            (Some(700), Some(80), Some(3.9))
+        );
+        let listening = told(Some(rtp::VoipMetrics { conversing: None, ..metrics }));
+        assert_eq!(listening.remote_mos, Some(4.2));
     }
 
     #[test]

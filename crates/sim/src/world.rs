@@ -90,6 +90,7 @@ pub fn config() -> Config {
             ports: vec![(0..100).map(|n| 20_000 + 2 * n).collect()],
         }],
         codecs: vec![Codec::Pcma, Codec::Pcmu],
+        xr: false,
         recordings: "wav".into(),
         limits: Limits {
             calls: 1000,

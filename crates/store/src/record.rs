@@ -98,6 +98,16 @@ pub struct LegRecord {
     pub remote_loss: Option<f64>,
     /// Round trip by RTCP, milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// Share of our packets that came too late to be played, as the peer's VoIP metrics say (RFC 3611 §4.7), 0 to 1.
+    pub remote_discard: Option<f64>,
+    /// Share of our packets lost or discarded within bursts, as they say.
+    pub remote_burst_density: Option<f64>,
+    /// How long such bursts last in the mean, milliseconds.
+    pub remote_burst_ms: Option<u16>,
+    /// Rating R, 0 to 100, as they say.
+    pub remote_rating: Option<u8>,
+    /// Mean opinion score of conversing, else of listening, 1 to 5, as they say.
+    pub remote_mos: Option<f64>,
     /// Packets dropped because they came from elsewhere than was agreed.
     pub foreign: u64,
     /// Packets dropped because SRTP did not prove them theirs and new.

@@ -119,7 +119,13 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
     let public = core.config.media[usize::from(address)].public;
     let local = Local { address: public, port: port.number, session: desk.ids.number(), version: 1 };
     let security = media::security(trunk.map_or(SrtpPolicy::Off, |trunk| trunk.srtp), desk.ids);
-    let description = Session::offering(local, &core.config.codecs, Some(&core.caller.description), security);
+    let description = Session::offering(
+        local,
+        &core.config.codecs,
+        Some(&core.caller.description),
+        security,
+        core.config.xr,
+    );
     let (media, offer) = (description.media(), description.said());
     let host = &core.config.ua.listeners[usize::from(flow.listener)].public;
     let uri = match (whom, trunk) {

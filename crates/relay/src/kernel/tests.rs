@@ -116,7 +116,7 @@ fn call(ends: &Ends) -> Worker {
     let now = clock::Instant::default();
     for (session, rtp) in [(CALLER, ends.caller), (CALLEE, ends.callee)] {
         let remote = Some(Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) });
-        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None };
+        let media = Media { remote, format, direction: Direction::SendReceive, srtp: None, xr: false };
         worker.command(now, Command::Open { session, port: port(session), media }, &mut wire);
     }
     worker.command(now, Command::Bridge { first: CALLER, second: CALLEE }, &mut wire);

@@ -118,6 +118,7 @@ impl Stage {
             },
             direction: Direction::SendReceive,
             srtp: None,
+            xr: false,
         };
         self.give(Command::Open { session: SessionId(session), port, media });
         self.settle();

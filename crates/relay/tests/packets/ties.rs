@@ -57,7 +57,13 @@ fn media(rtp: SocketAddr) -> Media {
         opus: OpusWishes::default(),
     };
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() ^ 1);
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
+    Media {
+        remote: Some(Remote { rtp, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+        xr: false,
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::control::Control;
 use crate::ear::Ear;
 use crate::pace::Pace;
 use crate::player::{Player, Rhythm};
+use crate::quality;
 use crate::receiver::Receiver;
 use crate::recorder::Recorder;
 use crate::rtcp::Compound;
@@ -28,6 +29,7 @@ use crate::telephone_event::presses::{Presses, Sighting};
 use crate::telephone_event::twins::{Twins, Way};
 use crate::tones::detector::Detector;
 use crate::voice::Voice;
+use crate::voip_metrics::VoipMetrics;
 use crate::{
     Codec, Direction, Media, Port, Recording, Remote, Report, SessionId, Settings, Sink, Srtp, Statistics,
 };
@@ -223,7 +225,8 @@ impl Session {
             match self.reports_to() {
                 Some(to) => {
                     let reception = self.receiver.report();
-                    let report = self.control.report(now, &self.stream, reception, next_at);
+                    let metrics = self.metrics();
+                    let report = self.control.report(now, &self.stream, reception, metrics.as_ref(), next_at);
                     self.send_control(to, report.octets(), sink);
                 }
                 None => self.control.skip(next_at),
@@ -271,7 +274,8 @@ impl Session {
     pub(crate) fn close(mut self, now: Instant, sink: &mut impl Sink) {
         if let Some(to) = self.reports_to() {
             let reception = self.receiver.report();
-            if let Some(farewell) = self.control.farewell(now, &self.stream, reception) {
+            let metrics = self.metrics();
+            if let Some(farewell) = self.control.farewell(now, &self.stream, reception, metrics.as_ref()) {
                 self.send_control(to, farewell.octets(), sink);
             }
         }
@@ -302,12 +306,38 @@ impl Session {
             lost: self.receiver.lost(),
             jitter_ms: self.receiver.jitter_ms(),
             remote_loss: self.control.remote_loss(),
+            remote_metrics: self.control.remote_metrics(),
             round_trip_ms: self.control.round_trip_ms(),
             foreign: self.foreign,
             unproven: self.unproven,
             codec: self.codec,
             srtp: self.secure.as_ref().map(|secure| secure.agreed.suite).filter(|_| !self.was_plain),
         }
+    }
+
+    /// How their voice comes in, where they asked to be told. Nothing is discarded, nor delayed, by who passes it on.
+    fn metrics(&self) -> Option<VoipMetrics> {
+        let quality = self.receiver.quality().filter(|_| self.media.xr)?;
+        let part = |share: f64| (share * 256.0).min(255.0) as u8;
+        let time = |packets: f64| (packets * quality.packet_ms).min(65_535.0) as u16;
+        let round_trip = self.control.round_trip_ms();
+        let heard = quality::rating(quality.loss, 0.0);
+        let rating = quality::rating(quality.loss, quality::delay_ms(round_trip, self.receiver.jitter_ms()));
+        let tenths = |rating: f32| Some((quality::score(rating) * 10.0).round() as u8);
+        Some(VoipMetrics {
+            ssrc: quality.ssrc,
+            loss: part(quality.loss.into()),
+            discard: 0,
+            burst_density: part(quality.bursts.burst_density),
+            gap_density: part(quality.bursts.gap_density),
+            burst_ms: time(quality.bursts.burst_packets),
+            gap_ms: time(quality.bursts.gap_packets),
+            round_trip_ms: round_trip.unwrap_or(0.0).min(65_535.0) as u16,
+            end_system_ms: 0,
+            rating: Some(rating.round() as u8),
+            listening: tenths(heard),
+            conversing: tenths(rating),
+        })
     }
 
     /// Whether their audio is to be heard (RFC 3264 §5.1).

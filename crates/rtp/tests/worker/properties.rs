@@ -67,7 +67,13 @@ impl Chaos {
             2 => Direction::Inactive,
             _ => Direction::SendReceive,
         };
-        Media { remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }), format, direction, srtp: None }
+        Media {
+            remote: (self.below(8) != 0).then_some(Remote { rtp, rtcp }),
+            format,
+            direction,
+            srtp: None,
+            xr: false,
+        }
     }
 
     /// Any codec in any direction, with or without comfort noise, packets of any length or short ones alone.

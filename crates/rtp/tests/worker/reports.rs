@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtp::{Codec, Command, Compound, Remote, rtcp::ReportBlock};
+use rtp::{Codec, Command, Compound, Media, Remote, VoipMetrics, rtcp::ReportBlock};
 
 use crate::world::{CALLEE, CALLER, Phone, Sent, World, caller_address, media, port};
 
@@ -203,4 +203,73 @@ fn what_comes_once_two_are_joined_is_counted_apart() {
     let statistics = world.close(CALLER);
     assert_eq!((statistics.packets_received, statistics.packets_while_joined), (12, 5));
     assert_eq!(world.close(CALLEE).packets_while_joined, 0);
+}
+
+/// What the session's reports say of how voice came in, the last of them.
+fn metrics(world: &World) -> VoipMetrics {
+    let last = of(world, CALLER).last().map(|sent| sent.bytes.clone()).expect("a report");
+    assert_eq!(types(&last)[1..3], [202, 207], "behind report and name");
+    Compound::parse(&last).unwrap().voip_metrics().next().expect("voice came in")
+}
+
+#[test]
+fn whoever_asks_is_told_how_their_voice_comes_in() {
+    let mut world = World::new();
+    world.open(CALLER, Media { xr: true, ..media(caller_address(), Codec::Pcma) });
+    let mut caller = Phone::caller();
+    for n in 0..1000 {
+        // Ten in a row are lost, and one by itself.
+        if (500..510).contains(&n) || n == 700 {
+            caller.header.sequence = caller.header.sequence.wrapping_add(1);
+            caller.header.timestamp = caller.header.timestamp.wrapping_add(160);
+        } else {
+            caller.speak(&mut world, 160, 5000);
+        }
+        world.run(20);
+    }
+    world.close(CALLER);
+    let said = metrics(&world);
+    assert_eq!(said.ssrc, caller.header.ssrc);
+    assert_eq!((said.loss, said.discard), (2, 0));
+    assert_eq!((said.burst_density, said.burst_ms), (255, 200));
+    assert_eq!((said.gap_density, said.gap_ms), (0, 990 * 20));
+    assert_eq!((said.round_trip_ms, said.end_system_ms), (0, 0));
+    // R = 93.2 - 95 * 1.1 / (1.1 + 4.3) = 73.8, less half a point for 20 ms.
+    assert_eq!((said.rating, said.listening, said.conversing), (Some(73), Some(38), Some(38)));
+    let last = of(&world, CALLER).last().map(|sent| types(&sent.bytes)).unwrap();
+    assert_eq!(last.last(), Some(&203), "a farewell is the last word");
+}
+
+#[test]
+fn whoever_does_not_ask_is_not_told() {
+    let mut world = World::with_call(Codec::Pcma);
+    Phone::caller().talk(&mut world, 1000);
+    world.close(CALLER);
+    let reports = of(&world, CALLER);
+    assert!(!reports.is_empty() && reports.iter().all(|sent| !types(&sent.bytes).contains(&207)));
+}
+
+#[test]
+fn what_they_say_of_our_voice_is_known_at_the_end() {
+    let mut world = World::bridged(Codec::Pcma);
+    Phone::callee(Codec::Pcma).talk(&mut world, 10);
+    let ours = world.take_sent(CALLER)[0].header().ssrc.to_be_bytes();
+    let block = |ssrc: &[u8], rating: u8| {
+        let figures = [10, 20, 30, 2, 1, 0x2C, 3, 0xE8, 0, 50, 0, 60, 127, 127, 127, 16, rating, 127, 41, 39];
+        [&[7, 0, 0, 8], ssrc, &figures, &[0; 8]].concat()
+    };
+    let report = |blocks: &[u8]| {
+        let length = (1 + blocks.len() / 4) as u8;
+        [&[0x80, 201, 0, 1, 1, 2, 3, 4, 0x80, 207, 0, length, 1, 2, 3, 4], blocks].concat()
+    };
+    // Blocks of other kinds before it, and of another's stream beside it; then one that is longer than there is.
+    let others = [&[4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0][..], &block(&[9; 4], 50), &block(&ours, 80)].concat();
+    let cut = [&[7, 0, 0, 9][..], &block(&ours, 10)[4..]].concat();
+    for blocks in [&others, &cut, &vec![7, 0, 0, 1, 0, 0, 0, 0], &vec![7, 0, 0, 0]] {
+        world.control(CALLER, "192.0.2.11:40001".parse().unwrap(), &report(blocks));
+    }
+    let known = world.close(CALLER).remote_metrics.expect("they said so");
+    assert_eq!((known.loss, known.discard, known.burst_density, known.gap_density), (10, 20, 30, 2));
+    assert_eq!((known.burst_ms, known.gap_ms, known.round_trip_ms, known.end_system_ms), (300, 1000, 50, 60));
+    assert_eq!((known.rating, known.listening, known.conversing), (Some(80), Some(41), Some(39)));
 }

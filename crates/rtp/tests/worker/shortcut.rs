@@ -174,6 +174,11 @@ fn what_needs_a_look_is_offered_none() {
         world.command(Command::Update { session: CALLER, media });
     };
     assert_eq!(offered(Codec::Pcma, &without_events), [port(CALLEE)], "tones may be in it");
+    let asking = |world: &mut World| {
+        let media = rtp::Media { xr: true, ..media(caller_address(), Codec::Pcma) };
+        world.command(Command::Update { session: CALLER, media });
+    };
+    assert_eq!(offered(Codec::Pcma, &asking), [port(CALLEE)], "each packet counts for bursts");
     let held = |world: &mut World| {
         let mut media = media(caller_address(), Codec::Pcma);
         media.direction = Direction::SendOnly;

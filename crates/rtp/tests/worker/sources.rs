@@ -101,8 +101,13 @@ fn nothing_goes_where_nothing_should() {
         let mut world = World::with_call(Codec::Pcma);
         let address = at(host);
         let remote = Some(Remote { rtp: address, rtcp: address });
-        let agreed =
-            Media { remote, format: format(Codec::Pcma), direction: Direction::SendReceive, srtp: None };
+        let agreed = Media {
+            remote,
+            format: format(Codec::Pcma),
+            direction: Direction::SendReceive,
+            srtp: None,
+            xr: false,
+        };
         world.command(Command::Update { session: CALLER, media: agreed });
         world.play(CALLER, &[9], true);
         world.run(20_000);

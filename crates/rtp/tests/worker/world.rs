@@ -158,7 +158,7 @@ pub(crate) fn format(law: Codec) -> Format {
 pub(crate) fn media(address: SocketAddr, law: Codec) -> Media {
     let rtcp = SocketAddr::new(address.ip(), address.port() + 1);
     let remote = Some(Remote { rtp: address, rtcp });
-    Media { remote, format: format(law), direction: Direction::SendReceive, srtp: None }
+    Media { remote, format: format(law), direction: Direction::SendReceive, srtp: None, xr: false }
 }
 
 pub(crate) fn caller_address() -> SocketAddr {

@@ -56,6 +56,7 @@ fn only_what_we_can_is_agreed_to() {
         noise: false,
         ptime: 20,
         security: Security::Off,
+        xr: false,
     };
     let agreed = answer(&description("baresip_offer"), &only_alaw).unwrap();
     assert_eq!(agreed.send, (Codec::Pcma, 8));

@@ -21,6 +21,7 @@ pub(crate) fn both_laws() -> Capabilities {
         noise: false,
         ptime: 20,
         security: Security::Off,
+        xr: false,
     }
 }
 

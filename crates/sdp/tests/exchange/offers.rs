@@ -28,6 +28,7 @@ fn two_of_us_agree() {
         noise: false,
         ptime: 30,
         security: Security::Off,
+        xr: false,
     };
     let offered = Offer::first(&liking_alaw);
     let offer = Description::parse(&write_offer(&local(), &offered)).unwrap();
@@ -85,6 +86,7 @@ fn what_was_not_offered_is_not_agreed() {
         noise: false,
         ptime: 20,
         security: Security::Off,
+        xr: false,
     });
     let answer = |formats: &str| {
         read_answer(
@@ -173,4 +175,31 @@ fn session_and_version_have_63_bits() {
     let local = Local { session: u64::MAX, version: 1 << 63, ..local() };
     let text = text_of(&write_offer(&local, &Offer::first(&both_laws())));
     assert!(text.contains("o=- 9223372036854775807 0 IN IP4"));
+}
+
+#[test]
+fn voip_metrics_are_told_where_both_ask_for_them() {
+    let with = |xr| Capabilities { xr, ..both_laws() };
+    let said =
+        |lines: &str| parse(&format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 8\r\n{lines}"));
+    // Linphone's own way of asking, beside what we have not; and for the whole session, taken back for its stream.
+    let asking = said("a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,dup,jitt,TTL voip-metrics\r\n");
+    let not_asking = said("a=rtcp-xr:rcvr-rtt=all stat-summary=loss\r\n");
+    let session = "v=0\r\nc=IN IP4 192.0.2.1\r\na=rtcp-xr:voip-metrics\r\nm=audio 4000 RTP/AVP 8\r\n";
+    let taken_back = format!("{session}a=rtcp-xr:\r\n");
+    let table = [(&asking, true), (&not_asking, false), (&said(""), false)];
+    for (offer, asks) in table.into_iter().chain([(&parse(session), true), (&parse(&taken_back), false)]) {
+        for ours in [true, false] {
+            let agreed = answer(offer, &with(ours)).unwrap();
+            assert_eq!(agreed.xr, ours && asks);
+            let written = text_of(&write_answer(&local(), offer, &agreed));
+            assert_eq!(written.contains("a=rtcp-xr:voip-metrics\r\n"), ours && asks, "{written}");
+            let offered = Offer::first(&with(ours));
+            assert_eq!(
+                text_of(&write_offer(&local(), &offered)).contains("a=rtcp-xr:voip-metrics\r\n"),
+                ours
+            );
+            assert_eq!(read_answer(offer, &offered).unwrap().xr, ours && asks);
+        }
+    }
 }

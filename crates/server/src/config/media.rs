@@ -25,6 +25,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "xdp_mode",
         "codecs",
         "inband",
+        "rtcp_xr",
         "rtp_timeout",
         "port_rest",
     ],
@@ -48,6 +49,8 @@ pub(crate) struct Media {
     pub(crate) codecs: Vec<Codec>,
     /// Whether keys are heard in the audio of whoever has no telephone-events.
     pub(crate) inband: bool,
+    /// Whether VoIP metrics are asked for, and told to whoever asks.
+    pub(crate) xr: bool,
     /// How long a side may be silent before its call is ended.
     pub(crate) rtp_timeout: Duration,
     /// How long a port rests before it is used again.
@@ -95,6 +98,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
         shortcuts,
         codecs: codecs(walk, &section),
         inband: walk.get(&section, "inband", |value| value::word(value, INBAND)).or(true),
+        xr: walk.get(&section, "rtcp_xr", |value| value::word(value, XR)).or(false),
         rtp_timeout: walk
             .get(&section, "rtp_timeout", |value| value::duration(value, seconds(1, 3600)))
             .or(Duration::from_secs(30)),
@@ -108,6 +112,8 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     }
     (section, media)
 }
+
+const XR: &[(&str, Result<bool, &str>)] = &[("on", Ok(true)), ("off", Ok(false))];
 
 const INBAND: &[(&str, Result<bool, &str>)] = &[("auto", Ok(true)), ("off", Ok(false))];
 

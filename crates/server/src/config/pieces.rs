@@ -39,6 +39,7 @@ impl Checked {
             ua: self.agent(),
             media: media.collect(),
             codecs: self.media.codecs.clone(),
+            xr: self.media.xr,
             recordings: self.recording.files.suffix().into(),
             limits: Limits {
                 calls: self.sip.max_calls,

@@ -38,6 +38,7 @@ workers = 2
 backend = "epoll"
 codecs = "pcmu"
 inband = "off"
+rtcp_xr = "on"
 rtp_timeout = "20s"
 port_rest = "10s"
 [[trunk]]
@@ -135,7 +136,7 @@ fn every_key_of_media_changes_what_it_names() {
     assert_eq!(addresses, ["192.0.2.2 as 198.51.100.2", "2001:db8::2 as 2001:db8::5"]);
     assert_eq!((media.ports.range(), media.ports.pairs()), (30_000..=30_099, 50));
     assert_eq!((media.workers, media.backend), (2, relay::Io::Epoll));
-    assert_eq!((media.codecs, media.inband), (vec![Codec::Pcmu], false));
+    assert_eq!((media.codecs, media.inband, media.xr), (vec![Codec::Pcmu], false, true));
     assert_eq!([media.rtp_timeout, media.port_rest].map(|time| time.as_secs()), [20, 10]);
 }
 

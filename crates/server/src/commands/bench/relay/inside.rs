@@ -213,5 +213,11 @@ fn media(remote: SocketAddrV4) -> Media {
         noise: false,
         opus: OpusWishes::default(),
     };
-    Media { remote: Some(Remote { rtp, rtcp }), format, direction: Direction::SendReceive, srtp: None }
+    Media {
+        remote: Some(Remote { rtp, rtcp }),
+        format,
+        direction: Direction::SendReceive,
+        srtp: None,
+        xr: false,
+    }
 }
