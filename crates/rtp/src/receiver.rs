@@ -401,7 +401,7 @@ mod tests {
         sequences.chunks_exact_mut(10).for_each(|ten| ten[..3].rotate_left(1));
         for sequence in sequences.into_iter().filter(|sequence| !lost(sequence)) {
             receiver.place(&header(1, sequence.wrapping_add(65_000)));
-            receiver.arrived(Instant(Duration::from_millis(20 * u64::from(sequence))), 0);
+            receiver.arrived(Instant(Duration::from_millis(20 * u64::from(sequence))), 0, ClockRate::Hz8000);
         }
         let quality = receiver.quality().unwrap();
         assert_eq!(quality.bursts.burst_packets, 10.0);
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn a_gap_longer_than_memory_is_one_burst() {
         let (mut receiver, _) = places(&[0, 1, 2, 500, 501]);
-        receiver.arrived(Instant(Duration::ZERO), 0);
+        receiver.arrived(Instant(Duration::ZERO), 0, ClockRate::Hz8000);
         let bursts = receiver.quality().unwrap().bursts;
         assert_eq!((bursts.burst_packets, bursts.burst_density), (497.0, 1.0));
         assert_eq!(receiver.quality().unwrap().bursts.gap_packets, 5.0);
