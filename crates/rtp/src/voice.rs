@@ -18,6 +18,8 @@ pub(crate) struct Voice {
     filled: usize,
     /// What is said next does not follow what was said before.
     is_apart: bool,
+    /// How many packets the stream had when the last of its own was said.
+    said_at: u64,
     /// What is heard while nothing is said.
     pub(crate) noise: Option<Noise>,
 }
@@ -45,6 +47,7 @@ impl Voice {
             frame: [0; LONGEST],
             filled: 0,
             is_apart: true,
+            said_at: 0,
             noise: None,
         }))
     }
@@ -70,10 +73,24 @@ impl Voice {
         self.noise = None;
     }
 
-    /// Something else has been said by this stream: what comes next follows that.
+    /// A prompt or a key is said next; whether it follows what was said before.
     pub(crate) fn follow(&mut self, is_apart: bool) {
         self.filled = 0;
         self.is_apart = is_apart;
+    }
+
+    /// It goes on speaking in a stream of so many packets. Where others than its own are the last of them, what was begun is
+    /// dropped, and what comes next follows nothing.
+    pub(crate) fn go_on(&mut self, packets: u64) {
+        if self.said_at != packets {
+            self.filled = 0;
+            self.is_apart = true;
+        }
+    }
+
+    /// A packet of its own was the last of so many.
+    pub(crate) fn said(&mut self, packets: u64) {
+        self.said_at = packets;
     }
 
     /// What comes next does not follow what was said: that is filled up with silence, if there is any. `true`: a packet is

@@ -137,6 +137,7 @@ impl Session {
     /// Says again what was heard.
     fn convert(&mut self, now: Instant, to: SocketAddr, ear: &Ear, sink: &mut impl Sink) {
         let Some(mut voice) = self.voice.take() else { return };
+        voice.go_on(self.stream.packets);
         let (band, pieces) = match voice.band() {
             Band::Narrow => (Band::Narrow, ear.narrow()),
             Band::Wide => ear.as_it_was(),
@@ -204,6 +205,7 @@ impl Session {
         let header = self.stream.prompt(at, payload_type, is_apart, length);
         packet[..HEADER_LENGTH].copy_from_slice(&header.write());
         self.stream.octets += octets as u64;
+        voice.said(self.stream.packets);
         self.send(to, &packet[..HEADER_LENGTH + octets], sink);
         Some(header)
     }
@@ -246,6 +248,7 @@ impl Session {
                 // What one pause had too much, the next has less.
                 Some(_) if self.stream.is_ahead(now, length) => {}
                 Some(to) => {
+                    voice.go_on(self.stream.packets);
                     voice.take_noise(ptime);
                     self.say(now, to, &mut voice, sink);
                 }

@@ -41,7 +41,9 @@ impl Session {
 
     /// Ends what plays.
     pub(crate) fn stop(&mut self) {
-        self.player = None;
+        if self.player.take().is_some() {
+            self.interrupt();
+        }
     }
 
     /// Whether something plays to it.
@@ -104,6 +106,7 @@ impl Session {
     fn goes_on(&mut self, step: Option<Step>, sink: &mut impl Sink) -> bool {
         if let Some(Step::Finished(play)) = step {
             self.player = None;
+            self.interrupt();
             sink.report(Report::Finished { session: self.id, play });
         }
         step.is_some()

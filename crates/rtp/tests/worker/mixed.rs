@@ -260,6 +260,37 @@ fn pauses_of_opus_are_heard_as_quiet() {
     assert!(sent.iter().skip(1).filter(|sent| sent.header().marker).count() <= 2);
 }
 
+/// What comes a while after a prompt or a key has the timestamp of its time.
+#[test]
+fn what_is_converted_follows_nothing_that_was_said_long_before() {
+    for codec in [Codec::Opus, Codec::G722, Codec::Pcmu] {
+        let mut world = between(only(Codec::Pcma, 20), only(codec, 20));
+        let mut caller = Talker::new(CALLER, Codec::Pcma, 20);
+        let rate = codec.clock_rate().hertz();
+        let mut say = |world: &mut World| {
+            let payload = caller.payload(tone);
+            caller.send(world, &payload);
+        };
+        let talk = |world: &mut World| world.take_sent(CALLEE);
+        say(&mut world);
+        let mut before = talk(&mut world)[0].header();
+        for other in ["prompt", "key"] {
+            match other {
+                "prompt" => world.play(CALLEE, &[2], false),
+                _ => world.command(Command::Press { session: CALLER, digit: '4' }),
+            }
+            world.run(2000);
+            let sent = talk(&mut world);
+            assert!(!sent.is_empty());
+            say(&mut world);
+            let after = talk(&mut world)[0].header();
+            let passed = after.timestamp.wrapping_sub(before.timestamp);
+            assert!(after.marker && passed.abs_diff(2 * rate) <= rate / 20, "{codec:?} {other}: {passed}");
+            before = after;
+        }
+    }
+}
+
 #[test]
 fn long_packets_of_opus_are_encrypted_like_others() {
     let key = |octet| MasterKey([octet; MASTER_LENGTH]);
