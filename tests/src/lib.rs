@@ -6,6 +6,7 @@
 pub mod baresip;
 pub mod canary;
 pub mod config;
+pub mod dnsmasq;
 pub mod g711;
 pub mod kamailio;
 pub mod link;

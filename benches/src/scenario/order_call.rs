@@ -80,8 +80,8 @@ fn config() -> Config {
     for range in &mut trunk.allow {
         range.address = CARRIER.ip();
     }
-    for flow in &mut trunk.flows {
-        flow.peer = CARRIER;
+    for target in &mut trunk.targets {
+        target.flow.peer = CARRIER;
     }
     config
 }

@@ -67,8 +67,8 @@ pub struct Trunk {
     pub allow: Vec<Network>,
     /// Names of which whoever calls in must have proved one by a certificate; none where it needs none.
     pub certificate: Vec<Box<str>>,
-    /// Where calls go out, the first that takes one; none while its name is not resolved: then it takes none.
-    pub flows: Vec<Flow>,
+    /// Where calls go out; nowhere while its name is not resolved.
+    pub targets: Vec<Target>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.
     pub host: Box<str>,
     /// Which header names the caller.
@@ -136,6 +136,17 @@ pub enum Sender {
     AtCarrier,
     /// An account there: `sip:74951234567@carrier.example`.
     Account(Box<str>),
+}
+
+/// One place at which a trunk is reached (RFC 2782).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Where.
+    pub flow: Flow,
+    /// The least is tried first.
+    pub priority: u32,
+    /// Its share of the calls among those of one priority.
+    pub weight: u16,
 }
 
 /// What is registered (RFC 3261 §10).

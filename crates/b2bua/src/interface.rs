@@ -10,7 +10,7 @@ use sip::Flow;
 
 pub use ivr::Code;
 
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::record::Record;
 
 /// One call: two legs, maybe one, and what joins them. Sorts by time of arrival; written as 26 letters of
@@ -86,8 +86,8 @@ pub enum Control {
     Resolved {
         /// Which trunk, by its place in the configuration.
         trunk: ua::TrunkId,
-        /// Where it is reached, the best first; none where no listener of ours can reach it.
-        flows: Vec<Flow>,
+        /// Where it is reached; nowhere, if no listener of ours can reach it.
+        targets: Vec<Target>,
     },
     /// Panic while handling this call: only for proving that nothing else falls with it.
     #[cfg(feature = "faults")]

@@ -203,9 +203,9 @@ impl Switchboard {
                 self.config = Arc::from(config);
                 self.learn_config();
             }
-            Control::Resolved { trunk, flows } => {
+            Control::Resolved { trunk, targets } => {
                 if !self.draining {
-                    let commands = self.trunks.resolved(&self.config, trunk, flows);
+                    let commands = self.trunks.resolved(&self.config, trunk, targets);
                     self.errands(commands);
                 }
             }

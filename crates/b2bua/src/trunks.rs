@@ -9,7 +9,7 @@ use sip::Flow;
 use ua::{Asking, ErrandCommand, ErrandEvent, ErrandId, Registering, TrunkId};
 
 use crate::admission::Rate;
-use crate::config::{Choice, Config, Trunk};
+use crate::config::{Choice, Config, Target, Trunk};
 use crate::ids::Ids;
 use crate::interface::TrunkHappening;
 
@@ -64,7 +64,8 @@ pub(crate) struct Trunks {
 
 #[derive(Debug, Default)]
 struct Standing {
-    flows: Vec<Flow>,
+    /// The best first.
+    targets: Vec<Target>,
     registration: Option<Kept<Registering>>,
     ping: Option<Kept<Asking>>,
     registered: Option<bool>,
@@ -100,8 +101,8 @@ impl Trunks {
         let mut before = std::mem::take(&mut self.standings);
         for (trunk, place) in config.trunks.iter().zip(0..) {
             let mut standing = before.remove(&trunk.name).unwrap_or_default();
-            if !trunk.flows.is_empty() {
-                standing.flows.clone_from(&trunk.flows);
+            if !trunk.targets.is_empty() {
+                standing.targets = ordered(trunk.targets.clone());
             }
             self.care(trunk, TrunkId(place), &mut standing, &mut commands);
             self.standings.insert(trunk.name.clone(), standing);
@@ -114,11 +115,11 @@ impl Trunks {
     }
 
     /// Takes where a trunk is now.
-    pub(crate) fn resolved(&mut self, config: &Config, place: TrunkId, flows: Vec<Flow>) -> Commands {
+    pub(crate) fn resolved(&mut self, config: &Config, place: TrunkId, targets: Vec<Target>) -> Commands {
         let mut commands = Commands::new();
         let Some(trunk) = config.trunks.get(usize::from(place.0)) else { return commands };
         let mut standing = self.standings.remove(&trunk.name).unwrap_or_default();
-        standing.flows = flows;
+        standing.targets = ordered(targets);
         self.care(trunk, place, &mut standing, &mut commands);
         self.standings.insert(trunk.name.clone(), standing);
         commands
@@ -129,10 +130,9 @@ impl Trunks {
         // Names are lost for a while: whatever was begun goes on where it was.
         let begun = standing.registration.as_ref().map(|kept| &kept.wanted.flows);
         let begun = begun.or(standing.ping.as_ref().map(|kept| &kept.wanted.flows));
-        let flows = if standing.flows.is_empty() {
-            begun.cloned().unwrap_or_default()
-        } else {
-            standing.flows.clone()
+        let flows: Vec<Flow> = match standing.targets.as_slice() {
+            [] => begun.cloned().unwrap_or_default(),
+            targets => targets.iter().map(|target| target.flow).collect(),
         };
         if flows.is_empty() {
             return;
@@ -251,20 +251,23 @@ impl Trunks {
     pub(crate) fn ways(&self, now: Instant, choice: &Choice, config: &Config, ids: &mut Ids) -> Vec<Way> {
         let order = match choice {
             Choice::InOrder(trunks) => trunks.clone(),
-            Choice::ByWeight(weights) => drawn(weights, ids),
+            Choice::ByWeight(weights) => drawn(weights.clone(), ids),
         };
         let known = order.iter().filter_map(|trunk| {
             let name = &config.trunks.get(usize::from(trunk.0))?.name;
             Some((*trunk, self.standings.get(name)?))
         });
-        let all = known.flat_map(|(trunk, standing)| {
-            standing.flows.iter().map(move |flow| (Way { trunk, flow: *flow }, standing))
-        });
+        let all: Vec<(Way, &Standing)> = known
+            .flat_map(|(trunk, standing)| {
+                let flows = balanced(&standing.targets, ids);
+                flows.into_iter().map(move |flow| (Way { trunk, flow }, standing))
+            })
+            .collect();
         let good =
-            |(way, standing): &(Way, &Standing)| standing.is_well() && !standing.is_shunned(way.flow, now);
-        let mut ways: Vec<Way> = all.clone().filter(good).map(|(way, _)| way).collect();
+            |(way, standing): &&(Way, &Standing)| standing.is_well() && !standing.is_shunned(way.flow, now);
+        let mut ways: Vec<Way> = all.iter().filter(good).map(|(way, _)| *way).collect();
         if ways.is_empty() {
-            ways = all.map(|(way, _)| way).collect();
+            ways = all.iter().map(|(way, _)| *way).collect();
         }
         ways.truncate(WAYS);
         ways
@@ -307,7 +310,7 @@ impl Trunks {
             let standing = self.standings.get(&trunk.name)?;
             Some(TrunkStatus {
                 name: trunk.name.clone(),
-                addresses: standing.flows.len(),
+                addresses: standing.targets.len(),
                 up: standing.up,
                 registered: standing.registered,
                 calls: standing.calls,
@@ -323,13 +326,25 @@ fn stop(standing: &mut Standing, commands: &mut Commands) {
     commands.extend(registration.into_iter().chain(ping).map(|id| (id, ErrandCommand::Stop)));
 }
 
-/// All of them, each as likely to be next as its weight among those that are left (RFC 2782).
-fn drawn(weights: &[(TrunkId, u32)], ids: &mut Ids) -> Vec<TrunkId> {
-    let mut left = weights.to_vec();
-    let mut order = Vec::new();
+/// The best first; of equals those with the larger share.
+fn ordered(mut targets: Vec<Target>) -> Vec<Target> {
+    targets.sort_by_key(|target| (target.priority, std::cmp::Reverse(target.weight), target.flow));
+    targets
+}
+
+/// All of them by priority, and within one drawn by weight (RFC 2782).
+fn balanced(targets: &[Target], ids: &mut Ids) -> Vec<Flow> {
+    let groups = targets.chunk_by(|one, next| one.priority == next.priority);
+    let weighed = |group: &[Target]| group.iter().map(|target| (target.flow, target.weight.into())).collect();
+    groups.flat_map(|group| drawn(weighed(group), ids)).collect()
+}
+
+/// All of them, each as likely to be next as its weight among those that are left; without any weight in their order.
+fn drawn<T: Copy>(mut left: Vec<(T, u32)>, ids: &mut Ids) -> Vec<T> {
+    let mut order = Vec::with_capacity(left.len());
     while !left.is_empty() {
         let sum: u64 = left.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let mut at = ids.number() % sum.max(1);
+        let mut at = if sum == 0 { 0 } else { ids.number() % sum };
         let chosen = left.iter().position(|(_, weight)| {
             let weight = u64::from(*weight);
             let is_here = at < weight;
@@ -351,11 +366,36 @@ mod tests {
         let weights = [(TrunkId(0), 3), (TrunkId(1), 1), (TrunkId(2), 0)];
         let mut first = [0; 3];
         for _ in 0..1000 {
-            let mut order = drawn(&weights, &mut ids);
+            let mut order = drawn(weights.to_vec(), &mut ids);
             first[usize::from(order[0].0)] += 1;
             order.sort();
             assert_eq!(order, [TrunkId(0), TrunkId(1), TrunkId(2)]);
         }
         assert!((700..800).contains(&first[0]) && first[2] == 0, "{first:?}");
+    }
+
+    #[test]
+    fn targets_come_by_priority_and_share_by_weight() {
+        let flow = |last: u8| Flow {
+            listener: 0,
+            transport: sip::Transport::Udp,
+            peer: ([192, 0, 2, last], 5060).into(),
+            connection: None,
+        };
+        let target = |last, priority, weight| Target { flow: flow(last), priority, weight };
+        let targets =
+            ordered(vec![target(4, 20, 0), target(1, 10, 60), target(2, 10, 20), target(3, 10, 20)]);
+        let mut ids = Ids::new([3; 32], 0);
+        let mut first = [0; 3];
+        for _ in 0..1000 {
+            let order = balanced(&targets, &mut ids);
+            assert_eq!((order.len(), order[3]), (4, flow(4)));
+            let place = [1, 2, 3].into_iter().position(|last| order[0] == flow(last)).unwrap();
+            first[place] += 1;
+        }
+        assert!(
+            (550..650).contains(&first[0]) && first[1..].iter().all(|n| (150..250).contains(n)),
+            "{first:?}"
+        );
     }
 }

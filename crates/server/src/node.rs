@@ -25,9 +25,10 @@ use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
+use crate::resolve::{self, Dns};
 use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
-use crate::{housekeeping, recovery, resolve};
+use crate::{housekeeping, recovery};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
@@ -52,6 +53,9 @@ pub(crate) enum StartError {
     /// The relay.
     #[error(transparent)]
     Relay(#[from] relay::StartError),
+    /// Name servers.
+    #[error("names cannot be looked up: {0}")]
+    Dns(String),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] signalling::TlsError),
@@ -80,6 +84,7 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
+    dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
     tasks: JoinSet<()>,
@@ -128,7 +133,8 @@ impl Node {
         let mut config = checked
             .switchboard(epoch_ms, &usable, &languages)
             .ok_or_else(|| StartError::Language(languages.clone()))?;
-        resolve::operators(&checked, &mut config.lines).await;
+        let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
+        resolve::operators(&dns, &checked, &mut config.lines).await;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
@@ -151,6 +157,7 @@ impl Node {
             draining,
             stop,
             tls,
+            dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
             http: Vec::new(),
@@ -198,7 +205,7 @@ impl Node {
                 .await;
         });
         let roads = self.roads.subscribe();
-        self.tasks.spawn(resolve::run(roads, self.turns.clone(), self.stop.subscribe()));
+        self.tasks.spawn(resolve::run(self.dns.clone(), roads, self.turns.clone(), self.stop.subscribe()));
         let recordings = self.checked.recording.clone();
         self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
     }
@@ -216,7 +223,7 @@ impl Node {
         self.checked = reload.checked;
         self.reread_certificate();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
-            resolve::operators(&self.checked, &mut config.lines).await;
+            resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
             let _ = self.turns.send(Turn::Board(configure)).await;

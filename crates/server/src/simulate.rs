@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use api::{Dialled, Simulation, Step, Trial};
-use b2bua::{Choice, Config, Finding, Happening, Input, Network, Output, Query, Switchboard, Trust};
+use b2bua::{Choice, Config, Finding, Happening, Input, Network, Output, Query, Switchboard, Target, Trust};
 use bytes::Bytes;
 use clock::Instant;
 use rtp::{Command, PlayId, PromptId, Report, SessionId};
@@ -50,7 +50,7 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         connection: None,
     };
     for trunk in &mut config.trunks {
-        trunk.flows = vec![flow];
+        trunk.targets = vec![Target { flow, priority: 0, weight: 0 }];
         // Nothing is done for trunks in a call that is only thought through.
         (trunk.registration, trunk.ping) = (None, None);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use b2bua::{
     CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
-    Profile, Recording, Sender, Switchboard, Trunk, Trust,
+    Profile, Recording, Sender, Switchboard, Target, Trunk, Trust,
 };
 use bytes::Bytes;
 use clock::Instant;
@@ -46,7 +46,7 @@ pub fn config() -> Config {
                 .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
                 .to_vec(),
             certificate: Vec::new(),
-            flows: vec![flow],
+            targets: vec![Target { flow, priority: 0, weight: 0 }],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
             domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),

@@ -107,7 +107,7 @@ impl Trunk {
             name: self.name.as_str().into(),
             allow: self.allow.clone(),
             certificate: self.certificate.clone(),
-            flows: Vec::new(),
+            targets: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,
             domain: self.destination.host_in_uri().into(),

@@ -1,11 +1,12 @@
 //! `[sip]`: where calls come in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ::sip::Transport;
 use b2bua::Timing;
+use toml::de::DeValue;
 
 use super::address::{self, Listener};
 use super::secret;
@@ -27,6 +28,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "certificate_file",
         "key_file",
         "roots_file",
+        "nameservers",
     ],
     refused: &[
         ("tls", "listen on tls://, and write certificate_file and key_file"),
@@ -50,6 +52,8 @@ pub(crate) struct Sip {
     pub(crate) calls_per_second: u32,
     /// Octets of one message.
     pub(crate) max_message: usize,
+    /// Who is asked for names; those of the system where there are none.
+    pub(crate) nameservers: Vec<SocketAddr>,
     /// What TLS is made of, where it is listened for.
     pub(crate) tls: Option<Files>,
 }
@@ -69,7 +73,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
     // A message with a session description and the headers carriers add must fit.
     let max_message = number("max_message", 4096..=largest as u64, largest as u64);
     let tls = tls(walk, &section, &listeners);
+    let nameservers = walk.list(&section, "nameservers", nameserver).or(Vec::new());
     let sip = Sip {
+        nameservers,
         tls,
         listeners,
         public: public.ok().unwrap_or_default(),
@@ -79,6 +85,18 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
         max_message,
     };
     (section, sip)
+}
+
+/// An address, with or without a port.
+fn nameserver(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let text = value::text(value)?;
+    let bare = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    text.parse().or_else(|_| bare()).map_err(|_| {
+        format!(
+            "{:?} is no address; write it such as \"192.0.2.53\" or \"127.0.0.1:5353\"",
+            value::shortened(&text)
+        )
+    })
 }
 
 /// Certificate, key and roots, which must fit each other.

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use b2bua::{Cause, Choice, Config, Control, Input, TrunkHappening, TrunkId};
+use b2bua::{Cause, Choice, Config, Control, Input, Target, TrunkHappening, TrunkId};
 use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
 use sip::{Flow, Transport};
 
@@ -20,15 +20,21 @@ fn flow(address: &str) -> Flow {
     Flow { listener: 0, transport: Transport::Udp, peer, connection: None }
 }
 
+/// One after the other.
+fn targets(addresses: &[&str]) -> Vec<Target> {
+    let ordered = addresses.iter().zip(0..);
+    ordered.map(|(address, priority)| Target { flow: flow(address), priority, weight: 0 }).collect()
+}
+
 /// Three trunks in order, changed by the test.
 fn three(change: impl FnOnce(&mut Config)) -> World {
     let mut config = sim::config();
-    config.trunks[0].flows = vec![flow(FIRST)];
+    config.trunks[0].targets = targets(&[FIRST]);
     for (name, address) in [("second", SECOND), ("third", THIRD)] {
         let ip = address.parse::<SocketAddr>().expect("an address").ip();
         let mut trunk = b2bua::Trunk { name: name.into(), ..config.trunks[0].clone() };
         trunk.allow = vec![b2bua::Network { address: ip, prefix: 32 }];
-        trunk.flows = vec![flow(address)];
+        trunk.targets = targets(&[address]);
         config.trunks.push(trunk);
     }
     config.lines[0].trunks = Choice::InOrder(vec![TrunkId(0), TrunkId(1), TrunkId(2)]);
@@ -125,7 +131,7 @@ fn where_no_trunk_takes_the_call_the_last_failure_is_what_it_came_to() {
 
 #[test]
 fn the_addresses_of_one_trunk_are_tried_before_the_next_trunk() {
-    let mut world = three(|config| config.trunks[0].flows = vec![flow(FIRST), flow("192.0.2.13:5060")]);
+    let mut world = three(|config| config.trunks[0].targets = targets(&[FIRST, "192.0.2.13:5060"]));
     world.carrier(FIRST, CalleePlan::new(Reaction::Reject(503)));
     let world = calls(world);
     assert_eq!((invited(&world), told(&world, "192.0.2.13:5060", "INVITE")), ([1, 0, 0], 1));
@@ -285,10 +291,10 @@ fn a_call_to_our_binding_counts_for_its_trunk_wherever_that_stands_now() {
     world.feed(Input::Wake);
     world.run_for(seconds(5));
     // Its name is lost for a while, and meanwhile the trunks before it are taken away.
-    world.feed(Input::Control(Control::Resolved { trunk: TrunkId(2), flows: vec![] }));
+    world.feed(Input::Control(Control::Resolved { trunk: TrunkId(2), targets: vec![] }));
     let mut next = config.expect("it was given");
     next.trunks.drain(..2);
-    next.trunks[0].flows.clear();
+    next.trunks[0].targets.clear();
     next.lines[0].trunks = Choice::InOrder(vec![TrunkId(0)]);
     world.feed(Input::Control(Control::Configure(Box::new(next))));
     let first: SocketAddr = FIRST.parse().expect("an address");

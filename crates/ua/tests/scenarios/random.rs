@@ -2,10 +2,11 @@
 //! to end ends, a leg that has ended is silent, and in the end nothing is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::Flow;
-use ua::{Input, LegCommand, LegEvent, LegId, RetryAfter, TrunkId, Why};
+use ua::{Credentials, Input, Invite, LegCommand, LegEvent, LegId, RetryAfter, TrunkId, Why};
 
 use crate::world::{
     ANSWER, CONTACT, Callee, Caller, OFFER, PATIENCE, TRUNK, Text, World, invite, respond, sdp, tcp, udp,
@@ -215,20 +216,43 @@ impl Game {
         let leg = self.world.ua.next_leg();
         self.legs.insert(leg, Leg::default());
         let flow = Flow { connection: None, ..self.flow() };
-        self.world.tell(leg, LegCommand::Invite(Box::new(invite(flow))));
+        let known = Credentials { username: "u".into(), password: "p".into(), realm: None, md5: true };
+        let credentials = (self.dice.roll(2) == 0).then(|| Arc::new(known));
+        self.world.tell(leg, LegCommand::Invite(Box::new(Invite { credentials, ..invite(flow) })));
         let invite = self.world.sent.last().unwrap().clone();
         self.callees.push(Callee { invite: invite.text, flow });
     }
 
     fn callee_answers(&mut self) {
         let Some(at) = self.dice.late(self.callees.len()) else { return };
-        let status =
-            *self.dice.pick(&[100, 180, 180, 183, 183, 199, 200, 200, 200, 200, 302, 408, 487]).unwrap();
+        let status = *self
+            .dice
+            .pick(&[100, 180, 180, 183, 183, 199, 200, 200, 200, 200, 302, 401, 407, 408, 487])
+            .unwrap();
         let tag = *self.dice.pick(&["b1", "b1", "b1", "b2", "b3"]).unwrap();
         let body = (self.dice.roll(2) == 0).then_some(OFFER);
+        let lines = format!("{CONTACT}{}", self.challenge(status));
         let callee = &self.callees[at];
-        let text = callee.respond(status, if status == 100 { "" } else { tag }, CONTACT, body);
+        let text = callee.respond(status, if status == 100 { "" } else { tag }, &lines, body);
+        let call_id = callee.invite.header("Call-ID").to_owned();
+        let before = self.world.sent.len();
         self.say(text);
+        // Who answers a challenge sends another INVITE, and the callee goes on with that.
+        let again = self.world.sent[before..].iter().find(|sent| sent.text.method() == "INVITE");
+        if let Some(again) = again.filter(|sent| sent.text.header("Call-ID") == call_id) {
+            self.callees[at].invite = again.text.clone();
+        }
+    }
+
+    /// A challenge with a new nonce or one of a few old ones, where the status is one.
+    fn challenge(&mut self, status: u16) -> String {
+        let header = match status {
+            401 => "WWW-Authenticate",
+            407 => "Proxy-Authenticate",
+            _ => return String::new(),
+        };
+        let stale = *self.dice.pick(&["", ", stale=true"]).unwrap();
+        format!("{header}: Digest realm=\"r\", nonce=\"{}\", qop=\"auth\"{stale}\r\n", self.dice.roll(4))
     }
 
     fn callee_asks(&mut self) {
@@ -245,8 +269,9 @@ impl Game {
 
     fn answer_ours(&mut self) {
         let Some(request) = self.dice.pick(&self.asked).cloned() else { return };
-        let status = *self.dice.pick(&[100, 200, 200, 200, 481, 408, 500]).unwrap();
-        self.say(respond(&request, status, "x", "", None));
+        let status = *self.dice.pick(&[100, 200, 200, 200, 401, 407, 481, 408, 500]).unwrap();
+        let lines = self.challenge(status);
+        self.say(respond(&request, status, "x", &lines, None));
     }
 
     fn command(&mut self) {
@@ -363,10 +388,11 @@ impl Game {
 }
 
 /// Every header we ever write.
-const HEADERS: [&str; 21] = [
+const HEADERS: [&str; 23] = [
     "Accept",
     "Accept-Encoding",
     "Allow",
+    "Authorization",
     "Call-ID",
     "Contact",
     "Content-Length",
@@ -375,6 +401,7 @@ const HEADERS: [&str; 21] = [
     "From",
     "Max-Forwards",
     "P-Asserted-Identity",
+    "Proxy-Authorization",
     "Reason",
     "Record-Route",
     "Retry-After",

@@ -84,6 +84,25 @@ fn who_is_registered_has_a_name_and_who_is_not_has_no_use_for_it() {
 }
 
 #[test]
+fn tls_needs_files_that_fit_and_a_listener() {
+    let sip = |lines: &str| fault(|text| *text = text.replacen("[sip]", &format!("[sip]\n{lines}"), 1));
+    assert!(sip("key_file = \"/nowhere\"").contains("sip.key_file: means nothing without a tls:// address"));
+    let listen = "listen = [\"udp://192.0.2.1\", \"tls://192.0.2.1\"]";
+    let told =
+        sip(&format!("{listen}\ncertificate_file = \"/nowhere/a.pem\"\nkey_file = \"/nowhere/a.key\""));
+    assert!(told.contains("sip.certificate_file: /nowhere/a.pem"), "{told}");
+    let missing = sip(&format!("{listen}\ncertificate_file = \"/nowhere/a.pem\""));
+    assert!(missing.contains("sip.key_file: is missing"), "{missing}");
+    let twice = sip("listen = [\"udp://192.0.2.1\", \"tcp://192.0.2.1:5061\", \"tls://192.0.2.1\"]\n");
+    assert!(twice.contains("listened on twice"), "{twice}");
+    assert!(sip("nameservers = [\"dns.example\"]").contains("sip.nameservers[0]"));
+    let trunk = |line: &str| fault(|text| *text = text.replace("[[line]]", &format!("{line}\n[[line]]")));
+    assert!(trunk("certificate = \"a b\"").contains("is no host name"));
+    let by_tls = fault(|text| *text = text.replace("sip:192.0.2.7", "sip:192.0.2.7;transport=tls"));
+    assert!(by_tls.contains("is reached over tls, and sip.listen has no tls:// address"), "{by_tls}");
+}
+
+#[test]
 fn how_a_trunk_wants_numbers_is_said_in_words_it_knows() {
     let trunk = |line: &str| fault(|text| *text = text.replace("[[line]]", &format!("{line}\n[[line]]")));
     for (line, why) in [

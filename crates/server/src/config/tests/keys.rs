@@ -30,6 +30,7 @@ t4 = 2.5
 max_calls = 10
 calls_per_second = 5
 max_message = 8192
+nameservers = ["192.0.2.53", "[2001:db8::53]:5353"]
 [media]
 listen = ["192.0.2.2", "2001:db8::2"]
 public_address = "198.51.100.2"
@@ -123,6 +124,8 @@ fn every_key_of_node_and_sip_changes_what_it_names() {
     assert_eq!(told, ["198.51.100.1:5060", "[2001:db8::5]:5070"]);
     assert_eq!(sip.listeners[1].address.to_string(), "[2001:db8::1]:5070");
     assert_eq!(sip.listeners[1].transport, ::sip::Transport::Tcp);
+    let servers: Vec<String> = sip.nameservers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.53:53", "[2001:db8::53]:5353"]);
     let millis = [sip.timing.t1, sip.timing.t2, sip.timing.t4].map(|timer| timer.as_millis());
     assert_eq!(millis, [250, 2000, 2500]);
     assert_eq!((sip.max_calls, sip.calls_per_second, sip.max_message), (10, 5, 8192));
@@ -361,7 +364,7 @@ fn each_part_of_the_server_gets_its_piece() {
     assert_eq!((board.epoch_ms, board.limits.calls, board.limits.calls_per_second), (7, 1000, 100));
     assert_eq!(board.media[0].ports, ports[0]);
     assert_eq!(board.media[0].public.to_string(), "192.0.2.1");
-    assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].flows.len()), ("192.0.2.7", 0));
+    assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].targets.len()), ("192.0.2.7", 0));
     assert_eq!(board.ua.listeners[1].public, "192.0.2.1:5060");
     let line = &board.lines[0];
     assert_eq!(
