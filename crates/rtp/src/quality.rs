@@ -1,9 +1,17 @@
 //! What voice is worth to whoever hears it, as the E-model estimates it (ITU-T G.107).
 
+use crate::Codec;
+
 /// The best a telephone call is given (G.107 §7.7: the default values, an advantage of none).
 const BEST: f32 = 93.2;
 /// How G.711 without concealment bears loss: Ie 0, Bpl 4.3 (G.113 Appendix I).
 const BEARS: f32 = 4.3;
+
+/// Whether a codec is rated: the E-model of G.107 is for narrow voices, whose scale wide ones leave at its upper end.
+#[must_use]
+pub fn is_rated(codec: Codec) -> bool {
+    codec.law().is_some()
+}
 
 /// The rating R, 0 to 100, of G.711 of which this share was lost (0 to 1), with so many milliseconds from mouth to ear.
 #[must_use]

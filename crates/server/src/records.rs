@@ -186,7 +186,7 @@ fn leg(statistics: &Statistics) -> LegRecord {
 /// Mean opinion score 1 to 4.5 of what came in, with the delay that the network is known to add. `None` where nothing came.
 fn mos(statistics: &Statistics) -> Option<f32> {
     let expected = statistics.packets_received + statistics.lost;
-    if statistics.packets_received == 0 {
+    if statistics.packets_received == 0 || !statistics.codec.is_none_or(quality::is_rated) {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than single precision")]
@@ -198,6 +198,13 @@ fn mos(statistics: &Statistics) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wide_voice_is_not_rated_as_a_narrow_one() {
+        let with = |codec| Statistics { packets_received: 1000, codec: Some(codec), ..Statistics::default() };
+        assert!(mos(&with(rtp::Codec::Pcma)).is_some());
+        assert_eq!((mos(&with(rtp::Codec::G722)), mos(&with(rtp::Codec::Opus))), (None, None));
+    }
 
     #[test]
     fn what_was_dropped_and_how_it_was_protected_is_told() {

@@ -323,7 +323,8 @@ impl Session {
         let round_trip = self.control.round_trip_ms();
         let heard = quality::rating(quality.loss, 0.0);
         let rating = quality::rating(quality.loss, quality::delay_ms(round_trip, self.receiver.jitter_ms()));
-        let tenths = |rating: f32| Some((quality::score(rating) * 10.0).round() as u8);
+        let is_rated = self.codec.is_none_or(quality::is_rated);
+        let tenths = |rating: f32| is_rated.then_some((quality::score(rating) * 10.0).round() as u8);
         Some(VoipMetrics {
             ssrc: quality.ssrc,
             loss: part(quality.loss.into()),
@@ -334,7 +335,7 @@ impl Session {
             gap_ms: time(quality.bursts.gap_packets),
             round_trip_ms: round_trip.unwrap_or(0.0).min(65_535.0) as u16,
             end_system_ms: 0,
-            rating: Some(rating.round() as u8),
+            rating: is_rated.then_some(rating.round() as u8),
             listening: tenths(heard),
             conversing: tenths(rating),
         })
