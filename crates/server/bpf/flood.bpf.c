@@ -175,7 +175,7 @@ int speak(struct xdp_md *context) {
     frame->rtp.ssrc = leg->ssrc;
     frame->leg = number;
     leg->sequence += 1;
-    leg->timestamp += VOICE;
+    leg->timestamp += 8000 / all->rate;
     return XDP_TX;
 }
 

@@ -260,6 +260,9 @@ pub(crate) struct RelayArgs {
     /// sends and takes far more, looks at headers only and measures none.
     #[arg(long, value_enum, default_value = "sockets")]
     pub(crate) generator: Source,
+    /// With --generator kernel: packets of a leg in a second. More than 50 load a relay further than its open files would allow.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(50..=400))]
+    pub(crate) packets: u32,
     /// Let relay and generator go before all other work on this machine (SCHED_FIFO); needs root.
     #[arg(long)]
     pub(crate) realtime: bool,

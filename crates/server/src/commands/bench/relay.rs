@@ -109,6 +109,8 @@ struct Bench {
     /// At the generator's card, where something needs it there.
     flood: Option<Mutex<Flood>>,
     source: Source,
+    /// Packets of a leg in a second.
+    rate: u32,
     steps: Steps,
     lasting: Duration,
     workers: u16,
@@ -139,7 +141,7 @@ impl Bench {
             Place::Loopback(one, two)
         };
         let needed = args.generator == Source::Kernel || args.backend.contains(&Backend::Xdp);
-        let flood = if needed { Some(Mutex::new(Flood::new(&place)?)) } else { None };
+        let flood = if needed { Some(Mutex::new(Flood::new(&place, args.packets)?)) } else { None };
         let steps = if args.until_saturated {
             Steps::UntilSaturated(FIRST * u32::from(args.workers))
         } else {
@@ -149,6 +151,7 @@ impl Bench {
             place,
             flood,
             source: args.generator,
+            rate: if args.generator == Source::Kernel { args.packets } else { 50 },
             steps,
             lasting: Duration::from_secs(args.seconds.into()),
             workers: args.workers,
@@ -270,6 +273,7 @@ impl Bench {
             workers: self.workers,
             generators: self.generators,
             by_kernel: self.source == Source::Kernel,
+            rate: self.rate,
             seconds: self.lasting.as_secs() as u32,
             relays,
         })

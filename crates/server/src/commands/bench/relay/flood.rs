@@ -19,8 +19,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../bpf/flood.bpf.o"
 const ROOM: u32 = 65_536;
 /// Where every leg takes packets.
 const PORT: u16 = 40_000;
-/// Packets of a leg in a second.
-const RATE: u32 = 50;
 /// Calls begin one after the other, so many in a second: what a relay does with the first packets of all of them at once is
 /// not what is measured.
 const BEGINNING: u32 = 400;
@@ -103,6 +101,8 @@ pub(super) struct Flood {
     asked: Array<MapData, Asked>,
     tally: Array<MapData, Tally>,
     interface: u32,
+    /// Packets of a leg in a second.
+    rate: u32,
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -110,13 +110,13 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 impl Flood {
     /// Puts it at the generator's card. While it says nothing it hears nothing, and lets everything through; then it is what a
     /// virtual card needs at its far end for packets to be sent out of its driver.
-    pub(super) fn new(place: &Place) -> Result<Self, String> {
+    pub(super) fn new(place: &Place, rate: u32) -> Result<Self, String> {
         let Place::Veth(veth) = place else { return Err("needs --veth".to_owned()) };
-        let made = place.at(Side::Generator, || Self::at(veth).map_err(io::Error::other));
+        let made = place.at(Side::Generator, || Self::at(veth, rate).map_err(io::Error::other));
         made.map_err(|error| format!("the kernel takes no programs at the generator's card: {error}"))
     }
 
-    fn at(veth: &Veth) -> Result<Self, Error> {
+    fn at(veth: &Veth, rate: u32) -> Result<Self, Error> {
         let interface = veth.generator_card()?;
         let mut ebpf = EbpfLoader::new().map_max_entries("legs", ROOM).load(OBJECT)?;
         for name in ["speak", "hear"] {
@@ -129,7 +129,7 @@ impl Flood {
         let mut map = |name| ebpf.take_map(name).ok_or("a table is missing");
         let (legs, asked, tally): (Map, Map, Map) = (map("legs")?, map("flood")?, map("tally")?);
         let (legs, asked, tally) = (Array::try_from(legs)?, Array::try_from(asked)?, Array::try_from(tally)?);
-        Ok(Self { ebpf, legs, asked, tally, interface })
+        Ok(Self { ebpf, legs, asked, tally, interface, rate })
     }
 
     /// Where the legs of so many calls take packets.
@@ -181,7 +181,7 @@ impl Flood {
         let asked = Asked {
             first: place.legs().into(),
             legs: count,
-            rate: RATE,
+            rate: self.rate,
             beginning: BEGINNING * 2,
             here,
             there,
@@ -193,13 +193,14 @@ impl Flood {
         let settling = Duration::from_secs_f64(f64::from(count / 2) / f64::from(BEGINNING)) + SETTLING;
         // More than it comes to: what is left when it ends goes by at once.
         let seconds = (settling + lasting).as_secs() + 5;
-        let packets = u64::from(count) * u64::from(RATE) * seconds;
+        let a_second = u64::from(count) * u64::from(self.rate);
+        let packets = a_second * seconds;
         let (ebpf, interface) = (&mut self.ebpf, self.interface);
         let (tally, asked_of) = (&self.tally, &mut self.asked);
         let (before, after) = std::thread::scope(|scope| {
             let speaking = scope.spawn(move || {
                 cores.in_turn().occupy()?;
-                speak(ebpf, interface, count, packets)
+                speak(ebpf, interface, a_second, packets)
             });
             let read = |wait: Duration, moment: Moment| {
                 machine::sleep(wait);
@@ -232,13 +233,14 @@ impl Flood {
 }
 
 /// Makes so many packets and sends them. It takes as long as there are packets, or until it is to end.
-fn speak(ebpf: &mut Ebpf, interface: u32, legs: u32, mut packets: u64) -> Result<(), Error> {
+fn speak(ebpf: &mut Ebpf, interface: u32, a_second: u64, mut packets: u64) -> Result<(), Error> {
     let program: &mut Xdp = ebpf.program_mut("speak").ok_or("a program is missing")?.try_into()?;
     let context = Context { data_end: FRAME as u32, interface, ..Context::default() };
     // SAFETY: a live value of plain numbers, read as the octets it is made of.
     let context =
         unsafe { std::slice::from_raw_parts((&raw const context).cast::<u8>(), size_of::<Context>()) };
-    let together = (legs * RATE / 10_000).clamp(*TOGETHER.start(), *TOGETHER.end());
+    let together =
+        u32::try_from(a_second / 10_000).unwrap_or(u32::MAX).clamp(*TOGETHER.start(), *TOGETHER.end());
     while packets > 0 {
         let repeat = u32::try_from(packets).unwrap_or(u32::MAX);
         program.test_run(TestRunOptions {

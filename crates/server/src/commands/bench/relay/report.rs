@@ -20,6 +20,8 @@ pub(super) struct Report {
     pub(super) generators: u32,
     /// The kernel plays the parties.
     pub(super) by_kernel: bool,
+    /// Packets of a leg in a second.
+    pub(super) rate: u32,
     pub(super) seconds: u32,
     pub(super) relays: Vec<Relay>,
 }
@@ -153,8 +155,9 @@ impl Report {
         let pinned = if self.pinned { "cores of their own" } else { "no cores of their own" };
         let turns = if self.realtime { ", before all other work" } else { "" };
         format!(
-            "G.711, 50 packets a second each way, {} s a step, by {wire}.\n\
+            "G.711, {} packets a second each way, {} s a step, by {wire}.\n\
              Linux {}, {} cores; relay ({}) and generator ({}) have {pinned}{turns}.\n",
+            self.rate,
             self.seconds,
             self.kernel,
             self.cores,
@@ -246,6 +249,7 @@ pub(super) mod tests {
             workers: 1,
             generators: 1,
             by_kernel: false,
+            rate: 50,
             seconds: 2,
             relays: vec![relay("epoll", 5.0), relay("rtpengine", 10.0)],
         }
