@@ -243,9 +243,14 @@ ALWAYS void write(const struct parts *parts, struct slot *slot, const struct rtp
     parts->udp->check = check ? check : 0xffff;
 }
 
-ALWAYS int leave(const struct xdp_md *context, struct ethhdr *ethernet, const struct slot *slot) {
+// Sends a frame on, without whatever lay in it behind its datagram: that is nobody else's.
+ALWAYS int leave(struct xdp_md *context, struct ethhdr *ethernet, const struct slot *slot, const struct parts *parts,
+                 const void *end) {
     __builtin_memcpy(ethernet->h_dest, slot->next_hop, ETH_ALEN);
     __builtin_memcpy(ethernet->h_source, slot->ours, ETH_ALEN);
+    long behind = end - ((const void *)parts->udp + parts->length);
+    if (behind && bpf_xdp_adjust_tail(context, -(int)behind))
+        return XDP_DROP;
     if (slot->interface == context->ingress_ifindex)
         return XDP_TX;
     return bpf_redirect(slot->interface, 0);
@@ -270,7 +275,7 @@ ALWAYS int fits(const struct parts *parts, __u32 carried) {
            carried <= sizeof(struct udphdr) + MAX_LENGTH;
 }
 
-ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
+ALWAYS int ipv4(struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
     struct iphdr *ip = (void *)(ethernet + 1);
     struct parts parts = {.udp = (void *)(ip + 1), .rtp = (void *)((struct udphdr *)(ip + 1) + 1)};
     if ((const void *)(parts.rtp + 1) > end)
@@ -304,7 +309,7 @@ ALWAYS int ipv4(const struct xdp_md *context, struct ethhdr *ethernet, const voi
             ip->check = 0;
             ip->check = ~fold(words((const __u32 *)ip, 5));
             write(&parts, slot, &rtp, end, before, (__u64)ip->saddr + ip->daddr, is_native);
-            verdict = leave(context, ethernet, slot);
+            verdict = leave(context, ethernet, slot, &parts, end);
         }
     }
     __sync_fetch_and_add(&slot->left, 1);
@@ -317,7 +322,7 @@ ALWAYS int is(const struct in6_addr *one, const struct address *other) {
            words[3] == other->words[3];
 }
 
-ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
+ALWAYS int ipv6(struct xdp_md *context, struct ethhdr *ethernet, const void *end, int is_native) {
     struct ipv6hdr *ip = (void *)(ethernet + 1);
     struct parts parts = {.udp = (void *)(ip + 1), .rtp = (void *)((struct udphdr *)(ip + 1) + 1)};
     if ((const void *)(parts.rtp + 1) > end)
@@ -351,7 +356,7 @@ ALWAYS int ipv6(const struct xdp_md *context, struct ethhdr *ethernet, const voi
             __builtin_memcpy(&ip->daddr, &slot->to, sizeof(ip->daddr));
             write(&parts, slot, &rtp, end, before, words(slot->from.words, 4) + words(slot->to.words, 4),
                   is_native);
-            verdict = leave(context, ethernet, slot);
+            verdict = leave(context, ethernet, slot, &parts, end);
         }
     }
     __sync_fetch_and_add(&slot->left, 1);
