@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Options,
     Info,
     Update,
+    Prack,
 }
 
 /// Why a request is refused without asking anybody, and what the response must say beside its status.
@@ -39,6 +40,8 @@ enum Hint {
     Interval(u32),
 }
 
+/// The option tag of reliable provisional responses (RFC 3262 §8.1).
+pub(crate) const RELIABLE: &str = "100rel";
 /// Most option tags of theirs that a 420 repeats.
 const TAGS: usize = 16;
 
@@ -86,7 +89,7 @@ pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Re
             content(request)?;
             interval(request, settings)?;
         }
-        Kind::Bye | Kind::Options | Kind::Info => {}
+        Kind::Bye | Kind::Options | Kind::Info | Kind::Prack => {}
     }
     Ok(kind)
 }
@@ -98,12 +101,12 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
         Method::Options => Ok(Kind::Options),
         Method::Info => Ok(Kind::Info),
         Method::Update => Ok(Kind::Update),
+        Method::Prack => Ok(Kind::Prack),
         // Inside a call a transfer is understood and declined (RFC 3515 §2.4.2).
         Method::Refer if inside => Err(Refused::plain(Status::DECLINE)),
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Message
         | Method::Refer
         | Method::Subscribe
@@ -113,13 +116,16 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
     }
 }
 
-/// No extension but session timers is supported that could be required (§8.2.2.3). Proxy-Require is meant for those
-/// who route by this request: towards the callee that is us.
+/// What of all that could be required is supported (§8.2.2.3): session timers, and that no provisional response but a 100
+/// is unreliable (RFC 3262), as there is none. Proxy-Require is meant for those who route by this request: towards the
+/// callee that is us.
 fn required(request: &Request, settings: &Settings) -> Result<(), Refused> {
     let headers = request.headers();
     let tags = headers.tokens(Name::Require).chain(headers.tokens(Name::ProxyRequire));
-    let is_unknown = |tag: &&str| settings.sessions.is_none() || !tag.eq_ignore_ascii_case(TIMER);
-    let mut tags = tags.filter(is_unknown).take(TAGS);
+    let is_known = |tag: &str| {
+        tag.eq_ignore_ascii_case(RELIABLE) || settings.sessions.is_some() && tag.eq_ignore_ascii_case(TIMER)
+    };
+    let mut tags = tags.filter(|tag| !is_known(tag)).take(TAGS);
     let Some(first) = tags.next() else { return Ok(()) };
     let mut list = first.to_owned();
     for tag in tags {

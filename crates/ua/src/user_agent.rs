@@ -204,7 +204,7 @@ impl UserAgent {
             return self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
         }
         match (kind, self.unavailable) {
-            (Kind::Bye | Kind::Info | Kind::Update, _) => {
+            (Kind::Bye | Kind::Info | Kind::Update | Kind::Prack, _) => {
                 self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
             }
             (Kind::Options, Some(pause)) => self.refuse_for_now(flow, &request, pause, out),

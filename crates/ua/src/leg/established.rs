@@ -141,6 +141,8 @@ impl Established {
             Kind::Update => self.updated(request, wires),
             Kind::Options => ordinary::options(&request, self.dialog.place(), wires),
             Kind::Info => ordinary::info(&request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(&request, Status::CALL_DOES_NOT_EXIST),
         }
         State::Established(self)
     }
@@ -183,6 +185,10 @@ impl Established {
 
     /// An UPDATE (RFC 3311 §5.2).
     fn updated(&mut self, update: Box<Pending>, wires: &mut Wires<'_>) {
+        // One after the other, whatever they bring.
+        if self.reoffer.as_ref().is_some_and(|reoffer| !reoffer.is_invite()) {
+            return wires.not_now(&update);
+        }
         if update.description().is_none() {
             self.dialog.retarget(update.request.headers());
             let granted = self.upkeep.grant(&update.request, wires);

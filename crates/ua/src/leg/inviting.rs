@@ -222,6 +222,8 @@ impl Inviting {
             Kind::Update => ordinary::refresh(request, place, None, wires),
             Kind::Options => ordinary::options(request, place, wires),
             Kind::Info => ordinary::info(request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::dialog::Dialog;
 use crate::identity;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, TrunkId, Why};
 use crate::place::Place;
-use crate::screen::Kind;
+use crate::screen::{Kind, RELIABLE};
 use crate::wires::Wires;
 
 /// How often a provisional response is said again, so that no proxy gives up (§13.3.1.1).
@@ -141,6 +141,8 @@ impl Offered {
             }
             Kind::Options => ordinary::options(request, self.dialog.place(), wires),
             Kind::Info => ordinary::info(request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
         }
         State::Offered(self)
     }
@@ -153,7 +155,11 @@ impl Offered {
         Over::begin(&self.dialog, None, wires)
     }
 
+    /// Where only what is reliable may be said nothing is, until there is a final response (RFC 3262 §3).
     fn provisional(&mut self, status: Status, response: Bytes, wires: &mut Wires<'_>) {
+        if self.invite.request.headers().has_token(Name::Require, RELIABLE) {
+            return;
+        }
         wires.respond(&self.invite, status, response.clone());
         wires.arm(Letter::Refresh1xx, REFRESH);
         self.said = Some((status, response));

@@ -53,7 +53,7 @@ pub(crate) fn refresh(pending: &Pending, place: &Place, granted: Option<Granted>
 pub(crate) fn farewell(kind: Kind, pending: &Pending, wires: &mut Wires<'_>) {
     let status = match kind {
         Kind::Bye => Status::OK,
-        Kind::Invite | Kind::Options | Kind::Info | Kind::Update => Status::CALL_DOES_NOT_EXIST,
+        Kind::Invite | Kind::Options | Kind::Info | Kind::Update | Kind::Prack => Status::CALL_DOES_NOT_EXIST,
     };
     wires.reply(pending, status);
 }
