@@ -96,6 +96,20 @@ impl Sipp {
         )
     }
 
+    /// Calls `service` at `server` with session timers, which it refreshes, and hangs up.
+    #[must_use]
+    pub fn refresh(at: SocketAddr, server: SocketAddr, service: &str, from: &str) -> Self {
+        let options = ["-s".to_owned(), service.to_owned(), server.to_string()];
+        Self::start("carrier_refreshes.xml", at, 440.0, 1, &[("@FROM@", from)], &[], &options)
+    }
+
+    /// Waits for a call at port 5060 of `at`, asks for a longer session, answers and talks a tone.
+    #[must_use]
+    pub fn want_longer_sessions(at: IpAddr, hertz: f64) -> Self {
+        let at = SocketAddr::new(at, SIP_PORT);
+        Self::start("carrier_wants_longer_sessions.xml", at, hertz, 1, &[], &[], &[])
+    }
+
     fn start(
         scenario: &str,
         at: SocketAddr,

@@ -53,6 +53,8 @@ pub(crate) fn ending(side: Side, ending: Ending) -> Outcome {
         Ending::NeverAcknowledged | Ending::Gone => {
             Outcome { side, cause: Cause::SignallingLost, status: None, q850: 41 }
         }
+        // Recovery on timer expiry.
+        Ending::Unrefreshed => Outcome { side, cause: Cause::SignallingLost, status: None, q850: 102 },
         Ending::Ordered => Outcome { side: Side::Us, cause: Cause::Ended, status: None, q850: 16 },
     }
 }

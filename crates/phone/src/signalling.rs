@@ -45,6 +45,7 @@ impl Signalling {
             listeners: vec![Listener { transport: Transport::Udp, public: address.to_string() }],
             product: setup.clothes.as_ref().map_or_else(String::new, |clothes| clothes.product.clone()),
             transactions: TRANSACTIONS,
+            sessions: None,
         };
         let mut seed = [0; 32];
         ChaCha20Rng::from_os_rng().fill_bytes(&mut seed);

@@ -31,6 +31,8 @@ pub enum Act {
     Info(char),
     /// An OPTIONS inside the dialog.
     Options,
+    /// Its battery is empty: not a word more.
+    Vanish,
 }
 
 /// How a phone's descriptions have its voice.
@@ -73,6 +75,8 @@ pub(crate) struct Dialog {
     /// A BYE was sent or answered.
     pub(crate) ended: bool,
     pub(crate) confirmed: bool,
+    /// It says nothing any more.
+    vanished: bool,
     /// Its descriptions have telephone-events.
     pub(crate) events: bool,
     /// How its descriptions have its voice.
@@ -109,6 +113,7 @@ impl Dialog {
             over: false,
             ended: false,
             confirmed: false,
+            vanished: false,
             events: true,
             voice: Voice::Plain,
         }
@@ -235,6 +240,12 @@ impl Dialog {
                 let body = format!("Signal={key}\r\nDuration=160\r\n");
                 self.request(now, &Method::Info, "", Some(("application/dtmf-relay", &body)), out);
             }
+            Act::Vanish => {
+                self.vanished = true;
+                self.over = true;
+                self.pending.clear();
+                self.unacknowledged.clear();
+            }
             Act::Options => self.request(now, &Method::Options, "", None, out),
         }
     }
@@ -324,10 +335,15 @@ impl Dialog {
         let to = line(Name::To);
         let tag =
             if to.contains("tag=") || status == 100 { String::new() } else { format!(";tag={}", self.local) };
+        // Who knows of session timers grants what is asked for, and leaves it to whoever asked (RFC 4028 §9).
+        let session = match headers.session_expires().filter(|_| status == 200) {
+            Some(asked) => format!("Session-Expires: {};refresher=uac\r\nRequire: timer\r\n", asked.seconds),
+            None => String::new(),
+        };
         let body = sdp.unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         text += &format!(
-            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{kind}\
+            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{session}{kind}\
              P-Asserted-Identity: <sip:{}@{mark}.example>\r\nContent-Length: {}\r\n\r\n{body}",
             line(Name::From),
             self.call_id,
@@ -360,6 +376,9 @@ impl Dialog {
     pub(crate) fn again(&self, request: &Request, out: &mut Vec<Bytes>) -> bool {
         let branch = request.headers().via().branch().unwrap_or_default().to_owned();
         let known = self.answered.get(&(branch, request.method().as_str().to_owned()));
+        if self.vanished {
+            return true;
+        }
         out.extend(known.cloned());
         known.is_some()
     }

@@ -83,6 +83,7 @@ pub fn config() -> Config {
             }],
             product: String::new(),
             transactions: 10_000,
+            sessions: Some(b2bua::Sessions { interval: 1800, least: 90 }),
         },
         media: vec![MediaAddress {
             local: carrier("198.51.100.1:1").ip(),

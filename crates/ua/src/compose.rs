@@ -9,6 +9,7 @@ use crate::chance::Token;
 use crate::digest::{self, Lines};
 use crate::interface::{Invite, RetryAfter, Shown, Why};
 use crate::place::Place;
+use crate::session::Asked;
 
 /// The methods we take (RFC 3261 §20.5).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
@@ -59,7 +60,7 @@ pub(crate) struct Heading {
     pub(crate) from: Uri,
     pub(crate) tag: Token,
     pub(crate) to: Uri,
-    pub(crate) call_id: Token,
+    pub(crate) call_id: Box<str>,
     pub(crate) sequence: u32,
     /// Credentials: the ACK to a 2xx repeats those of its INVITE (§22.1).
     pub(crate) credentials: Lines,
@@ -83,12 +84,12 @@ impl Heading {
                 NameAddr { display: None, uri: self.from.parts(), tag: Some(self.tag.as_str()) },
             )
             .header(Name::To, to)
-            .header(Name::CallId, self.call_id.as_str())
+            .header(Name::CallId, &*self.call_id)
             .header(Name::CSeq, CSeq(self.sequence, method))
     }
 
     /// The INVITE.
-    pub(crate) fn invite(&self, invite: &Invite, product: Option<&str>) -> Bytes {
+    pub(crate) fn invite(&self, invite: &Invite, asked: Option<Asked>, product: Option<&str>) -> Bytes {
         let method = Method::Invite;
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
@@ -109,7 +110,12 @@ impl Heading {
         };
         let compose = invite.shown.iter().fold(compose, show);
         let compose = compose.maybe(Name::Privacy, withheld.then_some("id"));
-        digest::with(compose, &self.credentials)
+        let compose = digest::with(compose, &self.credentials);
+        let compose = match asked {
+            Some(asked) => asked.write(compose),
+            None => compose,
+        };
+        compose
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, SDP)
             .maybe(Name::UserAgent, product)

@@ -84,7 +84,7 @@ impl Dialog {
         let mut routes: Vec<Uri> = routes(headers).collect();
         routes.reverse();
         Self {
-            call_id: heading.call_id.as_str().into(),
+            call_id: heading.call_id.clone(),
             local_tag: heading.tag,
             remote_tag: headers.to().tag().unwrap_or_default().into(),
             local: heading.from.clone(),
@@ -177,6 +177,40 @@ impl Dialog {
         let Some(digest) = &mut self.digest else { return outgoing };
         let lines = digest.lines(method, &uri, b"", outgoing.flow, chance);
         Outgoing { compose: digest::with(outgoing.compose, &lines), ..outgoing }
+    }
+
+    /// Begins a re-INVITE with this body, and what its ACK must repeat; one that `is_new`, or one that was challenged.
+    pub(crate) fn reinvite(&mut self, body: &[u8], is_new: bool, chance: &mut Chance) -> (Outgoing, Heading) {
+        let method = Method::Invite;
+        self.sequence += 1;
+        let mut outgoing = self.outgoing(&method, self.sequence, chance);
+        let (uri, routes) = self.route();
+        let heading = Heading {
+            uri: uri.clone(),
+            place: Arc::clone(&self.place),
+            branch: outgoing.branch,
+            from: self.local.clone(),
+            tag: self.local_tag,
+            to: self.remote.clone(),
+            call_id: self.call_id.clone(),
+            sequence: self.sequence,
+            credentials: Lines::new(),
+            own: self.local.clone(),
+            routes: routes.into_iter().cloned().collect(),
+        };
+        if let Some(digest) = &mut self.digest {
+            if is_new {
+                digest.begin();
+            }
+            self.invited = digest.lines(&method, heading.uri.as_str(), body, outgoing.flow, chance);
+            outgoing.compose = digest::with(outgoing.compose, &self.invited);
+        }
+        (outgoing, heading)
+    }
+
+    /// Whether we made the Call-ID: who calls does (§14.1).
+    pub(crate) fn owns_call_id(&self) -> bool {
+        self.home.is_some()
     }
 
     /// Whether a request that got this response is to be sent again.

@@ -95,6 +95,17 @@ pub struct Config {
     pub product: String,
     /// Most transactions alive at once; beyond it new requests are answered 503.
     pub transactions: usize,
+    /// Session timers; `None`: they are neither offered nor granted.
+    pub sessions: Option<Sessions>,
+}
+
+/// How sessions are kept up (RFC 4028): both sides hear of each other once in an interval, or the call is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sessions {
+    /// The interval we ask for and the longest we grant, in seconds; at least `least`.
+    pub interval: u32,
+    /// The shortest interval we take, in seconds; at least 90.
+    pub least: u32,
 }
 
 /// T1, T2 and T4 (RFC 3261 Table 4).
@@ -226,6 +237,10 @@ pub(crate) enum Letter {
     Cancelled,
     /// How long a leg that is over still answers for itself.
     Tombstone,
+    /// Refresh the session (RFC 4028 §7.4).
+    Refresh,
+    /// The session was not refreshed in time (RFC 4028 §10).
+    Unrefreshed,
     /// What an errand does next.
     Errand,
     /// A binding has expired (§10.3).
@@ -256,7 +271,8 @@ pub enum LegEvent {
         sdp: Option<Bytes>,
     },
     /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE. `sdp` is their answer, where our 2xx
-    /// made the offer; a re-INVITE before the ACK stands for it.
+    /// made the offer; a re-INVITE before the ACK stands for it. Said as well when a refresh of ours, which says our
+    /// description again, was answered with another than before.
     Confirmed {
         /// Their answer to our offer.
         sdp: Option<Bytes>,
@@ -306,8 +322,10 @@ pub enum Ending {
     Unreachable,
     /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4); the leg was ended with BYE.
     NeverAcknowledged,
-    /// The dialog is unknown to the other side (481 or 408 to a request of ours, §12.2.1.2).
+    /// The dialog is unknown to the other side (481, 408 or nothing to a request of ours, §12.2.1.2).
     Gone,
+    /// Whoever had to refresh the session did not, or could not (RFC 4028 §10); the leg was ended with BYE.
+    Unrefreshed,
     /// We said `End` or `Refuse`, and it is done. After an `End` it may also be `Gone` or `Unreachable`: what came of
     /// our BYE.
     Ordered,

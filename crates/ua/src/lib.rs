@@ -16,6 +16,7 @@ mod leg;
 mod legs;
 mod place;
 mod screen;
+mod session;
 mod settings;
 mod transaction;
 mod user_agent;

@@ -4,6 +4,8 @@ use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status};
 
 use crate::body::Body;
 use crate::compose::{ALLOW, KEYS, SDP};
+use crate::session::{self, TIMER};
+use crate::settings::Settings;
 
 /// The requests that are looked at further. CANCEL and ACK are not among them: they belong to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,7 @@ pub(crate) enum Kind {
     Options,
     Info,
     Update,
+    Prack,
 }
 
 /// Why a request is refused without asking anybody, and what the response must say beside its status.
@@ -33,8 +36,12 @@ enum Hint {
     Codings,
     /// What was required and is not known here (§8.2.2.3): the other side's own words.
     Extensions(String),
+    /// The shortest interval of a session we take, in seconds (RFC 4028 §9).
+    Interval(u32),
 }
 
+/// The option tag of reliable provisional responses (RFC 3262 §8.1).
+pub(crate) const RELIABLE: &str = "100rel";
 /// Most option tags of theirs that a 420 repeats.
 const TAGS: usize = 16;
 
@@ -55,29 +62,34 @@ impl Refused {
             Hint::Methods => compose.header(Name::Allow, ALLOW),
             Hint::Types(types) => compose.header(Name::Accept, *types),
             Hint::Codings => compose.header(Name::AcceptEncoding, "identity"),
+            Hint::Interval(least) => compose.header(Name::MinSe, *least),
             Hint::Extensions(tags) => compose.header(Name::Unsupported, tags),
         }
     }
 }
 
 /// Looks at a request in the order of RFC 3261 §8.2: method, headers, content. `inside` a dialog or not.
-pub(crate) fn screen(request: &Request, inside: bool) -> Result<Kind, Refused> {
+pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Result<Kind, Refused> {
     let kind = method(request, inside)?;
     match request.uri().scheme() {
         Scheme::Sip | Scheme::Tel => {}
         // sips promises TLS to the end (§26.2.2), which is not to be had here.
         Scheme::Sips | Scheme::Other => return Err(Refused::plain(Status::UNSUPPORTED_URI_SCHEME)),
     }
-    required(request)?;
+    required(request, settings)?;
     match kind {
         Kind::Invite => {
             if !inside {
                 first_invite(request)?;
             }
             content(request)?;
+            interval(request, settings)?;
         }
-        Kind::Update => content(request)?,
-        Kind::Bye | Kind::Options | Kind::Info => {}
+        Kind::Update => {
+            content(request)?;
+            interval(request, settings)?;
+        }
+        Kind::Bye | Kind::Options | Kind::Info | Kind::Prack => {}
     }
     Ok(kind)
 }
@@ -89,12 +101,12 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
         Method::Options => Ok(Kind::Options),
         Method::Info => Ok(Kind::Info),
         Method::Update => Ok(Kind::Update),
+        Method::Prack => Ok(Kind::Prack),
         // Inside a call a transfer is understood and declined (RFC 3515 §2.4.2).
         Method::Refer if inside => Err(Refused::plain(Status::DECLINE)),
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Message
         | Method::Refer
         | Method::Subscribe
@@ -104,11 +116,16 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
     }
 }
 
-/// No extension is supported that could be required (§8.2.2.3). Proxy-Require is meant for those who route by
-/// this request: towards the callee that is us.
-fn required(request: &Request) -> Result<(), Refused> {
+/// What of all that could be required is supported (§8.2.2.3): session timers, and that no provisional response but a 100
+/// is unreliable (RFC 3262), as there is none. Proxy-Require is meant for those who route by this request: towards the
+/// callee that is us.
+fn required(request: &Request, settings: &Settings) -> Result<(), Refused> {
     let headers = request.headers();
-    let mut tags = headers.tokens(Name::Require).chain(headers.tokens(Name::ProxyRequire)).take(TAGS);
+    let tags = headers.tokens(Name::Require).chain(headers.tokens(Name::ProxyRequire));
+    let is_known = |tag: &str| {
+        tag.eq_ignore_ascii_case(RELIABLE) || settings.sessions.is_some() && tag.eq_ignore_ascii_case(TIMER)
+    };
+    let mut tags = tags.filter(|tag| !is_known(tag)).take(TAGS);
     let Some(first) = tags.next() else { return Ok(()) };
     let mut list = first.to_owned();
     for tag in tags {
@@ -129,6 +146,16 @@ fn first_invite(request: &Request) -> Result<(), Refused> {
         return Err(Refused::plain(Status::DECLINE));
     }
     Ok(())
+}
+
+/// A session must not have to be refreshed too often (RFC 4028 §9).
+fn interval(request: &Request, settings: &Settings) -> Result<(), Refused> {
+    match settings.sessions.filter(|sessions| session::is_too_small(request.headers(), *sessions)) {
+        Some(sessions) => {
+            Err(Refused { status: Status::SESSION_INTERVAL_TOO_SMALL, hint: Hint::Interval(sessions.least) })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Session descriptions are all that is read and all that is written (§8.2.3, §20.1).

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::interface::{Config, Timing};
+use crate::interface::{Config, Sessions, Timing};
 use crate::place::Place;
+use crate::session::TIMER;
 
 /// What everybody in here may look at.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) product: Option<Box<str>>,
     /// Most transactions at once.
     pub(crate) transactions: usize,
+    /// Session timers, where there are any.
+    pub(crate) sessions: Option<Sessions>,
 }
 
 impl Settings {
@@ -24,7 +27,13 @@ impl Settings {
             places: config.listeners.iter().map(|listener| Arc::new(Place::new(listener))).collect(),
             product: (!config.product.is_empty()).then(|| config.product.as_str().into()),
             transactions: config.transactions,
+            sessions: config.sessions,
         }
+    }
+
+    /// The extensions we know (RFC 3261 §20.37).
+    pub(crate) fn supported(&self) -> &'static str {
+        if self.sessions.is_some() { TIMER } else { "" }
     }
 
     /// The listener a flow came in by; `None` if the configuration has no such listener.

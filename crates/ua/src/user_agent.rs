@@ -181,7 +181,7 @@ impl UserAgent {
     /// A new request that belongs to a leg.
     fn inside(&mut self, leg: LegId, tag: Token, flow: Flow, request: Request, out: &mut Vec<Output>) {
         let Some(pending) = self.open(request, flow, leg, tag, true, out) else { return };
-        match screen(&pending.request, true) {
+        match screen(&pending.request, true, &self.settings) {
             Ok(kind) => self.tell(leg, leg::Input::Request(kind, Box::new(pending)), out),
             Err(refused) => {
                 leg::refuse(&pending, &refused, &mut self.wires(leg, out));
@@ -193,7 +193,7 @@ impl UserAgent {
     /// A request from a trunk that belongs to no leg.
     fn outside(&mut self, from: Source, request: Request, out: &mut Vec<Output>) {
         let flow = from.flow;
-        let kind = match screen(&request, false) {
+        let kind = match screen(&request, false, &self.settings) {
             Ok(kind) => kind,
             Err(refused) => {
                 let explain = |compose| refused.explain(compose).end();
@@ -204,7 +204,7 @@ impl UserAgent {
             return self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
         }
         match (kind, self.unavailable) {
-            (Kind::Bye | Kind::Info | Kind::Update, _) => {
+            (Kind::Bye | Kind::Info | Kind::Update | Kind::Prack, _) => {
                 self.answer(flow, &request, Status::CALL_DOES_NOT_EXIST, Compose::end, out);
             }
             (Kind::Options, Some(pause)) => self.refuse_for_now(flow, &request, pause, out),
@@ -214,9 +214,10 @@ impl UserAgent {
     }
 
     fn options(&mut self, from: &Source, request: &Request, out: &mut Vec<Output>) {
+        let supported = self.settings.supported();
         let can = |compose: Compose| {
             let compose = compose.header(Name::Contact, Contact(&from.place)).header(Name::Allow, ALLOW);
-            compose.header(Name::Accept, SDP).header(Name::Supported, "").end()
+            compose.header(Name::Accept, SDP).header(Name::Supported, supported).end()
         };
         self.answer(from.flow, request, Status::OK, can, out);
     }

@@ -12,6 +12,7 @@ use crate::dialog::{Dialog, Outgoing};
 use crate::interface::{Ending, LegEvent, LegId, Letter, Output, Owner, RetryAfter, Timer, Why};
 use crate::leg::Pending;
 use crate::place::Place;
+use crate::session::Granted;
 use crate::settings::Settings;
 use crate::transaction::{Part, Sent, Start, Transactions, User};
 
@@ -58,14 +59,15 @@ impl Wires<'_> {
             .maybe(Name::Server, self.settings.product.as_deref())
     }
 
-    /// The response that makes a dialog or refreshes one, with a session description where there is one
-    /// (RFC 3261 §12.1.1, §13.3.1; RFC 3311 §5.2).
+    /// The response that makes a dialog or refreshes one, with a session description where there is one,
+    /// and what is granted of session timers (RFC 3261 §12.1.1, §13.3.1; RFC 3311 §5.2).
     pub(crate) fn description(
         &self,
         pending: &Pending,
         status: Status,
         place: &Place,
         sdp: Option<&Bytes>,
+        granted: Option<Granted>,
     ) -> Bytes {
         let mut compose = self.answer(pending, status);
         if pending.request.headers().to().tag().is_none() {
@@ -73,7 +75,10 @@ impl Wires<'_> {
         }
         compose = compose.header(Name::Contact, Contact(place)).header(Name::Allow, ALLOW);
         if status.is_success() {
-            compose = compose.header(Name::Supported, "");
+            compose = compose.header(Name::Supported, self.settings.supported());
+        }
+        if let Some(granted) = granted {
+            compose = granted.write(compose);
         }
         match sdp {
             Some(sdp) => compose.body(SDP, sdp),

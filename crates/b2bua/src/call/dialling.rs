@@ -233,6 +233,7 @@ impl Dialling {
                     | Ending::Unreachable
                     | Ending::NeverAcknowledged
                     | Ending::Gone
+                    | Ending::Unrefreshed
                     | Ending::Ordered => outcome::ending(Side::Callee, ending),
                 };
                 match ways_fault(ending) {
@@ -311,6 +312,7 @@ fn ways_fault(ending: Ending) -> Option<Option<Duration>> {
         | Ending::Cancelled
         | Ending::NeverAcknowledged
         | Ending::Gone
+        | Ending::Unrefreshed
         | Ending::Ordered => None,
     }
 }

@@ -156,6 +156,7 @@ fn word(ending: Ending) -> (&'static str, Option<u16>) {
         Ending::Unreachable => ("unreachable", None),
         Ending::NeverAcknowledged => ("never-acknowledged", None),
         Ending::Gone => ("gone", None),
+        Ending::Unrefreshed => ("unrefreshed", None),
         Ending::Ordered => ("ordered", None),
     }
 }

@@ -62,6 +62,7 @@ impl Checked {
                 .collect(),
             product: "Bauta".to_owned(),
             transactions: self.transactions(),
+            sessions: self.sip.sessions,
         }
     }
 

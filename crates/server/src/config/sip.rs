@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::sip::Transport;
-use b2bua::Timing;
+use b2bua::{Sessions, Timing};
 use toml::de::DeValue;
 
 use super::address::{self, Listener};
@@ -22,6 +22,8 @@ pub(super) const SCHEMA: Schema = Schema {
         "t1",
         "t2",
         "t4",
+        "session_expires",
+        "min_se",
         "max_calls",
         "calls_per_second",
         "max_message",
@@ -46,6 +48,8 @@ pub(crate) struct Sip {
     pub(crate) public: Vec<IpAddr>,
     /// T1, T2, T4.
     pub(crate) timing: Timing,
+    /// Session timers (RFC 4028), where there are any.
+    pub(crate) sessions: Option<Sessions>,
     /// Calls at once.
     pub(crate) max_calls: usize,
     /// New calls in a second.
@@ -63,6 +67,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
     let public = public(walk, &section);
     let listeners = listeners(walk, &section, &public);
     let timing = timing(walk, &section);
+    let sessions = sessions(walk, &section);
     let mut number = |key, range, default: u64| {
         let read = walk.get(&section, key, |value| value::integer(value, range));
         usize::try_from(read.or(default)).expect("the ranges are far below the limits of any machine")
@@ -80,6 +85,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
         listeners,
         public: public.ok().unwrap_or_default(),
         timing,
+        sessions,
         max_calls,
         calls_per_second: u32::try_from(calls_per_second).expect("at most 10 000"),
         max_message,
@@ -219,4 +225,30 @@ fn timing<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Timing {
         );
     }
     timing
+}
+
+/// The intervals of sessions, in whole seconds; none for no time at all.
+fn sessions<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Sessions> {
+    // RFC 4028 §4, §7.1: no interval is below 90 s, and half an hour is recommended.
+    const LEAST: Duration = Duration::from_secs(90);
+    const USUAL: Duration = Duration::from_secs(1800);
+    const MOST: Duration = Duration::from_secs(86_400);
+    let interval = |value: &DeValue<'_>| {
+        let read = value::duration(value, Duration::ZERO..=MOST)?;
+        if read.is_zero() { Ok(read) } else { value::duration(value, LEAST..=MOST) }
+    };
+    let interval = walk.get(section, "session_expires", interval).or(USUAL);
+    let least = walk.get(section, "min_se", |value| value::duration(value, LEAST..=MOST)).or(LEAST);
+    if interval.is_zero() {
+        if section.has("min_se") {
+            walk.fault(section.place("min_se"), "means nothing while session_expires is 0");
+        }
+        return None;
+    }
+    if interval < least {
+        let key = if section.has("session_expires") { "session_expires" } else { "min_se" };
+        walk.fault(section.place(key), "min_se is the shortest interval and cannot be above session_expires");
+    }
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).expect("a day at most");
+    Some(Sessions { interval: seconds(interval), least: seconds(least) })
 }

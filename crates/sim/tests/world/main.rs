@@ -5,6 +5,7 @@ mod order_call;
 mod profiles;
 mod recording;
 mod security;
+mod sessions;
 mod shed;
 mod sweep;
 mod trunks;

@@ -139,6 +139,7 @@ fn the_callee_sees_our_number_and_nothing_but_our_headers() {
         "contact",
         "allow",
         "supported",
+        "session-expires",
         "accept",
         "content-type",
         "content-length",

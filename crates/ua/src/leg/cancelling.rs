@@ -28,7 +28,7 @@ impl Cancelling {
     }
 
     pub(crate) fn knows(&self, call_id: &str) -> bool {
-        self.call.heading.call_id.as_str() == call_id
+        *self.call.heading.call_id == *call_id
     }
 
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {

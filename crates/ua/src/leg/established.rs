@@ -2,12 +2,13 @@
 //! for its ACK, independently of each other.
 
 use bytes::Bytes;
-use sip::{Flow, Name, Request, Status};
+use sip::{Flow, Name, Request, Response, Status};
 
 use super::awaiting::Awaiting;
 use super::forks::Forks;
 use super::offered::refusing;
 use super::pending::Pending;
+use super::upkeep::{Fate, Upkeep};
 use super::{HangingUp, Input, Leaving, Over, State, ordinary};
 use crate::dialog::Dialog;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, Why};
@@ -22,21 +23,29 @@ pub(crate) struct Established {
     /// A re-INVITE, or an UPDATE with a session description, that waits for our decision.
     reoffer: Option<Box<Pending>>,
     forks: Option<Box<Forks>>,
+    upkeep: Upkeep,
 }
 
 impl Established {
     /// We have answered.
-    pub(crate) fn answered(dialog: Dialog, awaiting: Awaiting) -> State {
-        State::Established(Box::new(Self { dialog, awaiting: Some(awaiting), reoffer: None, forks: None }))
+    pub(crate) fn answered(dialog: Dialog, awaiting: Awaiting, upkeep: Upkeep) -> State {
+        State::Established(Box::new(Self {
+            dialog,
+            awaiting: Some(awaiting),
+            reoffer: None,
+            forks: None,
+            upkeep,
+        }))
     }
 
     /// They have answered.
-    pub(crate) fn reached(dialog: Dialog, forks: Forks) -> State {
+    pub(crate) fn reached(dialog: Dialog, forks: Forks, upkeep: Upkeep) -> State {
         State::Established(Box::new(Self {
             dialog,
             awaiting: None,
             reoffer: None,
             forks: Some(Box::new(forks)),
+            upkeep,
         }))
     }
 
@@ -49,6 +58,15 @@ impl Established {
             Input::Command(command) => return self.command(command, wires),
             Input::Request(kind, request) => return self.request(kind, request, wires),
             Input::Fired(Letter::Ack) => return self.never_acknowledged(wires),
+            Input::Fired(Letter::Unrefreshed) => return self.lost(Ending::Unrefreshed, wires),
+            Input::Unanswered(Part::Refresh) => return self.lost(Ending::Gone, wires),
+            Input::Response(Part::Refresh, response, flow) => {
+                return self.refresh_answered(&response, flow, wires);
+            }
+            Input::Fired(Letter::Refresh) => {
+                let is_busy = self.reoffer.is_some() || self.awaiting.is_some();
+                self.upkeep.due(&mut self.dialog, is_busy, wires);
+            }
             Input::Ack(ack, flow) => self.acknowledged(&ack, flow, wires),
             Input::Cancel(transaction) => self.withdraw(transaction, Some(Status::REQUEST_TERMINATED), wires),
             Input::Unanswerable(transaction) => self.withdraw(transaction, None, wires),
@@ -81,7 +99,9 @@ impl Established {
 
     fn accept(&mut self, sdp: &Bytes, wires: &mut Wires<'_>) {
         let Some(reoffer) = self.reoffer.take() else { return };
-        let response = wires.description(&reoffer, Status::OK, self.dialog.place(), Some(sdp));
+        self.upkeep.describe(sdp, reoffer.description());
+        let granted = self.upkeep.grant(&reoffer.request, wires);
+        let response = wires.description(&reoffer, Status::OK, self.dialog.place(), Some(sdp), granted);
         if reoffer.is_invite() {
             self.awaiting = Some(Awaiting::begin(&reoffer, response, false, wires));
         } else {
@@ -121,6 +141,8 @@ impl Established {
             Kind::Update => self.updated(request, wires),
             Kind::Options => ordinary::options(&request, self.dialog.place(), wires),
             Kind::Info => ordinary::info(&request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(&request, Status::CALL_DOES_NOT_EXIST),
         }
         State::Established(self)
     }
@@ -139,6 +161,9 @@ impl Established {
     fn reinvited(&mut self, invite: Box<Pending>, wires: &mut Wires<'_>) {
         if self.reoffer.is_some() {
             return wires.not_now(&invite);
+        }
+        if self.upkeep.offers() {
+            return wires.reply(&invite, Status::REQUEST_PENDING);
         }
         match self.awaiting.take() {
             // Our own offer is still open: a true crossing.
@@ -160,14 +185,19 @@ impl Established {
 
     /// An UPDATE (RFC 3311 §5.2).
     fn updated(&mut self, update: Box<Pending>, wires: &mut Wires<'_>) {
+        // One after the other, whatever they bring.
+        if self.reoffer.as_ref().is_some_and(|reoffer| !reoffer.is_invite()) {
+            return wires.not_now(&update);
+        }
         if update.description().is_none() {
             self.dialog.retarget(update.request.headers());
-            return ordinary::refresh(&update, self.dialog.place(), wires);
+            let granted = self.upkeep.grant(&update.request, wires);
+            return ordinary::refresh(&update, self.dialog.place(), granted, wires);
         }
         if self.reoffer.is_some() {
             return wires.not_now(&update);
         }
-        if self.awaiting.as_ref().is_some_and(|awaiting| awaiting.offers) {
+        if self.upkeep.offers() || self.awaiting.as_ref().is_some_and(|awaiting| awaiting.offers) {
             return wires.reply(&update, Status::REQUEST_PENDING);
         }
         self.reoffered(update, wires);
@@ -183,22 +213,47 @@ impl Established {
         let Some(awaiting) = self.awaiting.take_if(|awaiting| awaiting.is_for(ack)) else { return };
         self.dialog.hear(flow, wires.place(flow));
         Awaiting::stop(wires);
-        wires.say(LegEvent::Confirmed { sdp: awaiting.answer(ack) });
+        let sdp = awaiting.answer(ack);
+        self.upkeep.hear(sdp.as_ref());
+        wires.say(LegEvent::Confirmed { sdp });
     }
 
-    fn never_acknowledged(mut self: Box<Self>, wires: &mut Wires<'_>) -> State {
-        if self.awaiting.take().is_none() {
+    fn never_acknowledged(self: Box<Self>, wires: &mut Wires<'_>) -> State {
+        if self.awaiting.is_none() {
             return State::Established(self);
         }
-        wires.disarm(Letter::Retransmit2xx);
+        self.lost(Ending::NeverAcknowledged, wires)
+    }
+
+    /// The other side is not there any more, or does not do what it must.
+    fn lost(mut self: Box<Self>, ending: Ending, wires: &mut Wires<'_>) -> State {
+        if self.awaiting.take().is_some() {
+            Awaiting::stop(wires);
+        }
         self.terminate(wires);
         wires.bye(&mut self.dialog, None, Part::Unattended);
-        wires.ended(Ending::NeverAcknowledged);
+        wires.ended(ending);
         Over::begin(&self.dialog, self.forks, wires)
     }
 
-    /// What still waits for a decision when the call ends gets one (§15.1.2).
+    /// A response to a refresh of ours.
+    fn refresh_answered(
+        mut self: Box<Self>,
+        response: &Response,
+        flow: Flow,
+        wires: &mut Wires<'_>,
+    ) -> State {
+        match self.upkeep.answered(response, flow, &mut self.dialog, wires) {
+            Fate::Kept => {}
+            Fate::Changed(sdp) => wires.say(LegEvent::Confirmed { sdp: Some(sdp) }),
+            Fate::Gone => return self.lost(Ending::Gone, wires),
+        }
+        State::Established(self)
+    }
+
+    /// What still waits for a decision when the call ends gets one (§15.1.2), and nothing is kept up any more.
     fn terminate(&mut self, wires: &mut Wires<'_>) {
+        self.upkeep.stop(wires);
         if let Some(reoffer) = self.reoffer.take() {
             wires.reply(&reoffer, Status::REQUEST_TERMINATED);
         }

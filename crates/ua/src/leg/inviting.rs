@@ -8,7 +8,7 @@ use sip::{Flow, Method, Response, Status, Uri};
 
 use super::forks::{FORKS, Forks};
 use super::pending::Pending;
-use super::{Cancelling, Established, Input, State, ordinary};
+use super::{Cancelling, Established, Input, State, Upkeep, ordinary};
 use crate::body::Body;
 use crate::chance::Token;
 use crate::compose::Heading;
@@ -16,6 +16,7 @@ use crate::dialog::Dialog;
 use crate::digest::{Digest, Lines};
 use crate::interface::{Ending, Invite, LegCommand, LegEvent};
 use crate::screen::Kind;
+use crate::session::{self, Asked};
 use crate::transaction::{Part, TransactionId};
 use crate::wires::Wires;
 
@@ -36,22 +37,24 @@ pub(crate) struct OwnInvite {
     pub(crate) transaction: TransactionId,
     /// Where it was sent.
     pub(crate) home: Flow,
-    /// What it takes to send it again when it is challenged; `None` where there is nothing to answer with.
-    retry: Option<Box<Retry>>,
+    retry: Box<Retry>,
 }
 
-/// An INVITE that can be sent again with credentials.
+/// What it takes to send an INVITE again: it was challenged, or asked for too short an interval.
 #[derive(Debug)]
 struct Retry {
     invite: Invite,
-    digest: Digest,
+    /// `None` where there is nothing to answer a challenge with.
+    digest: Option<Digest>,
+    asked: Option<Asked>,
+    /// It was refused with 422 before.
+    is_raised: bool,
 }
 
 impl OwnInvite {
     /// The dialog a 2xx makes, acknowledged.
     pub(crate) fn answered(self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> (Dialog, Forks) {
-        let digest = self.retry.map(|retry| retry.digest);
-        let dialog = Dialog::asking(&self.heading, response, self.home, flow, digest);
+        let dialog = Dialog::asking(&self.heading, response, self.home, flow, self.retry.digest);
         let forks = Forks::begin(self.heading, self.home, &dialog, wires);
         (dialog, forks)
     }
@@ -72,11 +75,10 @@ impl Inviting {
             wires.ended(Ending::Unreachable);
             return State::Gone;
         };
-        let transaction = send(invite, &heading, wires);
-        let retry = invite.credentials.as_ref().map(|credentials| {
-            let digest = Digest::new(credentials, invite.flow);
-            Box::new(Retry { invite: invite.clone(), digest })
-        });
+        let asked = wires.settings.sessions.map(Asked::first);
+        let transaction = send(invite, asked, &heading, wires);
+        let digest = invite.credentials.as_ref().map(|credentials| Digest::new(credentials, invite.flow));
+        let retry = Box::new(Retry { invite: invite.clone(), digest, asked, is_raised: false });
         let call = OwnInvite { heading, transaction, home: invite.flow, retry };
         let state = Self { call, early: Vec::new(), is_proceeding: false, is_heard: false, rings: false };
         State::Inviting(Box::new(state))
@@ -84,7 +86,7 @@ impl Inviting {
 
     /// Whatever their tag is: a request can overtake the response that makes its early dialog.
     pub(crate) fn knows(&self, call_id: &str) -> bool {
-        self.call.heading.call_id.as_str() == call_id
+        *self.call.heading.call_id == *call_id
     }
 
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
@@ -126,9 +128,12 @@ impl Inviting {
         }
         if status.is_success() {
             let sdp = self.description(response);
+            let headers = response.headers();
+            let mut upkeep = Upkeep::new(headers, self.call.retry.invite.offer.clone(), sdp.clone());
             let (dialog, forks) = self.call.answered(response, flow, wires);
+            upkeep.agree(session::agreed(headers, wires.settings.sessions), wires);
             wires.say(LegEvent::Answered { sdp });
-            return Established::reached(dialog, forks);
+            return Established::reached(dialog, forks, upkeep);
         }
         if self.call.is_sent_again(response, flow, wires) {
             // Another request, of which nothing has been heard yet.
@@ -214,24 +219,37 @@ impl Inviting {
             // Our own offer is open: a true crossing (§14.2, RFC 3311 §5.2).
             Kind::Invite => wires.reply(request, Status::REQUEST_PENDING),
             Kind::Update if request.description().is_some() => wires.reply(request, Status::REQUEST_PENDING),
-            Kind::Update => ordinary::refresh(request, place, wires),
+            Kind::Update => ordinary::refresh(request, place, None, wires),
             Kind::Options => ordinary::options(request, place, wires),
             Kind::Info => ordinary::info(request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
         }
     }
 }
 
 impl OwnInvite {
-    /// Where it was challenged and that can be answered, the INVITE goes out once more: the next in sequence of the
-    /// same Call-ID (RFC 3261 §22.2, §8.1.3.5).
+    /// Where it was challenged and that can be answered, or a longer interval helps, the INVITE goes out once more: the
+    /// next in sequence of the same Call-ID (RFC 3261 §22.2, §8.1.3.5; RFC 4028 §7.3).
     fn is_sent_again(&mut self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> bool {
-        let Some(Retry { invite, digest }) = self.retry.as_deref_mut() else { return false };
-        if !digest.learn(response, flow) {
+        let Retry { invite, digest, asked, is_raised } = &mut *self.retry;
+        if response.status() == Status::SESSION_INTERVAL_TOO_SMALL {
+            let before = asked.filter(|_| !*is_raised);
+            let Some(more) = before.and_then(|before| Asked::after(response.headers(), before)) else {
+                return false;
+            };
+            *asked = Some(more);
+            *is_raised = true;
+        } else if !digest.as_mut().is_some_and(|digest| digest.learn(response, flow)) {
             return false;
         }
         let old = &self.heading;
-        let credentials =
-            digest.lines(&Method::Invite, old.uri.as_str(), &invite.offer, self.home, wires.chance);
+        let credentials = match digest {
+            Some(digest) => {
+                digest.lines(&Method::Invite, old.uri.as_str(), &invite.offer, self.home, wires.chance)
+            }
+            None => Lines::new(),
+        };
         let heading = Arc::new(Heading {
             uri: old.uri.clone(),
             place: Arc::clone(&old.place),
@@ -239,22 +257,27 @@ impl OwnInvite {
             from: old.from.clone(),
             tag: old.tag,
             to: old.to.clone(),
-            call_id: old.call_id,
+            call_id: old.call_id.clone(),
             sequence: old.sequence + 1,
             credentials,
             own: old.own.clone(),
             routes: old.routes.clone(),
         });
-        self.transaction = send(invite, &heading, wires);
+        self.transaction = send(invite, *asked, &heading, wires);
         self.heading = heading;
         true
     }
 }
 
-fn send(invite: &Invite, heading: &Arc<Heading>, wires: &mut Wires<'_>) -> TransactionId {
-    let bytes = heading.invite(invite, wires.settings.product.as_deref());
+fn send(
+    invite: &Invite,
+    asked: Option<Asked>,
+    heading: &Arc<Heading>,
+    wires: &mut Wires<'_>,
+) -> TransactionId {
+    let bytes = heading.invite(invite, asked, wires.settings.product.as_deref());
     let timing = wires.settings.timing;
-    wires.transactions.invite(wires.leg, invite.flow, heading, bytes, timing, wires.out)
+    wires.transactions.invite((wires.leg, Part::Invite), invite.flow, heading, bytes, timing, wires.out)
 }
 
 fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading> {
@@ -265,7 +288,7 @@ fn heading(invite: &Invite, tag: Token, wires: &mut Wires<'_>) -> Option<Heading
         from: address(&invite.from)?,
         tag,
         to: address(&invite.to)?,
-        call_id: wires.chance.token(),
+        call_id: wires.chance.token().as_str().into(),
         sequence: wires.chance.first_sequence(),
         credentials: Lines::new(),
         own: address(&invite.own)?,

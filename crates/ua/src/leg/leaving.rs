@@ -39,7 +39,7 @@ impl Leaving {
                     }
                     // Whoever sends a re-INVITE has our 2xx, and only the ACK is lost (§14.1).
                     Kind::Invite => return self.leave(wires),
-                    Kind::Options | Kind::Info | Kind::Update => {}
+                    Kind::Options | Kind::Info | Kind::Update | Kind::Prack => {}
                 }
             }
             Input::ConnectionLost => self.dialog.lose_connection(),

@@ -12,6 +12,7 @@ mod offered;
 mod ordinary;
 mod over;
 mod pending;
+mod upkeep;
 
 use sip::{Flow, Request, Response};
 
@@ -30,6 +31,7 @@ pub(crate) use offered::Offered;
 pub(crate) use ordinary::refuse;
 pub(crate) use over::Over;
 pub(crate) use pending::Pending;
+pub(crate) use upkeep::Upkeep;
 
 /// What can happen to a leg.
 #[derive(Debug)]

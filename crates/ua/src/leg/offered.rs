@@ -9,13 +9,13 @@ use sip::{Name, Status};
 
 use super::awaiting::Awaiting;
 use super::pending::Pending;
-use super::{Established, Input, Over, State, ordinary};
+use super::{Established, Input, Over, State, Upkeep, ordinary};
 use crate::compose::Q850;
 use crate::dialog::Dialog;
 use crate::identity;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, TrunkId, Why};
 use crate::place::Place;
-use crate::screen::Kind;
+use crate::screen::{Kind, RELIABLE};
 use crate::wires::Wires;
 
 /// How often a provisional response is said again, so that no proxy gives up (§13.3.1.1).
@@ -78,21 +78,26 @@ impl Offered {
     fn command(mut self: Box<Self>, command: LegCommand, wires: &mut Wires<'_>) -> State {
         match command {
             LegCommand::Ring => {
-                let response = wires.description(&self.invite, Status::RINGING, self.dialog.place(), None);
+                let response =
+                    wires.description(&self.invite, Status::RINGING, self.dialog.place(), None, None);
                 self.provisional(Status::RINGING, response, wires);
                 State::Offered(self)
             }
             LegCommand::Progress(sdp) => {
                 let status = Status::SESSION_PROGRESS;
-                let response = wires.description(&self.invite, status, self.dialog.place(), Some(&sdp));
+                let response = wires.description(&self.invite, status, self.dialog.place(), Some(&sdp), None);
                 self.provisional(status, response, wires);
                 State::Offered(self)
             }
             LegCommand::Accept(sdp) => {
                 self.quiet(wires);
-                let response = wires.description(&self.invite, Status::OK, self.dialog.place(), Some(&sdp));
+                let invite = &self.invite;
+                let mut upkeep = Upkeep::new(invite.request.headers(), sdp.clone(), invite.description());
+                let granted = upkeep.grant(&invite.request, wires);
+                let response =
+                    wires.description(invite, Status::OK, self.dialog.place(), Some(&sdp), granted);
                 let awaiting = Awaiting::begin(&self.invite, response, true, wires);
-                Established::answered(self.dialog, awaiting)
+                Established::answered(self.dialog, awaiting, upkeep)
             }
             LegCommand::Refuse(refusal) => self.refuse(refusal, None, wires),
             LegCommand::End(why) => {
@@ -132,10 +137,12 @@ impl Offered {
             Kind::Update if request.description().is_some() => wires.not_now(request),
             Kind::Update => {
                 self.dialog.retarget(request.request.headers());
-                ordinary::refresh(request, self.dialog.place(), wires);
+                ordinary::refresh(request, self.dialog.place(), None, wires);
             }
             Kind::Options => ordinary::options(request, self.dialog.place(), wires),
             Kind::Info => ordinary::info(request, wires),
+            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
+            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
         }
         State::Offered(self)
     }
@@ -148,7 +155,11 @@ impl Offered {
         Over::begin(&self.dialog, None, wires)
     }
 
+    /// Where only what is reliable may be said nothing is, until there is a final response (RFC 3262 §3).
     fn provisional(&mut self, status: Status, response: Bytes, wires: &mut Wires<'_>) {
+        if self.invite.request.headers().has_token(Name::Require, RELIABLE) {
+            return;
+        }
         wires.respond(&self.invite, status, response.clone());
         wires.arm(Letter::Refresh1xx, REFRESH);
         self.said = Some((status, response));

@@ -8,6 +8,7 @@ use crate::info::Info;
 use crate::interface::LegEvent;
 use crate::place::Place;
 use crate::screen::{Kind, Refused};
+use crate::session::Granted;
 use crate::wires::Wires;
 
 /// OPTIONS (RFC 3261 §11.2): what we can, as outside of a dialog.
@@ -17,7 +18,7 @@ pub(crate) fn options(pending: &Pending, place: &Place, wires: &mut Wires<'_>) {
         .header(Name::Contact, Contact(place))
         .header(Name::Allow, ALLOW)
         .header(Name::Accept, SDP)
-        .header(Name::Supported, "")
+        .header(Name::Supported, wires.settings.supported())
         .end();
     wires.respond(pending, Status::OK, response);
 }
@@ -43,8 +44,8 @@ pub(crate) fn refuse(pending: &Pending, refused: &Refused, wires: &mut Wires<'_>
 }
 
 /// UPDATE without a session description: a refresh (RFC 3311 §5.2, RFC 4028 §9).
-pub(crate) fn refresh(pending: &Pending, place: &Place, wires: &mut Wires<'_>) {
-    let response = wires.description(pending, Status::OK, place, None);
+pub(crate) fn refresh(pending: &Pending, place: &Place, granted: Option<Granted>, wires: &mut Wires<'_>) {
+    let response = wires.description(pending, Status::OK, place, None, granted);
     wires.respond(pending, Status::OK, response);
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn refresh(pending: &Pending, place: &Place, wires: &mut Wires<'_>) {
 pub(crate) fn farewell(kind: Kind, pending: &Pending, wires: &mut Wires<'_>) {
     let status = match kind {
         Kind::Bye => Status::OK,
-        Kind::Invite | Kind::Options | Kind::Info | Kind::Update => Status::CALL_DOES_NOT_EXIST,
+        Kind::Invite | Kind::Options | Kind::Info | Kind::Update | Kind::Prack => Status::CALL_DOES_NOT_EXIST,
     };
     wires.reply(pending, status);
 }

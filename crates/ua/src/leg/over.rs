@@ -41,7 +41,7 @@ impl Over {
             Input::Command(_)
             | Input::Ack(..)
             | Input::Cancel(_)
-            | Input::Response(Part::Bye | Part::Unattended, ..)
+            | Input::Response(Part::Bye | Part::Refresh | Part::Unattended, ..)
             | Input::Unanswered(_)
             | Input::Unanswerable(_)
             | Input::Fired(_)

@@ -69,6 +69,7 @@ pub(crate) enum Sent {
     Invite,
     Cancel,
     Bye,
+    Update,
     Register,
     Options,
 }
@@ -79,11 +80,11 @@ impl Sent {
             Method::Invite => Some(Self::Invite),
             Method::Cancel => Some(Self::Cancel),
             Method::Bye => Some(Self::Bye),
+            Method::Update => Some(Self::Update),
             Method::Register => Some(Self::Register),
             Method::Options => Some(Self::Options),
             Method::Ack
             | Method::Prack
-            | Method::Update
             | Method::Info
             | Method::Message
             | Method::Refer

@@ -38,6 +38,8 @@ pub(crate) enum Part {
     Invite,
     /// The BYE that ends it.
     Bye,
+    /// An UPDATE or a re-INVITE that refreshes the session.
+    Refresh,
     /// A CANCEL, or a BYE to a fork that is not wanted: nobody waits for the answer.
     Unattended,
 }
@@ -209,10 +211,10 @@ impl Transactions {
         id
     }
 
-    /// Sends an INVITE.
+    /// Sends an INVITE: the one that makes a leg, or a re-INVITE.
     pub(crate) fn invite(
         &mut self,
-        leg: LegId,
+        (leg, part): (LegId, Part),
         flow: Flow,
         heading: &Arc<Heading>,
         bytes: Bytes,
@@ -221,7 +223,7 @@ impl Transactions {
     ) -> TransactionId {
         let pace = Pace { timing, reliable: flow.transport.is_reliable() };
         let start = Start {
-            user: User::Leg(leg, Part::Invite),
+            user: User::Leg(leg, part),
             flow,
             place: Arc::clone(&heading.place),
             method: Sent::Invite,

@@ -15,6 +15,7 @@ mod random;
 mod registration;
 mod reoffer;
 mod routing;
+mod sessions;
 mod strangers;
 mod torture;
 mod transport;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::Flow;
-use ua::{Credentials, Input, Invite, LegCommand, LegEvent, LegId, RetryAfter, TrunkId, Why};
+use ua::{
+    Config, Credentials, Input, Invite, LegCommand, LegEvent, LegId, RetryAfter, Sessions, TrunkId, Why,
+};
 
 use crate::world::{
-    ANSWER, CONTACT, Callee, Caller, OFFER, PATIENCE, TRUNK, Text, World, invite, respond, sdp, tcp, udp,
-    with_body,
+    ANSWER, CONTACT, Callee, Caller, OFFER, PATIENCE, TRUNK, Text, World, config, invite, respond, sdp, tcp,
+    udp, with_body,
 };
 
 /// SplitMix64 (Steele, Lea and Flood): enough to be unpredictable to a test.
@@ -67,7 +69,7 @@ struct Game {
 impl Game {
     fn new(seed: u64, fair: bool) -> Self {
         Self {
-            world: World::new(),
+            world: World::with(Config { sessions: Some(Sessions { interval: 100, least: 90 }), ..config() }),
             dice: Dice(seed),
             fair,
             callers: Vec::new(),
@@ -118,6 +120,11 @@ impl Game {
             19 => {
                 let time = Duration::from_millis(1 << self.dice.roll(13));
                 self.pass(time);
+                // Long enough for a session to want its refresh, and for what is said again to be new again.
+                let seconds = if !self.fair && self.dice.roll(6) == 0 { 50 } else { 0 };
+                for _ in 0..seconds {
+                    self.pass(Duration::from_secs(1));
+                }
             }
             20 => self.garble(),
             21 => {
@@ -158,7 +165,16 @@ impl Game {
         let offer = (self.dice.roll(4) > 0).then_some(OFFER);
         let lines = *self
             .dice
-            .pick(&["", "", "", "Require: x\r\n", "Record-Route: <sip:203.0.113.1;lr>\r\n"])
+            .pick(&[
+                "",
+                "",
+                "Supported: timer\r\n",
+                "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n",
+                "Session-Expires: 95\r\n",
+                "Supported: timer\r\nSession-Expires: 89\r\n",
+                "Require: x\r\n",
+                "Record-Route: <sip:203.0.113.1;lr>\r\n",
+            ])
             .unwrap();
         let invite = caller.invite(&mut self.world, lines, offer);
         self.callers.push(caller);
@@ -227,11 +243,11 @@ impl Game {
         let Some(at) = self.dice.late(self.callees.len()) else { return };
         let status = *self
             .dice
-            .pick(&[100, 180, 180, 183, 183, 199, 200, 200, 200, 200, 302, 401, 407, 408, 487])
+            .pick(&[100, 180, 180, 183, 183, 199, 200, 200, 200, 200, 302, 401, 407, 408, 422, 487])
             .unwrap();
         let tag = *self.dice.pick(&["b1", "b1", "b1", "b2", "b3"]).unwrap();
         let body = (self.dice.roll(2) == 0).then_some(OFFER);
-        let lines = format!("{CONTACT}{}", self.challenge(status));
+        let lines = format!("{CONTACT}{}{}", self.challenge(status), self.terms());
         let callee = &self.callees[at];
         let text = callee.respond(status, if status == 100 { "" } else { tag }, &lines, body);
         let call_id = callee.invite.header("Call-ID").to_owned();
@@ -255,6 +271,19 @@ impl Game {
         format!("{header}: Digest realm=\"r\", nonce=\"{}\", qop=\"auth\"{stale}\r\n", self.dice.roll(4))
     }
 
+    /// What a response may say of session timers.
+    fn terms(&mut self) -> &'static str {
+        self.dice
+            .pick(&[
+                "",
+                "Session-Expires: 90;refresher=uac\r\n",
+                "Session-Expires: 90;refresher=uac\r\nAllow: UPDATE\r\n",
+                "Session-Expires: 90;refresher=uas\r\n",
+                "Min-SE: 200\r\n",
+            ])
+            .unwrap()
+    }
+
     fn callee_asks(&mut self) {
         let Some(callee) = self.dice.late(self.callees.len()).map(|at| self.callees[at].clone()) else {
             return;
@@ -269,9 +298,10 @@ impl Game {
 
     fn answer_ours(&mut self) {
         let Some(request) = self.dice.pick(&self.asked).cloned() else { return };
-        let status = *self.dice.pick(&[100, 200, 200, 200, 401, 407, 481, 408, 500]).unwrap();
-        let lines = self.challenge(status);
-        self.say(respond(&request, status, "x", &lines, None));
+        let status = *self.dice.pick(&[100, 200, 200, 200, 401, 407, 481, 408, 422, 491, 500]).unwrap();
+        let lines = format!("{}{}", self.challenge(status), self.terms());
+        let body = (self.dice.roll(2) == 0).then_some(OFFER);
+        self.say(respond(&request, status, "x", &lines, body));
     }
 
     fn command(&mut self) {
@@ -358,7 +388,10 @@ impl Game {
             match sent.text.status() {
                 // The answer to a garbled request has what was left of it.
                 _ if !["To", "Call-ID", "CSeq"].iter().all(|name| sent.text.has(name)) => assert!(!self.fair),
-                0 if matches!(sent.text.method(), "BYE" | "CANCEL") => self.asked.push(sent.text),
+                0 if matches!(sent.text.method(), "BYE" | "CANCEL" | "UPDATE") => self.asked.push(sent.text),
+                0 if sent.text.method() == "INVITE" && sent.text.param("To", "tag").is_some() => {
+                    self.asked.push(sent.text);
+                }
                 0 => {}
                 status => self.responded(status, sent.at, sent.text),
             }
@@ -388,7 +421,7 @@ impl Game {
 }
 
 /// Every header we ever write.
-const HEADERS: [&str; 23] = [
+const HEADERS: [&str; 26] = [
     "Accept",
     "Accept-Encoding",
     "Allow",
@@ -400,13 +433,16 @@ const HEADERS: [&str; 23] = [
     "CSeq",
     "From",
     "Max-Forwards",
+    "Min-SE",
     "P-Asserted-Identity",
     "Proxy-Authorization",
     "Reason",
     "Record-Route",
+    "Require",
     "Retry-After",
     "Route",
     "Server",
+    "Session-Expires",
     "Supported",
     "To",
     "Unsupported",
@@ -450,5 +486,6 @@ fn the_same_seed_gives_the_same_outputs() {
     assert!(first.len() > 500, "{}", first.len());
     assert_eq!(first, run());
     let texts: BTreeSet<_> = first.iter().map(|(_, _, text)| text.start().to_owned()).collect();
+    assert!(texts.iter().any(|text| text.starts_with("UPDATE ")), "sessions are refreshed");
     assert!(texts.len() > 10, "the game reaches many states: {texts:?}");
 }

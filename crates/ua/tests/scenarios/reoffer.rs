@@ -223,6 +223,24 @@ fn an_update_with_an_offer_is_offered_and_accepted_without_an_ack() {
 }
 
 #[test]
+fn an_update_before_another_is_answered_gets_500_with_retry_after() {
+    let mut world = World::new();
+    let (mut caller, leg) = world.talking();
+    let first = caller.update(&mut world, Some(HOLD));
+    world.hear(&first);
+    assert_eq!(world.only_event(), LegEvent::Reoffered { offer: Some(sdp(HOLD)) });
+    for offer in [None, Some(OFFER)] {
+        let second = caller.update(&mut world, offer);
+        world.hear(&second);
+        let refused = world.only();
+        assert_eq!(refused.status(), 500, "{offer:?}");
+        assert!(refused.has("Retry-After"));
+    }
+    world.tell(leg, LegCommand::Accept(sdp(HELD)));
+    assert_eq!((world.only().body(), world.heard()), (HELD, vec![]));
+}
+
+#[test]
 fn a_callee_may_reoffer_too() {
     let mut world = World::new();
     let (callee, leg) = world.reached();
@@ -305,7 +323,7 @@ fn a_transfer_is_declined_and_other_methods_are_not_allowed() {
     let mut world = World::new();
     let (mut caller, _) = world.talking();
     for (method, status) in
-        [("REFER", 603), ("NOTIFY", 405), ("MESSAGE", 405), ("SUBSCRIBE", 405), ("PRACK", 405), ("FROB", 501)]
+        [("REFER", 603), ("NOTIFY", 405), ("MESSAGE", 405), ("SUBSCRIBE", 405), ("FROB", 501)]
     {
         let request = caller.request(&mut world, method, &with_body("Refer-To: <sip:x@y>\r\n", None));
         world.hear(&request);
@@ -323,10 +341,10 @@ fn a_transfer_is_declined_and_other_methods_are_not_allowed() {
 fn extensions_and_bodies_are_checked_inside_a_dialog_too() {
     let mut world = World::new();
     let (mut caller, _) = world.talking();
-    let require = caller.invite(&mut world, "Require: 100rel\r\n", Some(OFFER));
+    let require = caller.invite(&mut world, "Require: precondition\r\n", Some(OFFER));
     world.hear(&require);
     let refused = world.only();
-    assert_eq!((refused.status(), refused.header("Unsupported")), (420, "100rel"));
+    assert_eq!((refused.status(), refused.header("Unsupported")), (420, "precondition"));
     world.hear(&caller.ack_refusal());
     let strange =
         caller.request(&mut world, "UPDATE", "Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx");

@@ -37,6 +37,7 @@ pub(crate) fn config() -> Config {
         listeners: listeners.into(),
         product: "Bauta".to_owned(),
         transactions: 1000,
+        sessions: None,
     }
 }
 

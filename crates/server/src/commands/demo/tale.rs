@@ -172,6 +172,7 @@ fn ended(ending: Ending) -> String {
         Ending::Unreachable => "nothing any more".to_owned(),
         Ending::NeverAcknowledged => "no ACK".to_owned(),
         Ending::Gone => "481".to_owned(),
+        Ending::Unrefreshed => "no refresh".to_owned(),
         Ending::Ordered => "200 OK".to_owned(),
     }
 }

@@ -27,6 +27,8 @@ public_address = ["198.51.100.1", "2001:db8::5"]
 t1 = "250ms"
 t2 = "2s"
 t4 = 2.5
+session_expires = "20m"
+min_se = "2m"
 max_calls = 10
 calls_per_second = 5
 max_message = 8192
@@ -128,7 +130,25 @@ fn every_key_of_node_and_sip_changes_what_it_names() {
     assert_eq!(servers, ["192.0.2.53:53", "[2001:db8::53]:5353"]);
     let millis = [sip.timing.t1, sip.timing.t2, sip.timing.t4].map(|timer| timer.as_millis());
     assert_eq!(millis, [250, 2000, 2500]);
+    assert_eq!(sip.sessions, Some(b2bua::Sessions { interval: 1200, least: 120 }));
     assert_eq!((sip.max_calls, sip.calls_per_second, sip.max_message), (10, 5, 8192));
+}
+
+#[test]
+fn session_timers_can_be_left_out_and_hold_to_their_bounds() {
+    let with = |lines: &str| EVERY_KEY.replace("session_expires = \"20m\"\nmin_se = \"2m\"", lines);
+    let usual = Some(b2bua::Sessions { interval: 1800, least: 90 });
+    assert_eq!(good(&with("")).sip.sessions, usual);
+    assert_eq!(good(&with("session_expires = 0")).sip.sessions, None);
+    for wrong in [
+        "session_expires = 60",
+        "min_se = 30",
+        "session_expires = 100\nmin_se = 101",
+        "session_expires = 0\nmin_se = 90",
+    ] {
+        let report = crate::config::parse(&with(wrong), Path::new("bauta.toml"), &|_| None);
+        assert!(report.checked.is_err(), "{wrong}");
+    }
 }
 
 #[test]
