@@ -138,6 +138,20 @@ impl Bauta {
         response.bytes().expect("a recording has octets").to_vec()
     }
 
+    /// What is kept of the messages of a call, in the form asked for.
+    ///
+    /// # Panics
+    /// If nothing is.
+    #[must_use]
+    pub fn trace(&self, call: &str, form: &str) -> Vec<u8> {
+        let path = format!("{}/v1/calls/{call}/trace", self.base);
+        let request = self.client.get(path).bearer_auth(config::ADMIN).header("Accept", form);
+        let response = request.send().expect("an answer");
+        assert_eq!(response.status().as_u16(), 200, "the trace of {call}");
+        assert!(response.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with(form)));
+        response.bytes().expect("a trace has octets").to_vec()
+    }
+
     /// Puts an order that lives for `seconds`.
     ///
     /// # Panics

@@ -4,6 +4,8 @@
 //! answered within [`crate::ASK_TIMEOUT`] becomes a 503, so the server may drop what it cannot do.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
 
 use b2bua::{CallId, Recording, TrunkStatus};
 use number::{Number, Plan};
@@ -32,6 +34,13 @@ pub enum Ask {
         paused: bool,
         /// What it came to; `None`: there is no such call.
         reply: oneshot::Sender<Option<Recording>>,
+    },
+    /// Say which SIP messages of a call are kept.
+    Trace {
+        /// Which.
+        call: CallId,
+        /// They, cut and masked; `None`: nothing is kept of such a call.
+        reply: oneshot::Sender<Option<Trace>>,
     },
     /// Say what would happen to a call, without placing it.
     Simulate {
@@ -77,6 +86,59 @@ pub enum Ask {
         /// The prompt as it now is.
         reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
     },
+}
+
+/// The SIP messages of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// In the order they came and went.
+    pub messages: Vec<TracedMessage>,
+    /// Older ones that were not kept.
+    pub lost: u64,
+}
+
+/// A SIP message, as it may be shown: without credentials and keys, its telephone numbers as `privacy.numbers` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedMessage {
+    /// Microseconds since 1970 by the wall clock.
+    pub at_us: u64,
+    /// Whose it is.
+    pub leg: TraceLeg,
+    /// Whether it came; it went otherwise.
+    pub incoming: bool,
+    /// `UDP`, `TCP`, `TLS`.
+    pub transport: &'static str,
+    /// Our listener, as peers see it.
+    pub ours: SocketAddr,
+    /// The other end.
+    pub theirs: SocketAddr,
+    /// The method; of a response that of its request.
+    pub method: String,
+    /// The status of a response.
+    pub status: Option<u16>,
+    /// The whole message.
+    pub text: String,
+}
+
+/// A leg of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TraceLeg {
+    /// Of whoever calls.
+    Caller,
+    /// Of the other party; the first attempt to reach them is 1.
+    Callee(u8),
+    /// Of the operator.
+    Operator,
+}
+
+impl fmt::Display for TraceLeg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller => f.write_str("caller"),
+            Self::Callee(attempt) => write!(f, "callee {attempt}"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
 }
 
 /// Why a prompt was not replaced or restored.

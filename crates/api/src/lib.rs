@@ -35,6 +35,7 @@ mod router;
 mod serve;
 mod simulate;
 mod token;
+mod trace;
 mod traffic;
 mod trunks;
 pub mod webhooks;

@@ -19,7 +19,7 @@ use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    calls, events, health, openapi, orders, prompts, recordings, records, simulate, trunks, webhooks,
+    calls, events, health, openapi, orders, prompts, recordings, records, simulate, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -77,6 +77,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
+        row(&get, "/v1/calls/{id}/trace", Some(ADMIN), Nothing, trace::get),
         row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),

@@ -7,6 +7,7 @@ use clock::Instant;
 use number::Number;
 use rtp::{Command, Report};
 use sip::Flow;
+use ua::LegId;
 
 pub use ivr::Code;
 
@@ -110,10 +111,23 @@ pub enum Recording {
 pub enum Output {
     /// Send a SIP message.
     Send {
+        /// Whose it is; `None`: of no leg.
+        leg: Option<LegId>,
         /// Where to.
         flow: Flow,
         /// The whole message.
         bytes: Bytes,
+    },
+    /// The SIP message that is being handled is this leg's. Said once of a message, before what follows from it.
+    Heard(LegId),
+    /// This leg is one of this call's. The caller's has been heard before.
+    Leg {
+        /// Which call.
+        call: CallId,
+        /// Which leg.
+        leg: LegId,
+        /// Whom it reaches; `None`: it is the caller's.
+        callee: Option<Callee>,
     },
     /// Tell a relay worker something.
     Media {

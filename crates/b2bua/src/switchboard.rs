@@ -339,7 +339,8 @@ impl Switchboard {
             self.agent.handle(input, &mut said);
             for say in said.drain(..) {
                 match say {
-                    ua::Output::Send { flow, bytes } => out.push(Output::Send { flow, bytes }),
+                    ua::Output::Send { leg, flow, bytes } => out.push(Output::Send { leg, flow, bytes }),
+                    ua::Output::Heard(leg) => out.push(Output::Heard(leg)),
                     ua::Output::Arm(timer, after) => self.timers.arm(now, Alarm::Agent(timer), after),
                     ua::Output::Disarm(timer) => self.timers.disarm(Alarm::Agent(timer)),
                     ua::Output::Event(leg, LegEvent::Offered(incoming)) => {
@@ -380,6 +381,7 @@ impl Switchboard {
         }
         match taken {
             Ok(stuff) => {
+                out.push(Output::Leg { call: stuff.record.call, leg, callee: None });
                 arrived(now, &stuff.record, incoming.trunk, out);
                 let place = self.calls.insert(Call { core: Core::new(stuff), state: State::Arriving });
                 let core = &self.calls[place].core;
@@ -391,6 +393,7 @@ impl Switchboard {
             // Nothing stays of it but the transaction, which absorbs what is sent again: however many are refused,
             // no more is held than there may be transactions, and each has its one record.
             Err(rejected) => {
+                out.push(Output::Leg { call: rejected.record.call, leg, callee: None });
                 let retry_after = (rejected.status == 503).then_some(RETRY_AFTER);
                 let refusal = Refusal { status: rejected.status, retry_after };
                 self.tell_agent(ua::Input::Command(leg, LegCommand::Refuse(refusal)));

@@ -111,11 +111,11 @@ impl Signalling {
         let now = self.now();
         for output in outputs {
             match output {
-                Output::Send { flow, bytes } => self.send(flow.peer, &bytes),
+                Output::Send { flow, bytes, .. } => self.send(flow.peer, &bytes),
                 Output::Arm(timer, after) => self.timers.arm(now, timer, after),
                 Output::Disarm(timer) => self.timers.disarm(timer),
                 Output::Event(leg, event) => self.said.push_back((leg, event)),
-                Output::Errand(..) | Output::Counted(_) => {}
+                Output::Heard(_) | Output::Errand(..) | Output::Counted(_) => {}
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::metrics::{self, Metrics};
 use crate::prompts::{Prompts, key_of};
 use crate::signalling::Turn;
 use crate::simulate::{Knowledge, simulate};
+use crate::trace::Shown;
 
 /// Whoever answers.
 pub(crate) struct Desk {
@@ -22,6 +23,8 @@ pub(crate) struct Desk {
     pub(crate) config: Arc<Mutex<b2bua::Config>>,
     pub(crate) languages: Vec<String>,
     pub(crate) draining: watch::Receiver<bool>,
+    /// How messages of a trace are shown.
+    pub(crate) shown: Shown,
 }
 
 impl Desk {
@@ -42,6 +45,12 @@ impl Desk {
                 }
                 Ask::PauseRecording { call, paused, reply } => {
                     let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
+                }
+                Ask::Trace { call, reply } => {
+                    let (kept, answer) = oneshot::channel();
+                    let _ = desk.turns.send(Turn::Trace(call, kept)).await;
+                    let kept = answer.await.unwrap_or_default();
+                    let _ = reply.send(kept.map(|(kept, epoch_us)| desk.shown.trace(&kept, epoch_us)));
                 }
                 Ask::Health(reply) => {
                     let _ = reply.send(desk.health());
@@ -107,6 +116,7 @@ impl Desk {
             }
             Ask::HangUp { .. }
             | Ask::PauseRecording { .. }
+            | Ask::Trace { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
             | Ask::Trunks(_) => {}

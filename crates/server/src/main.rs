@@ -17,6 +17,7 @@ mod serve;
 mod signalling;
 mod simulate;
 mod time;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -28,6 +28,7 @@ use crate::records::Scribe;
 use crate::resolve::{self, Dns};
 use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
+use crate::trace::{Shown, Trace};
 use crate::{housekeeping, recovery};
 
 /// Asks of the API waiting for an answer.
@@ -96,6 +97,7 @@ pub(crate) struct Node {
 struct Parts {
     config: b2bua::Config,
     world: World,
+    trace: Trace,
     /// What is listened on, and as whom.
     sip: (Vec<Bind>, watch::Receiver<Option<Tls>>),
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
@@ -142,7 +144,8 @@ impl Node {
         let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
         let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
         let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
-        let board = spawn_board(Parts { config: config.clone(), world, sip, turns, clock, longest })?;
+        let trace = trace(&checked, &config);
+        let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock, longest })?;
 
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -172,6 +175,7 @@ impl Node {
             config,
             languages,
             draining: node.draining.subscribe(),
+            shown: Shown { privacy: node.privacy.clone(), plan: node.checked.node.plan },
         };
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
@@ -339,6 +343,11 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
 }
 
+fn trace(checked: &Checked, config: &b2bua::Config) -> Trace {
+    let ours = config.ua.listeners.iter().map(|listener| listener.public.parse());
+    Trace::new(checked.trace, ours.collect::<Result<_, _>>().expect("written from addresses"))
+}
+
 fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
     Scribe {
         clock,
@@ -391,7 +400,7 @@ fn binds(checked: &Checked) -> Vec<Bind> {
 fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
     let (bound, outcome) = std::sync::mpsc::channel();
     let run = move || {
-        let Parts { config, world, sip: (binds, tls), turns, clock, longest } = parts;
+        let Parts { config, world, trace, sip: (binds, tls), turns, clock, longest } = parts;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -405,7 +414,7 @@ fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
                 Ok(flows) => {
                     let _ = bound.send(Ok(()));
                     let board = Switchboard::new(config, seed());
-                    Loop { board, world, flows, turns: receiver, clock, longest }.run().await;
+                    Loop { board, world, trace, flows, turns: receiver, clock, longest }.run().await;
                 }
                 Err((address, error)) => {
                     let _ = bound.send(Err(StartError::Listen { address, error, key: "sip.listen" }));

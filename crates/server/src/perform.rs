@@ -54,8 +54,8 @@ impl World {
     /// Does what the switchboard said.
     pub(crate) fn perform(&mut self, now: Instant, output: Output) {
         match output {
-            // Sent by the loop, which owns the sockets.
-            Output::Send { .. } => {}
+            // Sent and traced by the loop, which owns the sockets.
+            Output::Send { .. } | Output::Heard(_) | Output::Leg { .. } => {}
             Output::Media { worker, command } => self.relay.send(worker, command),
             Output::Find { call, query } => {
                 if !self.keeper.ask(call, query) {

@@ -204,7 +204,12 @@ impl Walk {
                 self.notice(notice.what);
                 None
             }
-            Output::Called { .. } | Output::Trunk(_) | Output::Counted(_) | Output::Fault(_) => None,
+            Output::Heard(_)
+            | Output::Leg { .. }
+            | Output::Called { .. }
+            | Output::Trunk(_)
+            | Output::Counted(_)
+            | Output::Fault(_) => None,
         }
     }
 

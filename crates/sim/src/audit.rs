@@ -77,6 +77,8 @@ impl Audit {
             }
             Output::Trunk(notice) => self.trunks.push((notice.trunk.to_string(), notice.what)),
             Output::Send { .. }
+            | Output::Heard(_)
+            | Output::Leg { .. }
             | Output::Media { .. }
             | Output::Find { .. }
             | Output::Checkpoint(_)

@@ -407,7 +407,7 @@ impl World {
 
     fn perform(&mut self, output: Output) {
         match output {
-            Output::Send { flow, bytes } => {
+            Output::Send { flow, bytes, .. } => {
                 self.audit.outward(&bytes);
                 self.overhear(&bytes);
                 self.network.send(self.now, Datagram { peer: flow.peer, inward: false, bytes });
@@ -440,6 +440,8 @@ impl World {
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),
             Output::Record(_)
+            | Output::Heard(_)
+            | Output::Leg { .. }
             | Output::Notice(_)
             | Output::Trunk(_)
             | Output::Counted(_)

@@ -180,11 +180,16 @@ pub struct RetryAfter(pub u16);
 pub enum Output {
     /// Send these octets on this flow.
     Send {
+        /// Whose they are; `None`: of no leg.
+        leg: Option<LegId>,
         /// Where to.
         flow: Flow,
         /// A whole message.
         bytes: Bytes,
     },
+    /// The message that is being handled is this leg's. Said once of a message, before what follows from it, and also of
+    /// one that was seen before; never of one that is nobody's.
+    Heard(LegId),
     /// Set or move a timer.
     Arm(Timer, Duration),
     /// Forget a timer.

@@ -127,6 +127,7 @@ impl UserAgent {
             return out.push(Output::Counted(Counted::Stranger));
         }
         let known = self.transactions.find(&request);
+        out.extend(leg.map(|(leg, _)| leg).or_else(|| self.asked(known, &request)).map(Output::Heard));
         match (request.method(), known) {
             (Method::Ack, _) => self.ack(flow, leg.map(|(leg, _)| leg), known, request, out),
             (_, Some(transaction)) => self.transactions.repeated(transaction, out),
@@ -137,6 +138,14 @@ impl UserAgent {
                 (None, None) => {}
             },
         }
+    }
+
+    /// Whose a request is that names no dialog: it came before, or takes back what did.
+    fn asked(&mut self, known: Option<TransactionId>, request: &Request) -> Option<LegId> {
+        let known = known.or_else(|| {
+            (*request.method() == Method::Cancel).then(|| self.transactions.cancelled(request)).flatten()
+        });
+        Some(self.transactions.asked(known?)?.leg)
     }
 
     /// An ACK is never answered, whatever it is (RFC 3261 §17).
@@ -229,6 +238,7 @@ impl UserAgent {
         }
         let (leg, tag) = (self.next_leg(), self.chance.token());
         let Some(invite) = self.open(request, flow, leg, tag, false, out) else { return };
+        out.push(Output::Heard(leg));
         let state = Offered::begin(invite, trunk, place, &mut self.wires(leg, out));
         self.legs.insert(leg, tag, state);
     }
@@ -273,7 +283,7 @@ impl UserAgent {
         let compose = Compose::answer(request, status, Some(&tag), flow.peer);
         let bytes = end(compose.maybe(Name::Server, self.settings.product.as_deref()));
         let flow = crate::flow::answering(flow, &request.headers().via());
-        out.push(Output::Send { flow, bytes });
+        out.push(Output::Send { leg: None, flow, bytes });
         out.push(Output::Counted(Counted::Answered(status.code())));
     }
 
@@ -360,7 +370,7 @@ fn refuse_malformed(malformed: &Malformed, flow: Flow, trunk: Option<TrunkId>, o
     }
     match malformed.refusal(flow.peer).filter(|_| trunk.is_some()) {
         Some(bytes) => {
-            out.push(Output::Send { flow, bytes });
+            out.push(Output::Send { leg: None, flow, bytes });
             out.push(Output::Counted(Counted::Answered(malformed.status().code())));
         }
         None => out.push(Output::Counted(Counted::Garbage)),

@@ -44,7 +44,7 @@ impl Wires<'_> {
 
     /// Sends what belongs to no transaction: an ACK to a 2xx.
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes) {
-        self.out.push(Output::Send { flow, bytes });
+        self.out.push(Output::Send { leg: Some(self.leg), flow, bytes });
     }
 
     /// The listener of ours that this flow came in by.

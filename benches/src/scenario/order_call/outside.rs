@@ -144,6 +144,8 @@ impl Outside {
             Output::Record(_) => self.records += 1,
             Output::Fault(fault) => panic!("{fault:?}"),
             Output::Find { .. }
+            | Output::Heard(_)
+            | Output::Leg { .. }
             | Output::Called { .. }
             | Output::Notice(_)
             | Output::Trunk(_)

@@ -91,6 +91,47 @@ async fn a_recording_is_paused_and_resumed_by_programs_of_the_shop() {
 }
 
 #[tokio::test]
+async fn a_trace_is_for_administrators_as_json_as_a_ladder_and_as_a_capture() {
+    let world = World::new().await;
+    world.desk.lock().unwrap().calls.insert(call(0).0);
+    let path = format!("/v1/calls/{}/trace", call(0));
+    let shown = world.get(Role::Admin, &path).await.json();
+    assert_eq!((&shown["call"], &shown["lost"]), (&json!(call(0).to_string()), &json!(0)));
+    let first = &shown["messages"][0];
+    for (key, value) in [
+        ("at", json!("2026-11-20T08:15:30.250Z")),
+        ("leg", json!("caller")),
+        ("direction", json!("in")),
+        ("transport", json!("UDP")),
+        ("from", json!("198.51.100.7:5060")),
+        ("to", json!("192.0.2.1:5060")),
+        ("method", json!("INVITE")),
+        ("status", json!(null)),
+        ("text", json!("INVITE sip:a@b SIP/2.0\r\n\r\n")),
+    ] {
+        assert_eq!(first[key], value, "{key}");
+    }
+    let back = &shown["messages"][1];
+    assert_eq!(
+        (&back["direction"], &back["from"], &back["status"]),
+        (&json!("out"), &first["to"], &json!(486))
+    );
+    let ladder = world.send(world.ask(Role::Admin, Method::GET, &path).header("accept", "text/plain")).await;
+    let text = String::from_utf8(ladder.body.to_vec()).unwrap();
+    assert!(text.contains(" INVITE ") && text.contains("<") && text.contains(" 486 INVITE "), "{text}");
+    let pcap = "application/vnd.tcpdump.pcap";
+    let pcap = world.send(world.ask(Role::Admin, Method::GET, &path).header("accept", pcap)).await;
+    assert_eq!(pcap.body[..4], [0xD4, 0xC3, 0xB2, 0xA1]);
+    for role in [Role::App, Role::Operator, Role::Metrics] {
+        assert_eq!(world.get(role, &path).await.problem().1, "forbidden");
+    }
+    for unknown in [call(1).to_string(), "nonsense".to_owned()] {
+        let answer = world.get(Role::Admin, &format!("/v1/calls/{unknown}/trace")).await;
+        assert_eq!(answer.problem(), (404, "call-unknown".into(), None));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_told_as_such() {
     let world = World::new().await;
     world.desk.lock().unwrap().silent = true;

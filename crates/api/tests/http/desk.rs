@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use api::{
-    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trial, Value,
+    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trace, TraceLeg,
+    TracedMessage, Trial, Value,
 };
 use b2bua::{Recording, TrunkStatus};
 use tokio::sync::mpsc;
@@ -65,6 +66,9 @@ impl Desk {
                     false => Recording::No,
                 });
                 let _ = reply.send(state);
+            }
+            Ask::Trace { call, reply } => {
+                let _ = reply.send(self.calls.contains(&call.0).then(trace));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);
@@ -130,6 +134,25 @@ impl Desk {
 
 fn known(language: &str, key: &str) -> bool {
     matches!(language, "ru" | "en") && key == "start"
+}
+
+fn trace() -> Trace {
+    let message = |incoming, status, text: &str| TracedMessage {
+        at_us: 1_795_162_530_250_000,
+        leg: TraceLeg::Caller,
+        incoming,
+        transport: "UDP",
+        ours: "192.0.2.1:5060".parse().unwrap(),
+        theirs: "198.51.100.7:5060".parse().unwrap(),
+        method: "INVITE".into(),
+        status,
+        text: text.into(),
+    };
+    let messages = vec![
+        message(true, None, "INVITE sip:a@b SIP/2.0\r\n\r\n"),
+        message(false, Some(486), "SIP/2.0 486 Busy Here\r\n\r\n"),
+    ];
+    Trace { messages, lost: 0 }
 }
 
 fn simulation() -> Simulation {

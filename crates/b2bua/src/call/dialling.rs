@@ -7,7 +7,7 @@ use ivr::Prompt;
 use number::{Form, Number};
 use sdp::Local;
 use sip::Flow;
-use ua::{Ending, Invite, LegCommand};
+use ua::{Ending, Invite, LegCommand, LegId};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
@@ -70,7 +70,7 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     let number = core.record.callee;
     desk.notice(core.id(), Happening::Dialling { callee, number });
     // Where every trunk is full there was no room.
-    match attempt(&whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
+    match attempt(callee, &whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
         Ok((way, left)) => {
             desk.arm(Timer::Ring, core.line.ring_timeout);
             core.checkpoint(desk);
@@ -82,6 +82,7 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
 
 /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.
 fn attempt(
+    callee: Callee,
     whom: &Whom,
     mut roads: VecDeque<Road>,
     otherwise: Outcome,
@@ -96,7 +97,8 @@ fn attempt(
             }
             core.callee_trunk = Some(trunk.name.clone());
         }
-        invite(whom, road, core, desk)?;
+        let leg = invite(whom, road, core, desk)?;
+        desk.out.push(Output::Leg { call: core.id(), leg, callee: Some(callee) });
         if let (Road::Trunk(way), false) = (road, roads.is_empty()) {
             let patience = core.config.trunks[usize::from(way.trunk.0)].attempt_timeout;
             desk.arm(Timer::Attempt, patience);
@@ -106,7 +108,7 @@ fn attempt(
     Err(otherwise)
 }
 
-fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Outcome> {
+fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Result<LegId, Outcome> {
     let overloaded = outcome::ours(Cause::Overloaded);
     let flow = road.flow();
     let trunk = match road {
@@ -153,7 +155,7 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
     core.callee = Some(callee);
     desk.told.push(Told::Callee(leg, session));
     desk.leg(leg, LegCommand::Invite(Box::new(invite)));
-    Ok(())
+    Ok(leg)
 }
 
 /// The callee as this trunk wants it written. What is no international number is no telephone number to others
@@ -271,7 +273,7 @@ impl Dialling {
             return self.failed(outcome, core, desk);
         }
         core.leave_way(outcome::why(&outcome), desk);
-        match attempt(&self.whom, std::mem::take(&mut self.left), outcome, core, desk) {
+        match attempt(self.callee, &self.whom, std::mem::take(&mut self.left), outcome, core, desk) {
             Ok((way, left)) => {
                 (self.way, self.left) = (way, left);
                 State::Dialling(self)

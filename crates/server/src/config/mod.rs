@@ -20,6 +20,7 @@ mod reload;
 mod remark;
 mod secret;
 mod sip;
+mod trace;
 mod trunk;
 mod value;
 mod walk;
@@ -44,6 +45,7 @@ pub(crate) use trunk::Trunk;
 pub(crate) use walk::Environment;
 pub(crate) use webhook::Webhook;
 
+use crate::trace::Limits;
 use walk::{Schema, Walk};
 
 /// Octets of a configuration file: more is some other file.
@@ -62,6 +64,7 @@ const SECTIONS: &[&Schema] = &[
     &webhook::SCHEMA,
     &recordings::SCHEMA,
     &keeping::PRIVACY,
+    &trace::SCHEMA,
 ];
 
 /// A configuration in which nothing is at fault.
@@ -79,6 +82,8 @@ pub(crate) struct Checked {
     pub(crate) recording: Recording,
     /// How numbers stand in records, events and logs.
     pub(crate) numbers: Numbers,
+    /// Which SIP messages are kept to be looked at.
+    pub(crate) trace: Limits,
 }
 
 /// What reading a configuration came to.
@@ -165,6 +170,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
     let numbers = keeping::privacy(walk, &root);
+    let trace = trace::read(walk, &root);
 
     cross::trunks(walk, &trunks, &sip);
     let places = cross::lines(walk, &lines, &trunks);
@@ -173,7 +179,19 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let lines =
         lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk)).collect::<Option<_>>()?;
     let trunks = trunks.into_iter().map(trunk::Draft::finish).collect::<Option<_>>()?;
-    Some(Checked { node, sip, media, trunks, lines, prompts, http, webhooks: webhooks?, recording, numbers })
+    Some(Checked {
+        node,
+        sip,
+        media,
+        trunks,
+        lines,
+        prompts,
+        http,
+        webhooks: webhooks?,
+        recording,
+        numbers,
+        trace,
+    })
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use std::task::Poll;
 
 use b2bua::{CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
 use bytes::Bytes;
+use clock::Instant;
 use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::perform::World;
 use crate::time::Clock;
+use crate::trace::{Kept, Trace};
 use tcp::{StreamEvent, Streams};
 
 pub(crate) use tcp::Names;
@@ -44,6 +46,8 @@ pub(crate) enum Turn {
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
     PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
+    /// Say which messages of a call are kept, and what the wall clock showed at `Instant::ZERO`, in microseconds.
+    Trace(CallId, oneshot::Sender<Option<(Kept, u64)>>),
     /// Say how the trunks are.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
     /// Leave once no call is left.
@@ -125,6 +129,7 @@ impl Flows {
 pub(crate) struct Loop {
     pub(crate) board: Switchboard,
     pub(crate) world: World,
+    pub(crate) trace: Trace,
     pub(crate) flows: Flows,
     pub(crate) turns: mpsc::Receiver<Turn>,
     pub(crate) clock: Clock,
@@ -145,7 +150,8 @@ impl Loop {
         let mut out = Vec::new();
         let mut leaving: Option<oneshot::Sender<()>> = None;
         loop {
-            let wake = self.board.next_wake().into_iter().chain(self.world.due()).min();
+            let wake =
+                self.board.next_wake().into_iter().chain(self.world.due()).chain(self.trace.due()).min();
             let sleep = wake.map(|at| self.clock.deadline(at));
             let next = tokio::select! {
                 biased;
@@ -169,7 +175,9 @@ impl Loop {
                 }
                 Next::Wake => self.handle(Input::Wake, &mut out),
             }
-            self.world.flush(self.clock.now(), &self.board.gauges());
+            let now = self.clock.now();
+            self.world.flush(now, &self.board.gauges());
+            self.trace.forget(now);
             // The record of the last call is still to be handed over when that call is gone, and trunks are to know
             // that nobody is here any more.
             let gauges = self.board.gauges();
@@ -225,6 +233,10 @@ impl Loop {
                 self.handle(Input::Control(Control::PauseRecording { call, paused }), out);
                 let _ = reply.send(self.board.recording(call));
             }
+            Turn::Trace(call, reply) => {
+                let epoch_us = self.clock.wall_ms(Instant::ZERO).saturating_mul(1000);
+                let _ = reply.send(self.trace.of(call).map(|kept| (kept, epoch_us)));
+            }
             Turn::Trunks(reply) => {
                 let _ = reply.send(self.board.trunks());
             }
@@ -239,13 +251,39 @@ impl Loop {
         while let Some(input) = next.take() {
             let now = self.clock.now();
             self.world.heard(&input);
+            let came = if let Input::Message { flow, bytes } = &input {
+                self.trace.is_on().then(|| (*flow, bytes.clone()))
+            } else {
+                None
+            };
             self.board.handle(now, input, out);
             for output in out.drain(..) {
-                if let Output::Send { flow, bytes } = output {
-                    self.world.sent(flow, &bytes);
-                    lost.extend(self.flows.send(flow, bytes));
-                } else {
-                    self.world.perform(now, output);
+                match output {
+                    Output::Send { leg, flow, bytes } => {
+                        self.world.sent(flow, &bytes);
+                        if let Some(leg) = leg {
+                            self.trace.sent(leg, now, flow, &bytes);
+                        }
+                        lost.extend(self.flows.send(flow, bytes));
+                    }
+                    Output::Heard(leg) => {
+                        if let Some((flow, bytes)) = &came {
+                            self.trace.heard(leg, now, *flow, bytes);
+                        }
+                    }
+                    Output::Leg { call, leg, callee } => self.trace.belongs(leg, call, callee),
+                    Output::Record(record) => {
+                        self.trace.over(record.call, now);
+                        self.world.perform(now, Output::Record(record));
+                    }
+                    output @ (Output::Media { .. }
+                    | Output::Find { .. }
+                    | Output::Checkpoint(_)
+                    | Output::Called { .. }
+                    | Output::Notice(_)
+                    | Output::Trunk(_)
+                    | Output::Counted(_)
+                    | Output::Fault(_)) => self.world.perform(now, output),
                 }
             }
             next = lost.pop().map(Input::FlowLost);

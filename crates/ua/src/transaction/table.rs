@@ -51,6 +51,15 @@ pub(crate) enum User {
     Errand(ErrandId),
 }
 
+impl User {
+    fn leg(self) -> Option<LegId> {
+        match self {
+            Self::Leg(leg, _) => Some(leg),
+            Self::Errand(_) => None,
+        }
+    }
+}
+
 /// A request of ours that starts a transaction.
 pub(crate) struct Start {
     pub(crate) user: User,
@@ -255,7 +264,7 @@ impl Transactions {
         let side = Side::Client { key, place: start.place, user: start.user, heading };
         let id = self.insert(start.flow, machine, side);
         self.clients.insert(key, id);
-        perform(id, start.flow, &mut effects, out);
+        perform(id, start.user.leg(), start.flow, &mut effects, out);
         self.effects = effects;
         id
     }
@@ -278,6 +287,7 @@ impl Transactions {
     /// A response came.
     pub(crate) fn responded(&mut self, response: &Response, out: &mut Vec<Output>) -> Received {
         let Some((id, user, heading)) = self.client(response) else { return Received::Stray };
+        out.extend(user.leg().map(Output::Heard));
         let status = response.status().code();
         let ack = || heading.map(|heading| heading.ack(response)).unwrap_or_default();
         match self.drive(id, |machine, effects| machine.responded(status, ack, effects), out) {
@@ -407,7 +417,11 @@ impl Transactions {
         let machine = std::mem::replace(&mut entry.machine, vacant);
         entry.machine = step(machine, &mut self.effects);
         let (flow, over) = (entry.flow, entry.machine.is_terminated());
-        let verdict = perform(id, flow, &mut self.effects, out);
+        let leg = match &entry.side {
+            Side::Client { user, .. } => user.leg(),
+            Side::Server { leg, .. } => Some(*leg),
+        };
+        let verdict = perform(id, leg, flow, &mut self.effects, out);
         if over {
             self.remove(id);
         }
@@ -435,6 +449,7 @@ fn report(id: TransactionId, whose: Whose, verdict: &Verdict) -> Option<Report> 
 
 fn perform(
     id: TransactionId,
+    leg: Option<LegId>,
     flow: Flow,
     effects: &mut Vec<Effect>,
     out: &mut Vec<Output>,
@@ -443,7 +458,7 @@ fn perform(
     let mut verdict = None;
     for effect in effects.drain(..) {
         match effect {
-            Effect::Send(bytes) => out.push(Output::Send { flow, bytes }),
+            Effect::Send(bytes) => out.push(Output::Send { leg, flow, bytes }),
             Effect::Arm(letter, after) => out.push(Output::Arm(timer(letter), after)),
             Effect::Disarm(letter) => out.push(Output::Disarm(timer(letter))),
             Effect::Pass => verdict = Some(Verdict::Passed),

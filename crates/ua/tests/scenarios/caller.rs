@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ua::{Counted, Ending, InfoDigit, LegCommand, LegEvent, Refusal, RetryAfter};
 
-use crate::world::{ANSWER, BUSY, OFFER, PATIENCE, T1, World, sdp, with_body};
+use crate::world::{ANSWER, BUSY, CONTACT, OFFER, PATIENCE, T1, World, sdp, with_body};
 
 #[test]
 fn an_invite_is_answered_100_at_once_and_offered() {
@@ -45,6 +45,31 @@ fn a_call_is_accepted_acknowledged_and_hung_up_by_the_caller() {
     assert_eq!(world.only_event(), LegEvent::Ended(Ending::HungUp { q850: Some(31) }));
     world.assert_clean();
     world.silent();
+}
+
+#[test]
+fn of_each_message_it_is_told_whose_it_is_also_where_it_comes_again() {
+    let mut world = World::new();
+    let (mut caller, leg) = world.caller();
+    world.hear(&caller.cancel());
+    world.hear(&caller.cancel());
+    world.hear(&caller.ack_refusal());
+    assert_eq!(world.whose, [leg; 4]);
+    let mut sent = world.take();
+    let (callee, other) = world.callee();
+    world.hear(&callee.respond(180, "b1", CONTACT, None));
+    world.hear(&callee.respond(200, "b1", CONTACT, Some(OFFER)));
+    world.hear(&callee.respond(200, "b1", CONTACT, Some(OFFER)));
+    let bye = callee.request(&mut world, "BYE", "b1", 1, &with_body("", None));
+    world.hear(&bye);
+    assert_eq!(world.whose[4..], [other; 4]);
+    sent.extend(world.take());
+    let owners: Vec<_> = sent.iter().map(|sent| sent.leg).collect();
+    assert_eq!(owners, [[Some(leg); 3], [Some(other); 3]].concat());
+    // What is nobody's is nobody's, though it is answered.
+    let bye = caller.request(&mut world, "BYE", &with_body("", None));
+    world.hear(&bye);
+    assert_eq!((world.only_sent().leg, world.whose.len()), (None, 8));
 }
 
 #[test]

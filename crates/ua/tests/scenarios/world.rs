@@ -120,6 +120,7 @@ impl Text {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) at: Duration,
+    pub(crate) leg: Option<LegId>,
     pub(crate) flow: Flow,
     pub(crate) text: Text,
 }
@@ -131,6 +132,8 @@ pub(crate) struct World {
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<(LegId, LegEvent)>,
     pub(crate) counted: Vec<Counted>,
+    /// Whose each message was.
+    pub(crate) whose: Vec<LegId>,
     pub(crate) errands: Vec<ErrandEvent>,
     /// How often a leg said that something came back to its INVITE.
     pub(crate) heard_back: usize,
@@ -150,6 +153,7 @@ impl World {
             sent: Vec::new(),
             events: Vec::new(),
             counted: Vec::new(),
+            whose: Vec::new(),
             errands: Vec::new(),
             heard_back: 0,
             branches: 0,
@@ -161,9 +165,9 @@ impl World {
         self.ua.handle(input, &mut out);
         for output in out {
             match output {
-                Output::Send { flow, bytes } => {
+                Output::Send { leg, flow, bytes } => {
                     let text = Text(String::from_utf8_lossy(&bytes).into_owned());
-                    self.sent.push(Sent { at: self.now, flow, text });
+                    self.sent.push(Sent { at: self.now, leg, flow, text });
                 }
                 Output::Arm(timer, after) => {
                     self.timers.insert(timer, self.now + after);
@@ -175,6 +179,7 @@ impl World {
                 Output::Event(_, LegEvent::Trying) => self.heard_back += 1,
                 Output::Event(leg, event) => self.events.push((leg, event)),
                 Output::Errand(_, event) => self.errands.push(event),
+                Output::Heard(leg) => self.whose.push(leg),
                 Output::Counted(counted) => self.counted.push(counted),
             }
         }

@@ -113,6 +113,10 @@ format = "wav"
 retention_days = 0
 [privacy]
 numbers = "hashed"
+[trace]
+calls = 7
+messages = 8
+keep = "5m"
 "#;
 
 #[test]
@@ -297,10 +301,11 @@ fn every_key_of_http_and_webhooks_changes_what_it_names() {
 
 #[test]
 fn every_key_of_what_is_kept_changes_what_it_names() {
-    let Checked { prompts, recording, numbers, .. } = good(EVERY_KEY);
+    let Checked { prompts, recording, numbers, trace, .. } = good(EVERY_KEY);
     assert_eq!(prompts.dir, Path::new("/nowhere/prompts"));
     assert_eq!(recording.files, recording::Settings::wav("/nowhere/recordings".into()));
     assert_eq!(numbers, Numbers::Hashed);
+    assert_eq!(trace, Limits { calls: 7, messages: 8, keep: Duration::from_secs(300) });
 }
 
 #[test]
@@ -356,6 +361,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(checked.recording.files.folder, Path::new("data/recordings"));
     assert_eq!(checked.recording.retention, Some(second * 86_400 * 30));
     assert_eq!(checked.numbers, Numbers::Full);
+    assert_eq!(checked.trace, Limits { calls: 200, messages: 100, keep: second * 3600 });
 }
 
 #[test]
