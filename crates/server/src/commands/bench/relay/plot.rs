@@ -56,7 +56,7 @@ pub(super) fn svg(report: &Report) -> String {
         ((LEFT + WIDTH - RIGHT) / 2.0, bottom + 46.0),
         "middle",
         13,
-        "calls (each 50 packets a second both ways)",
+        &format!("calls (each {} packets a second both ways)", report.rate),
     );
     out.push_str("</svg>\n");
     out
