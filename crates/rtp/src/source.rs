@@ -97,6 +97,11 @@ impl Source {
         }
     }
 
+    /// Whether anybody was signalled yet: until then nobody is a stranger.
+    pub(crate) fn is_known(&self) -> bool {
+        self.signalled.is_some()
+    }
+
     /// The only source there is from now on, once it was learnt.
     pub(crate) fn learnt(&self) -> Option<SocketAddr> {
         match self.state {

@@ -67,7 +67,7 @@ impl Session {
         sink: &mut impl Sink,
     ) -> Option<Heard> {
         if !self.sources.rtp.admits(from, settings) {
-            self.foreign += 1;
+            self.foreign += u64::from(self.sources.rtp.is_known());
             return None;
         }
         let bytes = match &mut self.secure {

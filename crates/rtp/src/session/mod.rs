@@ -251,7 +251,7 @@ impl Session {
         let shared = self.shares_port();
         let source = self.sources.of_reports(shared);
         if !source.admits(from, settings) {
-            self.foreign += 1;
+            self.foreign += u64::from(source.is_known());
             return;
         }
         let bytes = match &mut self.secure {

@@ -238,3 +238,13 @@ fn the_address_of_the_host_may_be_written_either_way() {
     caller.talk(&mut world, 1);
     assert_eq!(world.close(CALLER).packets_received, 1);
 }
+
+#[test]
+fn who_speaks_before_their_description_is_known_is_no_stranger() {
+    let mut world = World::new();
+    let media = Media { remote: None, ..media(caller_address(), Codec::Pcma) };
+    world.open(CALLER, media);
+    Phone::caller().talk(&mut world, 3);
+    let statistics = world.close(CALLER);
+    assert_eq!((statistics.packets_received, statistics.foreign), (0, 0));
+}
