@@ -43,6 +43,8 @@ impl Rate {
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) status: u16,
+    /// Whether it would be taken at another time.
+    pub(crate) may_try_again: bool,
     pub(crate) record: Box<Record>,
 }
 
@@ -157,10 +159,14 @@ impl Gate<'_> {
     }
 
     fn reject(&self, mut record: Box<Record>, cause: Cause) -> Rejected {
-        let outcome = outcome::ours(cause);
+        let may_try_again = cause == Cause::Overloaded;
+        let mut outcome = outcome::ours(cause);
+        if may_try_again {
+            outcome.status = Some(self.config.limits.busy_status);
+        }
         record.ended = Some(self.now);
         record.outcome = Some(outcome);
-        Rejected { status: outcome.status.unwrap_or(480), record }
+        Rejected { status: outcome.status.unwrap_or(480), may_try_again, record }
     }
 }
 

@@ -52,6 +52,14 @@ pub struct Limits {
     pub calls: usize,
     /// New calls in a second; beyond it 503.
     pub calls_per_second: u32,
+    /// What calls are refused with that are too many, instead of 503: some carriers take that for the whole trunk.
+    pub busy_status: u16,
+    /// How long the message that asks for a call may have waited for us; while it is longer, calls are refused without a
+    /// record and without state, which is what catching up costs least with. The order of magnitude is T1: a caller who
+    /// hears nothing for so long asks again (RFC 3261 §17.1.1.2), and then there is more to do instead of less.
+    pub delay: Duration,
+    /// The same for the store, on whose durability every answer waits.
+    pub store_delay: Duration,
     /// How long a port rests before it is used again.
     pub port_rest: Duration,
     /// How many numbers are remembered for lock-out.

@@ -60,8 +60,20 @@ pub enum Input {
     },
     /// An operator or the node says something.
     Control(Control),
+    /// How far behind whoever hands on our inputs, and the store, are: told when it changes. New calls are refused while
+    /// that is too far ([`crate::Limits`]).
+    Behind(Behind),
     /// `next_wake` has come.
     Wake,
+}
+
+/// How long things wait that should be done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Behind {
+    /// The message that asked for the newest call handled: from when it was there to when it was handled.
+    pub messages: Duration,
+    /// The oldest first checkpoint that is not durable yet: since it was asked for.
+    pub store: Duration,
 }
 
 /// What an operator or the node can say.
@@ -161,6 +173,8 @@ pub enum Output {
     Notice(Notice),
     /// Something happened to a trunk that others may want to see.
     Trunk(TrunkNotice),
+    /// From now on new calls are refused because we are too far behind (`true`), or no more.
+    Shedding(bool),
     /// Something was dropped or answered below the level of calls.
     Counted(ua::Counted),
     /// A fault of ours was caught; the call it struck is being ended.

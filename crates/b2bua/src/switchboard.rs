@@ -17,13 +17,15 @@ use crate::call::{self, Call, Core, State, Timer, Whose};
 use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::ids::Ids;
-use crate::interface::{CallId, Control, Fault, Happening, Input, Notice, Output, Recording, TrunkNotice};
+use crate::interface::{
+    Behind, CallId, Control, Fault, Happening, Input, Notice, Output, Recording, TrunkNotice,
+};
 use crate::lockout::Lockouts;
 use crate::ports::Ports;
 use crate::record::{Cause, Record};
 use crate::trunks::{Commands, Room, TrunkStatus, Trunks};
 
-/// What a refused caller is told to wait, in seconds.
+/// What a refused caller is told to wait at least, in seconds.
 const RETRY_AFTER: RetryAfter = RetryAfter(5);
 
 /// All calls.
@@ -47,6 +49,7 @@ pub struct Switchboard {
     lockouts: Lockouts,
     rate: Rate,
     draining: bool,
+    is_shedding: bool,
     work: VecDeque<ua::Input>,
     said: Vec<ua::Output>,
     told: Vec<Told>,
@@ -94,6 +97,7 @@ impl Switchboard {
             ports,
             rate: Rate::default(),
             draining: false,
+            is_shedding: false,
             work: VecDeque::new(),
             said: Vec::new(),
             told: Vec::new(),
@@ -176,6 +180,7 @@ impl Switchboard {
             }
             Input::Begun { call, kept } => self.tell_named(now, call, call::Input::Begun(kept), out),
             Input::Control(control) => self.control(now, control, out),
+            Input::Behind(behind) => self.behind(behind, out),
             Input::Wake => {}
         }
     }
@@ -212,6 +217,23 @@ impl Switchboard {
             #[cfg(feature = "faults")]
             Control::Panic(call) => self.tell_named(now, call, call::Input::Panic, out),
         }
+    }
+
+    fn behind(&mut self, behind: Behind, out: &mut Vec<Output>) {
+        let limits = self.config.limits;
+        let is_shedding = behind.messages > limits.delay || behind.store > limits.store_delay;
+        if is_shedding != self.is_shedding {
+            self.is_shedding = is_shedding;
+            let refusal = is_shedding.then(|| self.busy(limits.busy_status));
+            self.tell_agent(ua::Input::Shed(refusal));
+            out.push(Output::Shedding(is_shedding));
+        }
+    }
+
+    /// Not all of those refused come back at the same time.
+    fn busy(&mut self, status: u16) -> Refusal {
+        let spread = u16::try_from(self.ids.number() % 8).expect("below 8");
+        Refusal { status, retry_after: Some(RetryAfter(RETRY_AFTER.0 + spread)) }
     }
 
     fn learn_config(&mut self) {
@@ -394,7 +416,7 @@ impl Switchboard {
             // no more is held than there may be transactions, and each has its one record.
             Err(rejected) => {
                 out.push(Output::Leg { call: rejected.record.call, leg, callee: None });
-                let retry_after = (rejected.status == 503).then_some(RETRY_AFTER);
+                let retry_after = rejected.may_try_again.then_some(RETRY_AFTER);
                 let refusal = Refusal { status: rejected.status, retry_after };
                 self.tell_agent(ua::Input::Command(leg, LegCommand::Refuse(refusal)));
                 ended(now, &rejected.record, out);

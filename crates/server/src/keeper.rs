@@ -30,6 +30,8 @@ pub(crate) struct Keeper {
     gathered: Gathered,
     /// Whole, and not yet with the store: it was full, or there was no time.
     waiting: VecDeque<Gathered>,
+    /// Calls whose first checkpoint is not durable yet, in the order they came, and since when.
+    beginning: VecDeque<(CallId, Instant)>,
     haste: Haste,
     /// When the last batch was handed over.
     last: Instant,
@@ -89,6 +91,7 @@ impl Keeper {
             turns,
             gathered: Gathered::default(),
             waiting: VecDeque::new(),
+            beginning: VecDeque::new(),
             haste: Haste::None,
             last: Instant::ZERO,
         })
@@ -119,9 +122,22 @@ impl Keeper {
     }
 
     /// Adds the first checkpoint of a call, which may be answered once it is kept.
-    pub(crate) fn begin(&mut self, call: CallId, add: impl FnOnce(Batch) -> Batch) {
+    pub(crate) fn begin(&mut self, now: Instant, call: CallId, add: impl FnOnce(Batch) -> Batch) {
         self.keep_soon(add);
         self.gathered.begun.push(call);
+        self.beginning.push_back((call, now));
+    }
+
+    /// The first checkpoint of a call is durable, or will not be.
+    pub(crate) fn begun(&mut self, call: CallId) {
+        if let Some(place) = self.beginning.iter().position(|(beginning, _)| *beginning == call) {
+            self.beginning.remove(place);
+        }
+    }
+
+    /// How long the oldest call waits for its first checkpoint to be durable.
+    pub(crate) fn behind(&self, now: Instant) -> Duration {
+        self.beginning.front().map_or(Duration::ZERO, |(_, since)| now.since(*since))
     }
 
     /// When `flush` will have something to do.
@@ -234,10 +250,16 @@ mod tests {
         for at in 1..many {
             keeper.keep(|batch| batch.event(event(at)));
         }
-        keeper.begin(CallId(7), |batch| batch.event(event(many)));
-        keeper.flush(Instant(Duration::from_secs(1)));
+        let second = |seconds| Instant(Duration::from_secs(seconds));
+        keeper.begin(second(1), CallId(7), |batch| batch.event(event(many)));
+        keeper.flush(second(1));
         let said = told.blocking_recv();
         assert!(matches!(said, Some(Turn::Board(Input::Begun { call: CallId(7), kept: true }))), "{said:?}");
+        assert_eq!(keeper.behind(second(3)), Duration::from_secs(2));
+        keeper.begun(CallId(8));
+        assert_eq!(keeper.behind(second(3)), Duration::from_secs(2));
+        keeper.begun(CallId(7));
+        assert_eq!(keeper.behind(second(3)), Duration::ZERO);
         let mut kept = store.events_after(None, many).unwrap().events;
         while let Some(last) = kept.last() {
             let more = store.events_after(Some(last.id), many).unwrap().events;

@@ -1,9 +1,10 @@
 //! What is counted, for `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use api::{Family, Kind, Sample, Value};
-use b2bua::{Cause, Counted, Gauges, Heard, Record, TrunkStatus};
+use b2bua::{Behind, Cause, Counted, Gauges, Heard, Record, TrunkStatus};
 use relay::Meter;
 
 /// One number that threads share.
@@ -47,6 +48,11 @@ pub(crate) struct Metrics {
     strays: Count,
     retransmissions: Count,
     refused: Count,
+    shed: Count,
+    pub(crate) shedding: Count,
+    /// In milliseconds, as all that are not whole numbers.
+    messages_behind: Count,
+    store_behind: Count,
 }
 
 impl Metrics {
@@ -72,6 +78,10 @@ impl Metrics {
             strays: Count::default(),
             retransmissions: Count::default(),
             refused: Count::default(),
+            shed: Count::default(),
+            shedding: Count::default(),
+            messages_behind: Count::default(),
+            store_behind: Count::default(),
         }
     }
 
@@ -81,9 +91,16 @@ impl Metrics {
             Counted::Stranger => self.strangers.add(1),
             Counted::Stray => self.strays.add(1),
             Counted::Retransmission => self.retransmissions.add(1),
+            Counted::Shed => self.shed.add(1),
             Counted::Answered(status) if status >= 300 => self.refused.add(1),
             Counted::Answered(_) => {}
         }
+    }
+
+    pub(crate) fn behind(&self, behind: Behind) {
+        let whole = |time: Duration| usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
+        self.messages_behind.set(whole(behind.messages));
+        self.store_behind.set(whole(behind.store));
     }
 
     pub(crate) fn ended(&self, record: &Record) {
@@ -173,8 +190,35 @@ impl Metrics {
             one("bauta_sip_refused", "Requests refused without a call.", counter, &self.refused),
             one("bauta_faults", "Faults of our own that ended a call.", counter, &self.faults),
         ];
+        families.extend(self.load());
         families.extend(self.media());
         families
+    }
+
+    /// How far behind we are, and what that costs callers.
+    fn load(&self) -> [Family; 3] {
+        let sample = |labels, value| Sample { labels, value: Value::Number(value) };
+        let waited = |by: &str, count: &Count| sample(vec![("for", by.to_owned())], count.get() / 1000.0);
+        [
+            Family {
+                name: "bauta_calls_shed",
+                help: "Calls refused without a record because too much was to do.",
+                kind: Kind::Counter,
+                samples: vec![sample(Vec::new(), self.shed.get())],
+            },
+            Family {
+                name: "bauta_shedding",
+                help: "Whether new calls are refused because too much is to do.",
+                kind: Kind::Gauge,
+                samples: vec![sample(Vec::new(), self.shedding.get())],
+            },
+            Family {
+                name: "bauta_behind_seconds",
+                help: "How long the newest call waited for us, and the oldest for the store.",
+                kind: Kind::Gauge,
+                samples: vec![waited("messages", &self.messages_behind), waited("store", &self.store_behind)],
+            },
+        ]
     }
 
     /// What the relay counts, as it stands now.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::webhooks::{Deliverer, WebhookError};
 use api::{Gate, Privacy};
-use b2bua::{Control, Input, Switchboard};
+use b2bua::{Behind, Control, Input, Switchboard};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
@@ -26,7 +26,7 @@ use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
 use crate::resolve::{self, Dns};
-use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
+use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
 use crate::trace::{Shown, Trace};
 use crate::{housekeeping, recovery};
@@ -414,7 +414,9 @@ fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
                 Ok(flows) => {
                     let _ = bound.send(Ok(()));
                     let board = Switchboard::new(config, seed());
-                    Loop { board, world, trace, flows, turns: receiver, clock, longest }.run().await;
+                    let (arrivals, behind) = (Arrivals::default(), Behind::default());
+                    let turns = receiver;
+                    Loop { board, world, trace, flows, turns, clock, longest, arrivals, behind }.run().await;
                 }
                 Err((address, error)) => {
                     let _ = bound.send(Err(StartError::Listen { address, error, key: "sip.listen" }));

@@ -30,12 +30,13 @@ impl World {
             Input::Control(Control::Configure(config)) => {
                 self.scribe.trunks = config.trunks.iter().map(|trunk| trunk.name.to_string()).collect();
             }
+            Input::Begun { call, .. } => self.keeper.begun(*call),
             Input::Proved { .. }
             | Input::FlowLost(_)
             | Input::Report(_)
             | Input::Found { .. }
-            | Input::Begun { .. }
             | Input::Control(_)
+            | Input::Behind(_)
             | Input::Wake => {}
         }
     }
@@ -67,7 +68,7 @@ impl World {
                 let kept = self.scribe.record(&record);
                 if record.answered.is_none() {
                     tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
-                    self.keeper.begin(record.call, |batch| batch.checkpoint(&kept));
+                    self.keeper.begin(now, record.call, |batch| batch.checkpoint(&kept));
                 } else {
                     self.keeper.keep(|batch| batch.checkpoint(&kept));
                 }
@@ -93,6 +94,14 @@ impl World {
                     }
                 }
                 self.keeper.keep(|batch| batch.event(what));
+            }
+            Output::Shedding(true) => {
+                self.metrics.shedding.set(1);
+                tracing::warn!("too much to do: new calls are refused");
+            }
+            Output::Shedding(false) => {
+                self.metrics.shedding.set(0);
+                tracing::info!("new calls are taken again");
             }
             Output::Counted(counted) => self.metrics.counted(counted),
             Output::Fault(fault) => {

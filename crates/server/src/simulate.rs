@@ -208,6 +208,7 @@ impl Walk {
             | Output::Leg { .. }
             | Output::Called { .. }
             | Output::Trunk(_)
+            | Output::Shedding(_)
             | Output::Counted(_)
             | Output::Fault(_) => None,
         }

@@ -83,6 +83,7 @@ impl Audit {
             | Output::Find { .. }
             | Output::Checkpoint(_)
             | Output::Called { .. }
+            | Output::Shedding(_)
             | Output::Counted(_) => {}
         }
     }

@@ -96,6 +96,9 @@ pub fn config() -> Config {
         limits: Limits {
             calls: 1000,
             calls_per_second: 1000,
+            busy_status: 503,
+            delay: Duration::from_millis(200),
+            store_delay: Duration::from_secs(1),
             port_rest: Duration::from_secs(5),
             lockouts: 100,
         },
@@ -444,6 +447,7 @@ impl World {
             | Output::Leg { .. }
             | Output::Notice(_)
             | Output::Trunk(_)
+            | Output::Shedding(_)
             | Output::Counted(_)
             | Output::Fault(_) => {}
         }
@@ -536,6 +540,7 @@ impl World {
                 | Input::FlowLost(_)
                 | Input::Report(_)
                 | Input::Control(_)
+                | Input::Behind(_)
                 | Input::Wake => {}
             }
         }

@@ -167,6 +167,9 @@ pub enum Input {
     /// that it sends its calls elsewhere; `None` ends that. A call that comes all the same is still `Offered`: who
     /// refuses it can tell of it.
     Unavailable(Option<RetryAfter>),
+    /// From now on a call that comes is refused like this, without state (RFC 3261 §8.2.7) and without being `Offered`: it
+    /// costs the least there is, so that whoever is behind can catch up. `None` ends that.
+    Shed(Option<Refusal>),
     /// New addresses or timers; running legs keep theirs where they are in use.
     Configure(Box<Config>),
 }
@@ -360,7 +363,7 @@ pub enum LegCommand {
 pub struct Refusal {
     /// 400 to 699; anything that does not refuse becomes 480.
     pub status: u16,
-    /// With 503, when to try again.
+    /// When to try again: with 503, and with 480, 486, 500, 600 and 603 (RFC 3261 §20.33).
     pub retry_after: Option<RetryAfter>,
 }
 
@@ -465,4 +468,6 @@ pub enum Counted {
     Stray,
     /// A retransmission, absorbed.
     Retransmission,
+    /// A call that was refused as `Input::Shed` has it.
+    Shed,
 }

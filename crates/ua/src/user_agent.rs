@@ -10,7 +10,8 @@ use crate::chance::{Chance, Token};
 use crate::compose::{ALLOW, Contact, SDP};
 use crate::errand::{self, Errands};
 use crate::interface::{
-    Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, RetryAfter, Timer, TrunkId,
+    Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, Refusal, RetryAfter, Timer,
+    TrunkId,
 };
 use crate::leg::{self, Inviting, Offered, Pending, State};
 use crate::legs::Legs;
@@ -29,6 +30,7 @@ pub struct UserAgent {
     transactions: Transactions,
     errands: Errands,
     unavailable: Option<RetryAfter>,
+    shed: Option<Refusal>,
     last_leg: u64,
 }
 
@@ -54,6 +56,7 @@ impl UserAgent {
             transactions: Transactions::default(),
             errands: Errands::default(),
             unavailable: None,
+            shed: None,
             last_leg: 0,
         }
     }
@@ -74,6 +77,7 @@ impl UserAgent {
             Input::Command(leg, command) => self.tell(leg, leg::Input::Command(command), out),
             Input::Errand(errand, command) => self.run(errand, errand::Input::Command(command), out),
             Input::Unavailable(pause) => self.unavailable = pause,
+            Input::Shed(refusal) => self.shed = refusal,
             Input::Configure(config) => self.settings = Settings::new(&config),
         }
     }
@@ -218,7 +222,10 @@ impl UserAgent {
             }
             (Kind::Options, Some(pause)) => self.refuse_for_now(flow, &request, pause, out),
             (Kind::Options, None) => self.options(&from, &request, out),
-            (Kind::Invite, _) => self.offered(from, request, out),
+            (Kind::Invite, _) => match self.shed {
+                Some(refusal) => self.shed(flow, &request, refusal, out),
+                None => self.offered(from, request, out),
+            },
         }
     }
 
@@ -261,6 +268,13 @@ impl UserAgent {
         }
         let transaction = self.transactions.open(&request, flow, leg, tag, self.settings.timing);
         Some(Pending { transaction, request, flow, tag })
+    }
+
+    fn shed(&mut self, flow: Flow, request: &Request, refusal: Refusal, out: &mut Vec<Output>) {
+        let status = leg::refusing(refusal.status);
+        let explain = |compose: Compose| compose.maybe(Name::RetryAfter, refusal.retry_after).end();
+        self.answer(flow, request, status, explain, out);
+        out.push(Output::Counted(Counted::Shed));
     }
 
     fn refuse_for_now(&mut self, flow: Flow, request: &Request, pause: RetryAfter, out: &mut Vec<Output>) {

@@ -149,6 +149,7 @@ impl Outside {
             | Output::Called { .. }
             | Output::Notice(_)
             | Output::Trunk(_)
+            | Output::Shedding(_)
             | Output::Counted(_) => {}
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
             desk.disarm(Timer::Store);
             answer(core, desk)
         }
-        Event::Fired(Timer::Store) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
+        Event::Fired(Timer::Store) => core.refuse(desk),
         Event::Confirmed
         | Event::Trying
         | Event::Ringing

@@ -13,7 +13,7 @@ use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
 use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
 use crate::outcome;
-use crate::record::{Outcome, Record};
+use crate::record::{Cause, Outcome, Record};
 
 /// How long the relay may take to close before the record is written without its figures.
 const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -194,13 +194,14 @@ impl Core {
         self.settle(outcome, desk)
     }
 
-    /// As `finish`, but the caller, who was never answered, is refused with this status.
-    pub(crate) fn refuse(&mut self, status: u16, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+    /// As `finish`, but the caller, who was never answered, is refused: we are too busy.
+    pub(crate) fn refuse(&mut self, desk: &mut Desk<'_>) -> State {
+        let status = self.config.limits.busy_status;
         if std::mem::take(&mut self.caller.up) {
-            let retry_after = (status == 503).then_some(ua::RetryAfter(5));
+            let retry_after = Some(ua::RetryAfter(5));
             desk.leg(self.caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
         }
-        self.settle(Outcome { status: Some(status), ..outcome }, desk)
+        self.settle(Outcome { status: Some(status), ..outcome::ours(Cause::Overloaded) }, desk)
     }
 
     fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {

@@ -197,7 +197,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
     }
     match input {
         Input::Begun(true) => enter(state, Event::Begun, core, desk),
-        Input::Begun(false) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
+        Input::Begun(false) => core.refuse(desk),
         Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),
         Input::Digit(whose, digit) => enter(state, Event::Digit(whose, digit), core, desk),
         Input::Fired(Timer::Play(_)) => core.finish(verdict(&state, outcome::ours(Cause::MediaLost)), desk),

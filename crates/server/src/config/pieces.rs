@@ -13,6 +13,8 @@ const RTCP_INTERVAL: Duration = Duration::from_secs(5);
 const LOCKOUTS: usize = 100_000;
 /// Transactions of one call: INVITE, BYE or CANCEL and what re-INVITEs leave behind, on two legs.
 const TRANSACTIONS_PER_CALL: usize = 8;
+/// A store that lets an answer wait for so long has more to do than it can.
+const STORE_DELAY: Duration = Duration::from_secs(1);
 /// Requests of one webhook under way at once.
 const POSTS_AT_ONCE: usize = 16;
 
@@ -44,6 +46,9 @@ impl Checked {
             limits: Limits {
                 calls: self.sip.max_calls,
                 calls_per_second: self.sip.calls_per_second,
+                busy_status: self.sip.busy_status,
+                delay: self.sip.max_delay,
+                store_delay: STORE_DELAY,
                 port_rest: self.media.port_rest,
                 lockouts: LOCKOUTS,
             },

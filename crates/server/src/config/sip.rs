@@ -26,6 +26,8 @@ pub(super) const SCHEMA: Schema = Schema {
         "min_se",
         "max_calls",
         "calls_per_second",
+        "max_delay",
+        "busy_status",
         "max_message",
         "certificate_file",
         "key_file",
@@ -54,6 +56,10 @@ pub(crate) struct Sip {
     pub(crate) max_calls: usize,
     /// New calls in a second.
     pub(crate) calls_per_second: u32,
+    /// How long a call may wait for us before it is refused.
+    pub(crate) max_delay: Duration,
+    /// What it is refused with then, and beyond the limits.
+    pub(crate) busy_status: u16,
     /// Octets of one message.
     pub(crate) max_message: usize,
     /// Who is asked for names; those of the system where there are none.
@@ -77,6 +83,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
     let largest = ::sip::limits::MESSAGE;
     // A message with a session description and the headers carriers add must fit.
     let max_message = number("max_message", 4096..=largest as u64, largest as u64);
+    let delays = Duration::from_millis(20)..=Duration::from_secs(10);
+    let max_delay = walk.get(&section, "max_delay", |value| value::duration(value, delays));
+    let busy_status = walk.get(&section, "busy_status", busy);
     let tls = tls(walk, &section, &listeners);
     let nameservers = walk.list(&section, "nameservers", nameserver).or(Vec::new());
     let sip = Sip {
@@ -88,9 +97,20 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
         sessions,
         max_calls,
         calls_per_second: u32::try_from(calls_per_second).expect("at most 10 000"),
+        max_delay: max_delay.or(Duration::from_millis(200)),
+        busy_status: busy_status.or(503),
         max_message,
     };
     (section, sip)
+}
+
+/// A status that says that there is no room now, and may say when to try again (RFC 3261 §20.33).
+fn busy(value: &DeValue<'_>) -> Result<u16, String> {
+    const ALL: [u16; 6] = [480, 486, 500, 503, 600, 603];
+    let status = value::integer(value, 0..=u64::MAX)?;
+    u16::try_from(status).ok().filter(|status| ALL.contains(status)).ok_or_else(|| {
+        format!("{status} does not say that there is no room now; write 480, 486, 500, 503, 600 or 603")
+    })
 }
 
 /// An address, with or without a port.

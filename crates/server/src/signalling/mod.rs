@@ -1,5 +1,6 @@
 //! The one loop that owns the switchboard: what comes in becomes its input, what it says is performed.
 
+mod arrivals;
 mod tcp;
 mod tls;
 mod udp;
@@ -9,8 +10,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use b2bua::{CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
+use b2bua::{Behind, CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
 use bytes::Bytes;
 use clock::Instant;
 use sip::{Flow, Transport};
@@ -21,13 +23,19 @@ use crate::time::Clock;
 use crate::trace::{Kept, Trace};
 use tcp::{StreamEvent, Streams};
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use tcp::Names;
 pub(crate) use tls::{Files, Tls, TlsError};
 
 /// Inputs waiting for the switchboard. Whoever brings more waits: that is how pressure reaches its source.
 const TURNS: usize = 16_384;
-/// Datagrams taken from one socket, and turns from the queue, before the others get their chance.
+/// Turns taken from the queue, and messages handled, before the others get their chance.
 const BURST: usize = 64;
+/// Datagrams taken from one socket before the others get their chance: more than are handled, so that what waits does so
+/// here, where it is known for how long.
+const GULP: usize = 256;
+/// How exactly the switchboard is told for how long messages wait.
+const TICK: Duration = Duration::from_millis(10);
 
 /// What the loop is told by the rest of the program.
 #[derive(Debug)]
@@ -110,18 +118,16 @@ impl Flows {
     }
 
     /// Until a datagram can be read.
-    async fn readable(&self) -> usize {
+    async fn readable(&self) {
         poll_fn(|context| {
-            for (place, listener) in self.udp.iter().enumerate() {
-                if let Some(listener) = listener
-                    && listener.poll_readable(context).is_ready()
-                {
-                    return Poll::Ready(place);
-                }
+            let mut listeners = self.udp.iter().flatten();
+            if listeners.any(|listener| listener.poll_readable(context).is_ready()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-            Poll::Pending
         })
-        .await
+        .await;
     }
 }
 
@@ -135,12 +141,10 @@ pub(crate) struct Loop {
     pub(crate) clock: Clock,
     /// Octets of the longest message that is taken.
     pub(crate) longest: usize,
-}
-
-enum Next {
-    Datagrams(usize),
-    Turn(Option<Turn>),
-    Wake,
+    /// Messages not handled yet.
+    pub(crate) arrivals: Arrivals,
+    /// What the switchboard was last told.
+    pub(crate) behind: Behind,
 }
 
 impl Loop {
@@ -150,31 +154,25 @@ impl Loop {
         let mut out = Vec::new();
         let mut leaving: Option<oneshot::Sender<()>> = None;
         loop {
-            let wake =
-                self.board.next_wake().into_iter().chain(self.world.due()).chain(self.trace.due()).min();
-            let sleep = wake.map(|at| self.clock.deadline(at));
-            let next = tokio::select! {
-                biased;
-                turn = self.turns.recv() => Next::Turn(turn),
-                place = self.flows.readable() => Next::Datagrams(place),
-                () = sleep_until(sleep) => Next::Wake,
-            };
-            match next {
-                Next::Datagrams(place) => self.datagrams(place, &mut buffer, &mut out),
-                Next::Turn(None) => return,
-                Next::Turn(Some(turn)) => {
-                    self.turn(turn, &mut leaving, &mut out);
-                    for _ in 1..BURST {
-                        let Ok(turn) = self.turns.try_recv() else { break };
-                        self.turn(turn, &mut leaving, &mut out);
-                    }
-                    // The queue goes first in `select!`; it must not starve the sockets.
-                    for place in 0..self.flows.udp.len() {
-                        self.datagrams(place, &mut buffer, &mut out);
-                    }
+            if self.arrivals.is_empty() {
+                let wake =
+                    self.board.next_wake().into_iter().chain(self.world.due()).chain(self.trace.due()).min();
+                let sleep = wake.map(|at| self.clock.deadline(at));
+                tokio::select! {
+                    biased;
+                    turn = self.turns.recv() => match turn {
+                        Some(turn) => self.turn(turn, &mut leaving, &mut out),
+                        None => return,
+                    },
+                    () = self.flows.readable() => {}
+                    () = sleep_until(sleep) => self.handle(Input::Wake, &mut out),
                 }
-                Next::Wake => self.handle(Input::Wake, &mut out),
+            } else {
+                // Connections are read on this thread too.
+                tokio::task::yield_now().await;
             }
+            self.gather(&mut buffer, &mut leaving, &mut out);
+            self.attend(&mut out);
             let now = self.clock.now();
             self.world.flush(now, &self.board.gauges());
             self.trace.forget(now);
@@ -192,25 +190,64 @@ impl Loop {
         }
     }
 
-    fn datagrams(&mut self, place: usize, buffer: &mut udp::Buffer, out: &mut Vec<Output>) {
-        for _ in 0..BURST {
-            let taken = self.flows.udp[place].as_ref().and_then(|listener| listener.take(buffer));
-            let Some((flow, bytes)) = taken else { return };
-            self.message(flow, bytes, out);
+    /// Takes what is there: messages to the others that wait, anything else at once.
+    fn gather(
+        &mut self,
+        buffer: &mut udp::Buffer,
+        leaving: &mut Option<oneshot::Sender<()>>,
+        out: &mut Vec<Output>,
+    ) {
+        for _ in 0..GULP {
+            let Ok(turn) = self.turns.try_recv() else { break };
+            self.turn(turn, leaving, out);
+        }
+        for place in 0..self.flows.udp.len() {
+            for _ in 0..GULP {
+                if self.arrivals.is_full() {
+                    return;
+                }
+                let taken = self.flows.udp[place].as_ref().and_then(|listener| listener.take(buffer));
+                let Some((flow, bytes)) = taken else { break };
+                self.message(flow, bytes);
+            }
         }
     }
 
-    fn message(&mut self, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) {
+    fn message(&mut self, flow: Flow, bytes: Bytes) {
         if bytes.len() > self.longest {
             self.world.too_long();
         } else {
-            self.handle(Input::Message { flow, bytes }, out);
+            self.arrivals.push(self.clock.now(), flow, bytes);
+        }
+    }
+
+    /// Handles some of the messages that wait.
+    fn attend(&mut self, out: &mut Vec<Output>) {
+        for _ in 0..BURST {
+            let now = self.clock.now();
+            let Some(next) = self.arrivals.pop(now) else { break };
+            if let Some(messages) = next.waited {
+                self.behind(Behind { messages, store: self.world.keeper.behind(now) }, out);
+            }
+            self.handle(Input::Message { flow: next.flow, bytes: next.bytes }, out);
+        }
+    }
+
+    /// Tells the switchboard how far behind we are, where that changed by more than chance.
+    fn behind(&mut self, behind: Behind, out: &mut Vec<Output>) {
+        let whole =
+            |time: Duration| TICK * u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+        let behind = Behind { messages: whole(behind.messages), store: whole(behind.store) };
+        if behind != self.behind {
+            self.behind = behind;
+            self.world.metrics.behind(behind);
+            self.handle(Input::Behind(behind), out);
         }
     }
 
     fn turn(&mut self, turn: Turn, leaving: &mut Option<oneshot::Sender<()>>, out: &mut Vec<Output>) {
         match turn {
-            Turn::Message(flow, bytes) => self.message(flow, bytes, out),
+            Turn::Message(flow, bytes) => self.message(flow, bytes),
             Turn::Expect(names) => self.flows.streams.expect(names),
             Turn::Stream(event) => {
                 if let StreamEvent::Opened { flow, proved, .. } = &event
@@ -282,6 +319,7 @@ impl Loop {
                     | Output::Called { .. }
                     | Output::Notice(_)
                     | Output::Trunk(_)
+                    | Output::Shedding(_)
                     | Output::Counted(_)
                     | Output::Fault(_)) => self.world.perform(now, output),
                 }

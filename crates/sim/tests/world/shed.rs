@@ -1,11 +1,13 @@
 //! Calls that are refused because we are full or drain: each has its one record, and nothing else stays of it.
 
-use b2bua::{Cause, Control, Happening, Input, Side};
+use std::time::Duration;
+
+use b2bua::{Behind, Cause, Control, Happening, Input, Side};
 use bytes::Bytes;
-use sim::{CallerPlan, Weather, World};
+use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
 use sip::{Flow, Transport};
 
-use crate::worlds::{COURIER, LINE, seconds};
+use crate::worlds::{CLIENT, COURIER, LINE, seconds, with_order, world};
 
 const CARRIER: &str = "192.0.2.11:5060";
 /// Most transactions at once.
@@ -114,4 +116,57 @@ fn a_flood_holds_transactions_and_nothing_more() {
         world.run_until_quiet();
         world.assert_clean();
     }
+}
+
+fn behind(messages: u64, store: u64) -> Input {
+    let ms = Duration::from_millis;
+    Input::Behind(Behind { messages: ms(messages), store: ms(store) })
+}
+
+/// How many messages with this start the carrier was sent.
+fn told(world: &World, start: &str) -> usize {
+    let carrier = CARRIER.parse().expect("an address");
+    let sent = world.received.get(&carrier).map(Vec::as_slice).unwrap_or_default();
+    sent.iter().filter(|bytes| bytes.starts_with(start.as_bytes())).count()
+}
+
+#[test]
+fn while_we_are_behind_calls_are_refused_without_a_trace_and_those_there_are_go_on() {
+    for late in [behind(201, 0), behind(0, 1001)] {
+        let mut world = with_order(world());
+        let call = || CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(30), Act::HangUp);
+        world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(1))));
+        world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(1))));
+        world.caller(seconds(0), call());
+        world.run_for(seconds(4));
+        world.feed(late);
+        let transactions = world.board.gauges().transactions;
+        for n in 0..100 {
+            world.feed(from(CARRIER, invite(n)));
+        }
+        assert_eq!(world.board.gauges().transactions, transactions);
+        world.feed(behind(200, 1000));
+        world.caller(seconds(5), call());
+        world.run_until_quiet();
+        world.assert_clean();
+        assert_eq!(told(&world, "SIP/2.0 503 "), 100);
+        assert_eq!(world.audit.records.len(), 2, "those that were shed left none");
+        assert_eq!(world.bridges(), 2);
+    }
+}
+
+#[test]
+fn the_status_is_the_one_that_is_configured() {
+    let mut config = sim::config();
+    config.limits.busy_status = 480;
+    config.limits.calls = 0;
+    let mut world = World::new(config, Weather::FAIR, 1);
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345"));
+    world.run_until_quiet();
+    assert_eq!(world.statuses(), [Some(480)]);
+    assert_eq!(world.audit.records[0].outcome.and_then(|outcome| outcome.status), Some(480));
+    world.feed(behind(1000, 0));
+    world.feed(from(CARRIER, invite(1)));
+    world.run_until_quiet();
+    assert_eq!(told(&world, "SIP/2.0 480 "), 2);
 }

@@ -27,7 +27,7 @@ pub(crate) use established::Established;
 pub(crate) use hanging_up::HangingUp;
 pub(crate) use inviting::Inviting;
 pub(crate) use leaving::Leaving;
-pub(crate) use offered::Offered;
+pub(crate) use offered::{Offered, refusing};
 pub(crate) use ordinary::refuse;
 pub(crate) use over::Over;
 pub(crate) use pending::Pending;

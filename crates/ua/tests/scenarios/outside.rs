@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::{Flow, Transport};
-use ua::{Counted, Input, LegCommand, LegEvent, RetryAfter};
+use ua::{Counted, Input, LegCommand, LegEvent, Refusal, RetryAfter};
 
 use crate::world::{ANSWER, CONTACT, Caller, OFFER, Text, World, config, sdp, udp, with_body};
 
@@ -205,6 +205,29 @@ fn while_unavailable_who_asks_is_told_503_and_the_rest_goes_on() {
     assert_eq!(world.said(), ["200 BYE", "487 INVITE"]);
     world.input(Input::Unavailable(None));
     assert_eq!(ask(&mut world, "OPTIONS", "", None).status(), 200);
+}
+
+#[test]
+fn what_is_shed_is_refused_without_state_and_the_rest_goes_on() {
+    for (status, line) in [(503, "SIP/2.0 503 Service Unavailable"), (486, "SIP/2.0 486 Busy Here")] {
+        let mut world = World::new();
+        let (mut caller, _) = world.talking();
+        let transactions = world.ua.transactions();
+        world.input(Input::Shed(Some(Refusal { status, retry_after: Some(RetryAfter(9)) })));
+        let refused = ask(&mut world, "INVITE", "", Some(OFFER));
+        assert_eq!((refused.start(), refused.header("Retry-After")), (line, "9"));
+        assert_eq!(world.counted, [Counted::Answered(status), Counted::Shed]);
+        assert_eq!((world.ua.legs(), world.ua.transactions()), (1, transactions));
+        assert_eq!(ask(&mut world, "OPTIONS", "", None).status(), 200);
+        let again = caller.invite(&mut world, "", Some(OFFER));
+        world.hear(&again);
+        assert_eq!(world.only().status(), 100, "a re-INVITE is not new");
+        let bye = caller.bare(&mut world, "BYE");
+        world.hear(&bye);
+        assert_eq!(world.said(), ["200 BYE", "487 INVITE"]);
+        world.input(Input::Shed(None));
+        assert_eq!(ask(&mut world, "INVITE", "", Some(OFFER)).status(), 100);
+    }
 }
 
 #[test]

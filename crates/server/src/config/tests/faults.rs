@@ -84,6 +84,17 @@ fn who_is_registered_has_a_name_and_who_is_not_has_no_use_for_it() {
 }
 
 #[test]
+fn a_busy_status_says_that_there_is_no_room_now() {
+    let sip = |lines: &str| fault(|text| *text = text.replacen("[sip]", &format!("[sip]\n{lines}"), 1));
+    for status in ["404", "503.5", "-1", "99999999", "\"busy\""] {
+        let told = sip(&format!("busy_status = {status}"));
+        assert!(told.contains("sip.busy_status"), "{told}");
+    }
+    assert!(sip("busy_status = 404").contains("write 480, 486, 500, 503, 600 or 603"));
+    assert!(sip("max_delay = \"5ms\"").contains("sip.max_delay"));
+}
+
+#[test]
 fn tls_needs_files_that_fit_and_a_listener() {
     let sip = |lines: &str| fault(|text| *text = text.replacen("[sip]", &format!("[sip]\n{lines}"), 1));
     assert!(sip("key_file = \"/nowhere\"").contains("sip.key_file: means nothing without a tls:// address"));

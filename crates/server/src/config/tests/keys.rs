@@ -31,6 +31,8 @@ session_expires = "20m"
 min_se = "2m"
 max_calls = 10
 calls_per_second = 5
+max_delay = "150ms"
+busy_status = 486
 max_message = 8192
 nameservers = ["192.0.2.53", "[2001:db8::53]:5353"]
 [media]
@@ -136,6 +138,7 @@ fn every_key_of_node_and_sip_changes_what_it_names() {
     assert_eq!(millis, [250, 2000, 2500]);
     assert_eq!(sip.sessions, Some(b2bua::Sessions { interval: 1200, least: 120 }));
     assert_eq!((sip.max_calls, sip.calls_per_second, sip.max_message), (10, 5, 8192));
+    assert_eq!((sip.max_delay, sip.busy_status), (Duration::from_millis(150), 486));
 }
 
 #[test]
@@ -387,7 +390,9 @@ fn each_part_of_the_server_gets_its_piece() {
     let languages = ["en".to_owned(), "ru".to_owned()];
     let ports = vec![vec![vec![20_000, 20_002], vec![20_004, 20_006]]];
     let board = checked.switchboard(7, &ports, &languages).unwrap();
-    assert_eq!((board.epoch_ms, board.limits.calls, board.limits.calls_per_second), (7, 1000, 100));
+    let limits = board.limits;
+    assert_eq!((board.epoch_ms, limits.calls, limits.calls_per_second), (7, 1000, 100));
+    assert_eq!((limits.busy_status, limits.delay), (503, Duration::from_millis(200)));
     assert_eq!(board.media[0].ports, ports[0]);
     assert_eq!(board.media[0].public.to_string(), "192.0.2.1");
     assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].targets.len()), ("192.0.2.7", 0));
