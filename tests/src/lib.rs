@@ -7,6 +7,7 @@ pub mod baresip;
 pub mod canary;
 pub mod config;
 pub mod dnsmasq;
+pub mod frozen;
 pub mod g711;
 pub mod kamailio;
 pub mod link;

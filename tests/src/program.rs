@@ -20,6 +20,7 @@ pub struct Bauta {
     dir: tempfile::TempDir,
     base: String,
     client: Client,
+    environment: Vec<(String, String)>,
 }
 
 impl Bauta {
@@ -29,11 +30,20 @@ impl Bauta {
     /// If it does not, with what it said.
     #[must_use]
     pub fn start(loopback: &Loopback, config: &Config) -> Self {
+        Self::start_in(Vec::new(), loopback, config)
+    }
+
+    /// As [`Self::start`], with more in its environment.
+    ///
+    /// # Panics
+    /// If it does not take calls, with what it said.
+    #[must_use]
+    pub fn start_in(environment: Vec<(String, String)>, loopback: &Loopback, config: &Config) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         std::fs::write(dir.path().join("bauta.toml"), config.write(dir.path())).expect("the disk has room");
         let client = Client::builder().no_proxy().timeout(wait::SOON).build().expect("a client can be made");
         let base = format!("http://{}:{HTTP_PORT}", loopback.server());
-        let mut bauta = Self { running: spawn(dir.path()), dir, base, client };
+        let mut bauta = Self { running: spawn(dir.path(), &environment), dir, base, client, environment };
         bauta.await_ready();
         bauta
     }
@@ -86,7 +96,7 @@ impl Bauta {
 
     /// Starts it again, once it has ended, on what it left.
     pub fn restart(&mut self) {
-        self.running = spawn(self.dir.path());
+        self.running = spawn(self.dir.path(), &self.environment);
         self.await_ready();
     }
 
@@ -209,7 +219,7 @@ impl Drop for Bauta {
     }
 }
 
-fn spawn(dir: &Path) -> Running {
+fn spawn(dir: &Path, environment: &[(String, String)]) -> Running {
     let mut command = Command::new(binary());
     let output = |name| {
         let file = File::options().append(true).create(true).open(dir.join(name));
@@ -219,6 +229,7 @@ fn spawn(dir: &Path) -> Running {
         .args(["serve", "--config"])
         .arg(dir.join("bauta.toml"))
         .current_dir(tool::repository())
+        .envs(environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .stdout(output("stdout"))
         .stderr(output("stderr"));

@@ -91,7 +91,7 @@ impl Gate<'_> {
     }
 
     /// Takes no call, whatever it is: a limit is reached, or we drain.
-    pub(crate) fn shed(&mut self, incoming: &Incoming) -> Rejected {
+    pub(crate) fn overloaded(&mut self, incoming: &Incoming) -> Rejected {
         let (_, record) = self.meet(incoming);
         self.reject(record, Cause::Overloaded)
     }

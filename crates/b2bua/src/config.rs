@@ -1,6 +1,6 @@
 //! What the switchboard must know: lines, trunks, limits. Read, checked and resolved by whoever starts it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub xr: bool,
     /// What file names of recordings end with, after a dot: `wav`, `opus.sealed`.
     pub recordings: Box<str>,
+    /// Whose calls are our own, to see whether calls can be taken: they are answered, hear music, and leave nothing.
+    pub own: Option<SocketAddr>,
     /// Bounds.
     pub limits: Limits,
 }

@@ -13,6 +13,7 @@ mod media;
 mod outcome;
 mod ports;
 mod record;
+mod self_call;
 mod switchboard;
 mod trunks;
 

@@ -23,6 +23,7 @@ use crate::interface::{
 use crate::lockout::Lockouts;
 use crate::ports::Ports;
 use crate::record::{Cause, Record};
+use crate::self_call::SelfCall;
 use crate::trunks::{Commands, Room, TrunkStatus, Trunks};
 
 /// What a refused caller is told to wait at least, in seconds.
@@ -39,6 +40,8 @@ pub struct Switchboard {
     by_id: BTreeMap<CallId, Place>,
     by_leg: HashMap<LegId, (Place, Whose)>,
     by_session: HashMap<SessionId, (Place, Whose)>,
+    /// The call from ourselves.
+    own: Option<SelfCall>,
     /// Ports of sessions that were left, until the relay has closed them.
     left: HashMap<SessionId, Port>,
     /// Names that were proved, by connection.
@@ -90,6 +93,7 @@ impl Switchboard {
             by_id: BTreeMap::new(),
             by_leg: HashMap::new(),
             by_session: HashMap::new(),
+            own: None,
             left: HashMap::new(),
             proved: HashMap::new(),
             timers: Timers::default(),
@@ -251,8 +255,11 @@ impl Switchboard {
         }
     }
 
-    /// Whose address or certificate this is; nobody's, if it is not to the letter what a trunk is known by.
+    /// Whose address or certificate this is; our own counts for the first trunk's; nobody's, if it is not to the letter what a trunk is known by.
     fn trunk_of(&self, flow: Flow) -> Option<TrunkId> {
+        if self.config.own == Some(flow.peer) {
+            return Some(TrunkId(0));
+        }
         let peer = flow.peer.ip();
         let proved = flow.connection.and_then(|connection| self.proved.get(&connection));
         let allows = |trunk: &Trunk| {
@@ -384,10 +391,37 @@ impl Switchboard {
     fn leg_event(&mut self, now: Instant, leg: LegId, event: LegEvent, out: &mut Vec<Output>) {
         if let Some((place, whose)) = self.by_leg.get(&leg).copied() {
             self.tell_call(now, place, call::Input::Leg(whose, event), out);
+        } else if let LegEvent::Ended(_) = event
+            && let Some(own) = self.own.take_if(|own| own.leg == leg)
+        {
+            let (session, port) = own.end(out);
+            self.left.insert(session, port);
         }
     }
 
+    /// Calls of our own come one after the other. The relay is asked for music, not the store for a checkpoint: a call that
+    /// leaves nothing has nothing to keep.
+    fn own_call(&mut self, now: Instant, leg: LegId, incoming: &Incoming, out: &mut Vec<Output>) {
+        let config = Arc::clone(&self.config);
+        let command = if self.draining || self.own.is_some() {
+            LegCommand::Refuse(self.busy(config.limits.busy_status))
+        } else {
+            let shared = (&mut self.ids, &mut self.ports);
+            match SelfCall::begin((now, leg), incoming, &config, shared, out) {
+                Ok((own, answer)) => {
+                    self.own = Some(own);
+                    answer
+                }
+                Err(refusal) => LegCommand::Refuse(refusal),
+            }
+        };
+        self.tell_agent(ua::Input::Command(leg, command));
+    }
+
     fn offered(&mut self, now: Instant, leg: LegId, incoming: &Incoming, out: &mut Vec<Output>) {
+        if self.config.own == Some(incoming.flow.peer) {
+            return self.own_call(now, leg, incoming, out);
+        }
         let limits = self.config.limits;
         let config = Arc::clone(&self.config);
         let trunk = &config.trunks[usize::from(incoming.trunk.0)];
@@ -397,7 +431,7 @@ impl Switchboard {
             && self.trunks.take(now, trunk) == Room::Taken;
         let (ids, ports) = (&mut self.ids, &mut self.ports);
         let mut gate = Gate { now, config: &config, lines: &self.lines, ids, ports };
-        let taken = if is_open { gate.admit(leg, incoming) } else { Err(gate.shed(incoming)) };
+        let taken = if is_open { gate.admit(leg, incoming) } else { Err(gate.overloaded(incoming)) };
         if is_open && taken.is_err() {
             self.trunks.give(&trunk.name);
         }

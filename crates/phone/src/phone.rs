@@ -75,7 +75,20 @@ impl Phone {
     /// # Errors
     /// The address is taken, or is none of this machine's.
     pub async fn bind(setup: Setup, reports: UnboundedSender<Report>) -> io::Result<Self> {
-        let signalling = Signalling::bind(&setup).await?;
+        let socket = std::net::UdpSocket::bind(setup.bind)?;
+        Self::over(socket, setup, reports).await
+    }
+
+    /// As `bind`, but takes SIP by a socket that is there already.
+    ///
+    /// # Errors
+    /// The socket cannot be used, or no other can be had at its address.
+    pub async fn over(
+        socket: std::net::UdpSocket,
+        setup: Setup,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
+        let signalling = Signalling::over(socket, &setup)?;
         let media = Media::bind(signalling.address.ip(), &setup).await?;
         Ok(Self {
             setup,

@@ -37,8 +37,9 @@ pub(crate) struct Signalling {
 }
 
 impl Signalling {
-    pub(crate) async fn bind(setup: &Setup) -> io::Result<Self> {
-        let socket = UdpSocket::bind(setup.bind).await?;
+    pub(crate) fn over(socket: std::net::UdpSocket, setup: &Setup) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
         let address = socket.local_addr()?;
         let config = Config {
             timing: Timing::default(),

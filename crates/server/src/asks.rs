@@ -84,11 +84,13 @@ impl Desk {
     }
 
     fn health(&self) -> Health {
-        let faults = self.store.fault().map(|fault| format!("the store no longer writes: {fault}"));
+        let store = self.store.fault().map(|fault| format!("the store no longer writes: {fault}"));
+        let deaf = self.metrics.self_call_failed();
+        let own = deaf.then(|| "a call to ourselves failed; the log says how".to_owned());
         Health {
             draining: *self.draining.borrow(),
             calls: self.metrics.calls_now(),
-            faults: faults.into_iter().collect(),
+            faults: store.into_iter().chain(own).collect(),
         }
     }
 

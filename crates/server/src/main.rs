@@ -13,9 +13,11 @@ mod prompts;
 mod records;
 mod recovery;
 mod resolve;
+mod self_call;
 mod serve;
 mod signalling;
 mod simulate;
+mod supervisor;
 mod time;
 mod trace;
 

@@ -7,6 +7,8 @@ use api::{Family, Kind, Sample, Value};
 use b2bua::{Behind, Cause, Counted, Gauges, Heard, Record, TrunkStatus};
 use relay::Meter;
 
+use crate::self_call::Verdict;
+
 /// One number that threads share.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -49,6 +51,10 @@ pub(crate) struct Metrics {
     retransmissions: Count,
     refused: Count,
     shed: Count,
+    self_calls: [Count; 3],
+    self_call_failed: Count,
+    /// In milliseconds.
+    self_call: Count,
     pub(crate) shedding: Count,
     /// In milliseconds, as all that are not whole numbers.
     messages_behind: Count,
@@ -79,6 +85,9 @@ impl Metrics {
             retransmissions: Count::default(),
             refused: Count::default(),
             shed: Count::default(),
+            self_calls: std::array::from_fn(|_| Count::default()),
+            self_call_failed: Count::default(),
+            self_call: Count::default(),
             shedding: Count::default(),
             messages_behind: Count::default(),
             store_behind: Count::default(),
@@ -101,6 +110,23 @@ impl Metrics {
         let whole = |time: Duration| usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
         self.messages_behind.set(whole(behind.messages));
         self.store_behind.set(whole(behind.store));
+    }
+
+    /// A call to ourselves took so long and came to this; to nothing, if it failed.
+    pub(crate) fn self_called(&self, took: Duration, verdict: Option<Verdict>) {
+        let place = match verdict {
+            Some(Verdict::Heard) => 0,
+            Some(Verdict::Refused) => 1,
+            None => 2,
+        };
+        self.self_calls[place].add(1);
+        self.self_call_failed.set(usize::from(verdict.is_none()));
+        self.self_call.set(usize::try_from(took.as_millis()).unwrap_or(usize::MAX));
+    }
+
+    /// Whether the last call to ourselves failed.
+    pub(crate) fn self_call_failed(&self) -> bool {
+        self.self_call_failed.0.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn ended(&self, record: &Record) {
@@ -190,6 +216,7 @@ impl Metrics {
             one("bauta_sip_refused", "Requests refused without a call.", counter, &self.refused),
             one("bauta_faults", "Faults of our own that ended a call.", counter, &self.faults),
         ];
+        families.extend(self.own());
         families.extend(self.load());
         families.extend(self.media());
         families
@@ -217,6 +244,32 @@ impl Metrics {
                 help: "How long the newest call waited for us, and the oldest for the store.",
                 kind: Kind::Gauge,
                 samples: vec![waited("messages", &self.messages_behind), waited("store", &self.store_behind)],
+            },
+        ]
+    }
+
+    /// What calls to ourselves came to.
+    fn own(&self) -> [Family; 2] {
+        let by_outcome = ["heard", "refused", "failed"].into_iter().zip(&self.self_calls);
+        let sample = |(outcome, count): (&str, &Count)| Sample {
+            labels: vec![("outcome", outcome.to_owned())],
+            value: Value::Number(count.get()),
+        };
+        [
+            Family {
+                name: "bauta_self_calls",
+                help: "Calls to ourselves, by what they came to; one that is refused shows that there is no room.",
+                kind: Kind::Counter,
+                samples: by_outcome.map(sample).collect(),
+            },
+            Family {
+                name: "bauta_self_call_seconds",
+                help: "How long the last call to ourselves took.",
+                kind: Kind::Gauge,
+                samples: vec![Sample {
+                    labels: Vec::new(),
+                    value: Value::Number(self.self_call.get() / 1000.0),
+                }],
             },
         ]
     }

@@ -26,10 +26,11 @@ use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
 use crate::resolve::{self, Dns};
+use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
 use crate::trace::{Shown, Trace};
-use crate::{housekeeping, recovery};
+use crate::{housekeeping, recovery, supervisor};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
@@ -63,6 +64,14 @@ pub(crate) enum StartError {
     /// An address to listen on.
     #[error("cannot listen on {address}: {error}; is another server running there? see {key}")]
     Listen { address: SocketAddr, error: io::Error, key: &'static str },
+    /// Calling ourselves.
+    #[error("no socket to call ourselves by: {0}; see node.self_call")]
+    SelfCall(io::Error),
+    /// Calling ourselves.
+    #[error(
+        "calls to ourselves, for node.self_call or systemd's WatchdogSec, need a udp:// address in sip.listen"
+    )]
+    NoSelfCall,
     /// A thread.
     #[error("the system gives no thread: {0}")]
     Thread(io::Error),
@@ -91,6 +100,8 @@ pub(crate) struct Node {
     tasks: JoinSet<()>,
     http: Vec<SocketAddr>,
     epoch_ms: u64,
+    /// Where our own calls come from.
+    own: Option<SocketAddr>,
 }
 
 /// What the switchboard's thread is made of.
@@ -138,6 +149,9 @@ impl Node {
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         resolve::operators(&dns, &checked, &mut config.lines).await;
         let metrics = Arc::new(Metrics::new(relay.meter()));
+        let self_caller = self_caller(&checked)?;
+        let own = self_caller.as_ref().map(|(caller, _)| caller.address());
+        config.own = own;
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();
@@ -154,9 +168,9 @@ impl Node {
             board,
             gate,
             privacy,
-            prompts: Arc::clone(&prompts),
+            prompts,
             usable,
-            config: Arc::clone(&config),
+            config,
             draining,
             stop,
             tls,
@@ -165,22 +179,31 @@ impl Node {
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
+            own,
             checked,
         };
-        let desk = Desk {
-            turns: node.turns.clone(),
-            metrics,
-            store: store.clone(),
-            prompts,
-            config,
-            languages,
-            draining: node.draining.subscribe(),
-            shown: Shown { privacy: node.privacy.clone(), plan: node.checked.node.plan },
-        };
+        if let Some((caller, every)) = self_caller {
+            node.tasks.spawn(self_call::run(caller, every, Arc::clone(&metrics), node.stop.subscribe()));
+        }
+        let desk = node.desk(metrics, store.clone(), languages);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer);
         Ok(node)
+    }
+
+    /// Whoever answers what the API asks.
+    fn desk(&self, metrics: Arc<Metrics>, store: Store, languages: Vec<String>) -> Desk {
+        Desk {
+            turns: self.turns.clone(),
+            metrics,
+            store,
+            prompts: Arc::clone(&self.prompts),
+            config: Arc::clone(&self.config),
+            languages,
+            draining: self.draining.subscribe(),
+            shown: Shown { privacy: self.privacy.clone(), plan: self.checked.node.plan },
+        }
     }
 
     async fn serve_http(&mut self) -> Result<(), StartError> {
@@ -228,6 +251,7 @@ impl Node {
         self.reread_certificate();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
+            config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
             let _ = self.turns.send(Turn::Board(configure)).await;
@@ -341,6 +365,15 @@ fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
 fn open(checked: &Checked) -> Result<Store, StartError> {
     let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
+}
+
+/// Whoever calls us from time to time, and how often: as configured, or so that the watchdog's patience is never at its end.
+fn self_caller(checked: &Checked) -> Result<Option<(SelfCaller, Duration)>, StartError> {
+    let half = |patience: Duration| patience / 2;
+    let wanted = checked.node.self_call.into_iter().chain(supervisor::patience().map(half)).min();
+    let Some(every) = wanted else { return Ok(None) };
+    let caller = SelfCaller::beside(&checked.sip.listeners).map_err(StartError::SelfCall)?;
+    caller.map_or(Err(StartError::NoSelfCall), |caller| Ok(Some((caller, every))))
 }
 
 fn trace(checked: &Checked, config: &b2bua::Config) -> Trace {

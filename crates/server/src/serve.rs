@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::Exit;
 use crate::config::{self, Checked, Remark};
 use crate::node::Node;
+use crate::supervisor;
 
 /// Runs until told to end.
 pub(crate) fn run(file: &Path) -> Exit {
@@ -66,14 +67,20 @@ async fn serve(file: &Path, checked: Checked) -> Exit {
         }
     };
     tracing::info!(http = ?node.http(), "ready to take calls");
+    supervisor::ready();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(file, &mut node).await,
+            _ = hangup.recv() => {
+                supervisor::reloading();
+                reload(file, &mut node).await;
+                supervisor::ready();
+            }
         }
     }
     tracing::info!(seconds = patience.as_secs(), "draining: no new calls; tell me again to end at once");
+    supervisor::draining();
     node.drain(patience, either(&mut terminate, &mut interrupt)).await;
     node.stop().await;
     tracing::info!("ended");

@@ -93,6 +93,7 @@ pub fn config() -> Config {
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         xr: false,
         recordings: "wav".into(),
+        own: None,
         limits: Limits {
             calls: 1000,
             calls_per_second: 1000,

@@ -43,6 +43,7 @@ impl Checked {
             codecs: self.media.codecs.clone(),
             xr: self.media.xr,
             recordings: self.recording.files.suffix().into(),
+            own: None,
             limits: Limits {
                 calls: self.sip.max_calls,
                 calls_per_second: self.sip.calls_per_second,

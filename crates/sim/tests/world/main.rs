@@ -2,6 +2,7 @@
 
 mod mask;
 mod order_call;
+mod own;
 mod profiles;
 mod recording;
 mod security;

@@ -8,7 +8,7 @@ use ivr_prompts::*;
 use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
 
 /// Places of the prompts in a language's part of the library.
-mod ivr_prompts {
+pub(crate) mod ivr_prompts {
     pub(crate) const START: u16 = 0;
     pub(crate) const OPERATOR_HINT: u16 = 1;
     pub(crate) const REPEAT: u16 = 2;
