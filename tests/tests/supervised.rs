@@ -21,9 +21,9 @@ struct Place {
 
 impl Place {
     fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a directory can be made");
         let path = folder.path().join("notify");
-        let supervisor = UnixDatagram::bind(&path).unwrap();
+        let supervisor = UnixDatagram::bind(&path).expect("a socket can be bound");
         let environment = [
             ("NOTIFY_SOCKET", path.to_string_lossy().into_owned()),
             ("WATCHDOG_USEC", PATIENCE.as_micros().to_string()),
@@ -36,10 +36,10 @@ impl Place {
 
     /// The next thing it says, if it says something within this time.
     fn said(&self, within: Duration) -> Option<String> {
-        self.supervisor.set_read_timeout(Some(within)).unwrap();
+        self.supervisor.set_read_timeout(Some(within)).expect("a time above zero");
         let mut buffer = [0; 4096];
         let length = self.supervisor.recv(&mut buffer).ok()?;
-        Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+        Some(String::from_utf8(buffer[..length].to_vec()).expect("it speaks UTF-8"))
     }
 
     /// Waits until it says a line that begins so.
