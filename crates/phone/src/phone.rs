@@ -2,15 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::MissedTickBehavior;
-use ua::{Ending, Incoming, Invite, LegCommand, LegEvent, LegId, Refusal, Why};
+use ua::{Ending, ErrandEvent, Incoming, Invite, LegCommand, LegEvent, LegId, Refusal, Why};
 
 use crate::media::Media;
-use crate::signalling::Signalling;
+use crate::signalling::{Said, Signalling};
 use crate::{Does, Heard, Report, Setup, Traffic, What};
 
 /// Between two packets.
@@ -29,6 +30,8 @@ const NORMAL: Why = Why { q850: 16, status: 480 };
 /// What came of it.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
+    /// Whether the carrier took its registration.
+    pub registered: bool,
     /// Whether there was an answer, whoever gave it.
     pub answered: bool,
     /// How the call ended; `None` if there was none.
@@ -50,6 +53,8 @@ enum Stage {
     Listens(Instant),
     /// All keys are pressed since then, or the tone was heard since then.
     Talks(Instant),
+    /// Takes back that it is registered since then.
+    Leaves(Instant),
     /// Told to end since then.
     Ends(Instant),
     /// Over since then.
@@ -65,6 +70,9 @@ pub struct Phone {
     leg: Option<LegId>,
     offer: Option<Bytes>,
     stage: Stage,
+    registered: bool,
+    /// Whether a REGISTER was sent whose binding is not taken back yet.
+    is_registering: bool,
     answered: bool,
     ending: Option<Ending>,
 }
@@ -98,6 +106,8 @@ impl Phone {
             leg: None,
             offer: None,
             stage: Stage::Waiting,
+            registered: false,
+            is_registering: false,
             answered: false,
             ending: None,
         })
@@ -115,14 +125,16 @@ impl Phone {
     /// A socket broke.
     pub async fn run(mut self) -> io::Result<Outcome> {
         let began = Instant::now();
-        self.dial();
+        self.begin();
         let mut beat = tokio::time::interval(PACKET);
         beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
         loop {
             tokio::select! {
                 said = self.signalling.next() => {
-                    let (leg, event) = said?;
-                    self.hear_from(leg, event);
+                    match said? {
+                        Said::Leg(leg, event) => self.hear_from(leg, event),
+                        Said::Errand(event) => self.registrar_says(&event),
+                    }
                     continue;
                 }
                 voice = self.media.next() => {
@@ -138,6 +150,7 @@ impl Phone {
             }
         }
         Ok(Outcome {
+            registered: self.registered,
             answered: self.answered,
             ending: self.ending,
             heard: self.media.heard,
@@ -156,19 +169,59 @@ impl Phone {
         }
     }
 
-    fn dial(&mut self) {
-        let Does::Dial { to, server, .. } = &self.setup.does else { return };
-        let (to, server) = (to.clone(), *server);
+    fn begin(&mut self) {
+        match &self.setup.does {
+            Does::Dial { to, server, .. } => self.dial(to.clone(), *server),
+            Does::Answer { .. } | Does::Register => {
+                if let Some(account) = &self.setup.account {
+                    self.is_registering = true;
+                    self.signalling.register(account);
+                }
+            }
+        }
+    }
+
+    fn registrar_says(&mut self, event: &ErrandEvent) {
+        match event {
+            ErrandEvent::Registered { expires, .. } => {
+                self.registered = true;
+                self.say(What::Registered { expires: *expires });
+                if matches!(self.setup.does, Does::Register) {
+                    self.leave();
+                }
+            }
+            ErrandEvent::Unregistered { status } => {
+                self.say(What::Unregistered { status: *status });
+                if matches!(self.setup.does, Does::Register) && self.is_registering {
+                    self.leave();
+                }
+            }
+            ErrandEvent::Over => self.stage = Stage::Over(Instant::now()),
+            ErrandEvent::Up | ErrandEvent::Down => {}
+        }
+    }
+
+    /// Takes back that it is registered, once.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.is_registering) {
+            self.stage = Stage::Leaves(Instant::now());
+            self.signalling.unregister();
+        }
+    }
+
+    fn dial(&mut self, to: String, server: SocketAddr) {
         let leg = self.signalling.next_leg();
         self.leg = Some(leg);
+        let own = format!("sip:{}@{}", self.setup.number, self.signalling.address);
+        let account = self.setup.account.as_ref();
         let invite = Invite {
-            credentials: None,
+            credentials: account.map(|account| Arc::new(account.credentials.clone())),
             routes: Vec::new(),
             flow: Signalling::flow(server),
             uri: to.clone(),
             to: to.clone(),
-            from: format!("sip:{}@{}", self.setup.number, self.signalling.address),
-            own: format!("sip:{}@{}", self.setup.number, self.signalling.address),
+            from: account.map_or_else(|| own.clone(), |account| account.aor.clone()),
+            own,
             shown: Vec::new(),
             withheld: false,
             offer: self.media.offer(),
@@ -230,7 +283,7 @@ impl Phone {
     }
 
     fn listens(&mut self) {
-        let (Does::Dial { keys, .. } | Does::Answer { keys, .. }) = &self.setup.does;
+        let (Does::Dial { keys, .. } | Does::Answer { keys, .. }) = &self.setup.does else { return };
         self.stage = if keys.is_empty() && self.setup.listen_for.is_none() {
             Stage::Talks(Instant::now())
         } else {
@@ -276,19 +329,28 @@ impl Phone {
                     self.hang_up();
                 }
             }
-            Stage::Ends(since) => return now - since > PATIENCE,
-            Stage::Over(since) => return now - since > LINGERS,
+            Stage::Leaves(since) | Stage::Ends(since) => return now - since > PATIENCE,
+            Stage::Over(since) => {
+                if now - since <= LINGERS {
+                    return false;
+                }
+                self.leave();
+                return matches!(self.stage, Stage::Over(_));
+            }
         }
         if let Some(key) = self.media.tick() {
             self.say(What::Key(key));
         }
-        if now - began > self.setup.patience && !matches!(self.stage, Stage::Ends(_) | Stage::Over(_)) {
-            if self.leg.is_none() {
-                return true;
-            }
-            self.hang_up();
+        let is_patient = now - began <= self.setup.patience;
+        if is_patient || matches!(self.stage, Stage::Leaves(_) | Stage::Ends(_) | Stage::Over(_)) {
+            return false;
         }
-        false
+        if self.leg.is_some() {
+            self.hang_up();
+            return false;
+        }
+        self.leave();
+        !matches!(self.stage, Stage::Leaves(_))
     }
 
     fn rings(&mut self, rung: Duration) {
@@ -321,6 +383,7 @@ impl Phone {
         let (keys, after) = match &mut self.setup.does {
             Does::Dial { keys, after, .. } => (keys, *after),
             Does::Answer { keys, .. } => (keys, Duration::ZERO),
+            Does::Register => return,
         };
         if listened >= after && !keys.is_empty() {
             self.media.press(&std::mem::take(keys));

@@ -1,6 +1,6 @@
 //! What a phone says while it goes on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtp::Law;
@@ -18,6 +18,16 @@ pub struct Report {
 /// What happens to a phone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
+    /// The carrier knows where it is.
+    Registered {
+        /// For how long.
+        expires: Duration,
+    },
+    /// The carrier does not, or no more.
+    Unregistered {
+        /// The status that refused it; `None`: nobody answered, or it took it back.
+        status: Option<u16>,
+    },
     /// It sent its INVITE.
     Invited {
         /// The Request-URI.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ua::Credentials;
+
 use crate::{Clothes, Sound};
 
 /// One phone and its one call.
@@ -23,13 +25,32 @@ pub struct Setup {
     pub talk: Option<Duration>,
     /// It hangs up after so long whatever happened, or stops waiting for a call.
     pub patience: Duration,
+    /// Who it is at a carrier that asks for proof.
+    pub account: Option<Account>,
     /// What it does.
     pub does: Does,
 }
 
-/// Which end of a call.
+/// Who a phone is at a carrier. Its password shows itself in no `Debug`.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Where the carrier's registrar is.
+    pub server: SocketAddr,
+    /// The Request-URI of a REGISTER: `sip:carrier.example`.
+    pub registrar: String,
+    /// What is registered, and who it is in From of its calls: `sip:74951234567@carrier.example`.
+    pub aor: String,
+    /// Seconds a binding is asked for, at least 1.
+    pub expires: u32,
+    /// What challenges are answered with.
+    pub credentials: Credentials,
+}
+
+/// Which end of a call, or none.
 #[derive(Debug, Clone)]
 pub enum Does {
+    /// It registers, takes that back, and is done: only whether it can.
+    Register,
     /// It calls.
     Dial {
         /// The Request-URI, also of To.
@@ -41,7 +62,7 @@ pub enum Does {
         /// From the answer to the first key.
         after: Duration,
     },
-    /// It waits for a call.
+    /// It waits for a call; with an account it registers first, and takes that back in the end.
     Answer {
         /// How long it rings.
         after: Duration,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,10 +12,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sip::{Flow, Transport};
 use tokio::net::UdpSocket;
-use ua::{Config, Input, LegCommand, LegEvent, LegId, Listener, Output, Timing, TrunkId, UserAgent};
+use ua::{
+    Config, ErrandCommand, ErrandEvent, ErrandId, Input, LegCommand, LegEvent, LegId, Listener, Output,
+    Registering, Timing, TrunkId, UserAgent,
+};
 
 use crate::traffic::{Kind, Traffic};
-use crate::{Clothes, Setup};
+use crate::{Account, Clothes, Setup};
 
 /// Transactions at once: a phone has one call.
 const TRANSACTIONS: usize = 64;
@@ -33,8 +37,19 @@ pub(crate) struct Signalling {
     clothes: Option<Clothes>,
     buffer: Box<[u8]>,
     pub(crate) traffic: Traffic,
-    said: VecDeque<(LegId, LegEvent)>,
+    said: VecDeque<Said>,
 }
+
+/// What the user agent says.
+pub(crate) enum Said {
+    /// Of a call.
+    Leg(LegId, LegEvent),
+    /// Of being registered.
+    Errand(ErrandEvent),
+}
+
+/// There is one: to be registered.
+const REGISTERED: ErrandId = ErrandId(0);
 
 impl Signalling {
     pub(crate) fn over(socket: std::net::UdpSocket, setup: &Setup) -> io::Result<Self> {
@@ -72,8 +87,26 @@ impl Signalling {
         Flow { listener: 0, transport: Transport::Udp, peer, connection: None }
     }
 
-    /// What a leg says next. Loses nothing when it is dropped before it is done.
-    pub(crate) async fn next(&mut self) -> io::Result<(LegId, LegEvent)> {
+    /// Registers, and goes on doing so.
+    pub(crate) fn register(&mut self, account: &Account) {
+        let registering = Registering {
+            trunk: TrunkId(0),
+            flows: vec![Self::flow(account.server)],
+            registrar: account.registrar.clone(),
+            aor: account.aor.clone(),
+            expires: account.expires,
+            credentials: Some(Arc::new(account.credentials.clone())),
+        };
+        self.handle(Input::Errand(REGISTERED, ErrandCommand::Register(Box::new(registering))));
+    }
+
+    /// Takes that back; `ErrandEvent::Over` follows.
+    pub(crate) fn unregister(&mut self) {
+        self.handle(Input::Errand(REGISTERED, ErrandCommand::Stop));
+    }
+
+    /// What is said next. Loses nothing when it is dropped before it is done.
+    pub(crate) async fn next(&mut self) -> io::Result<Said> {
         loop {
             if let Some(said) = self.said.pop_front() {
                 return Ok(said);
@@ -115,8 +148,9 @@ impl Signalling {
                 Output::Send { flow, bytes, .. } => self.send(flow.peer, &bytes),
                 Output::Arm(timer, after) => self.timers.arm(now, timer, after),
                 Output::Disarm(timer) => self.timers.disarm(timer),
-                Output::Event(leg, event) => self.said.push_back((leg, event)),
-                Output::Heard(_) | Output::Errand(..) | Output::Counted(_) => {}
+                Output::Event(leg, event) => self.said.push_back(Said::Leg(leg, event)),
+                Output::Errand(_, event) => self.said.push_back(Said::Errand(event)),
+                Output::Heard(_) | Output::Counted(_) => {}
             }
         }
     }

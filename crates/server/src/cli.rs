@@ -111,6 +111,46 @@ pub(crate) enum PhoneCommand {
     Dial(DialArgs),
     /// Wait for one call.
     Answer(AnswerArgs),
+    /// Register, and take that back at once. Exit 1 if the carrier does not take it.
+    Register(RegisterArgs),
+}
+
+/// Who a phone is at a carrier that asks for proof.
+#[derive(Debug, Args)]
+pub(crate) struct AccountArgs {
+    /// Its name there.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// Its password, in a file; without one, in the environment as BAUTA_PHONE_PASSWORD.
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Prove it to this realm only.
+    #[arg(long, value_name = "REALM", requires = "username")]
+    pub(crate) realm: Option<String>,
+    /// Its address there, sip:USER@HOST [default: the name at the carrier's host].
+    #[arg(long, value_name = "ADDRESS", requires = "username")]
+    pub(crate) aor: Option<String>,
+}
+
+/// `bauta phone register`.
+#[derive(Debug, Args)]
+pub(crate) struct RegisterArgs {
+    /// Where: sip:HOST:PORT.
+    pub(crate) registrar: String,
+    /// How long a binding is asked for.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    pub(crate) expires: Duration,
+    /// Its own address [default: the one that leads there, any port].
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) bind: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    /// At most so long in all.
+    #[arg(long = "for", value_name = "TIME", default_value = "40s", value_parser = duration::parse)]
+    pub(crate) patience: Duration,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What a phone says and hears.
@@ -154,6 +194,8 @@ pub(crate) struct DialArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     pub(crate) after: Duration,
     #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    #[command(flatten)]
     pub(crate) voice: VoiceArgs,
 }
 
@@ -169,6 +211,14 @@ pub(crate) struct AnswerArgs {
     /// Refuse with this status instead of answering.
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(400..=699))]
     pub(crate) refuse: Option<u16>,
+    /// Register at this carrier first, sip:HOST:PORT, and take that back in the end.
+    #[arg(long, value_name = "REGISTRAR", requires = "username")]
+    pub(crate) register: Option<String>,
+    /// How long a binding is asked for.
+    #[arg(long, value_name = "TIME", default_value = "10m", requires = "register", value_parser = duration::parse)]
+    pub(crate) expires: Duration,
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
     #[command(flatten)]
     pub(crate) voice: VoiceArgs,
 }

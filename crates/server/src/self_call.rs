@@ -94,6 +94,7 @@ impl SelfCaller {
             listen_for: None,
             talk: Some(LISTENS),
             patience: PATIENCE,
+            account: None,
             does: Does::Dial {
                 to: format!("sip:self@{}", self.to),
                 server: self.to,

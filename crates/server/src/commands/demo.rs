@@ -110,6 +110,7 @@ fn courier_setup() -> Setup {
         listen_for: Some(CLIENT_TONE),
         talk: Some(TALK),
         patience: PATIENCE,
+        account: None,
         does: Does::Answer { after: Duration::ZERO, refuse: None, keys: String::new() },
     }
 }
@@ -123,6 +124,7 @@ fn client_setup() -> Setup {
         listen_for: Some(COURIER_TONE),
         talk: None,
         patience: PATIENCE,
+        account: None,
         does: Does::Answer { after: RINGS, refuse: None, keys: String::new() },
     }
 }

@@ -297,6 +297,8 @@ impl Loop {
             for output in out.drain(..) {
                 match output {
                     Output::Send { leg, flow, bytes } => {
+                        // A session is open before its peer is told of it: packets that come at once find it.
+                        self.world.relay.flush();
                         self.world.sent(flow, &bytes);
                         if let Some(leg) = leg {
                             self.trace.sent(leg, now, flow, &bytes);

@@ -62,6 +62,11 @@ impl Tale {
     pub(super) fn report(&mut self, who: Who, report: Report) -> usize {
         let Report { at, what } = report;
         let row = match what {
+            What::Registered { .. } => Row::From(who, "200 OK".to_owned()),
+            What::Unregistered { status } => Row::From(
+                who,
+                status.map_or_else(|| "not registered".to_owned(), |status| status.to_string()),
+            ),
             What::Invited { to } => Row::To(who, format!("INVITE {}", user(&to))),
             What::Ringing => Row::From(who, "180 Ringing".to_owned()),
             What::Answered => Row::From(who, "200 OK".to_owned()),
