@@ -262,6 +262,10 @@ pub(crate) struct CallsArgs {
     /// How many calls in all.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) calls: u32,
+    /// From the answer to the first key. On a machine that has more to do than it can, keys that come with the answer are
+    /// there before the ear that is to hear them.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse)]
+    pub(crate) think: Duration,
     /// How long each two stay joined.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     pub(crate) hold: Duration,

@@ -49,6 +49,8 @@ pub struct Load {
     pub rate: f64,
     /// How many calls in all.
     pub calls: usize,
+    /// From the answer to the first key.
+    pub think: Duration,
     /// How long the two stay joined.
     pub hold: Duration,
     /// Whether G.711 flows both ways, 50 packets per second, while they are joined.
@@ -334,8 +336,9 @@ impl Generator<'_> {
                 call.stage = Stage::Keying;
                 call.learn(response);
                 self.outcome.answer_delays.push(now - call.began);
-                self.later(now + KEY_PAUSE, Due::Key(place));
-                self.later(now + STEP_WITHIN, Due::Expire(place, Stage::Keying));
+                self.later(now + self.load.think, Due::Key(place));
+                let late = now + self.load.think + STEP_WITHIN;
+                self.later(late, Due::Expire(place, Stage::Keying));
             }
             let ack = self.party.in_dialog("ACK", place, 1, &self.calls[place]);
             self.sockets.send(Which::CallerSip, self.load.server, &ack);

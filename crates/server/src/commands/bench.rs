@@ -64,6 +64,7 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
         orders,
         rate: f64::from(args.rate),
         calls: args.calls as usize,
+        think: args.think,
         hold: args.hold,
         media: args.media,
     };
@@ -98,6 +99,7 @@ fn result(args: &CallsArgs, outcome: &load::Outcome, seen: &Seen) -> Value {
     let per_joined = (seen.most_joined > 0).then(|| (grown / seen.most_joined as f64 * 10.0).round() / 10.0);
     json!({
         "whisper": false,
+        "think_seconds": args.think.as_secs_f64(),
         "hold_seconds": args.hold.as_secs_f64(),
         "media": args.media,
         "placed": outcome.placed,
@@ -144,11 +146,12 @@ fn table(out: &mut impl io::Write, result: &Value) -> io::Result<()> {
         ("server memory per joined call", "server_memory_kb_per_joined_call", "KB"),
         ("generator CPU per call", "generator_cpu_ms_per_call", "ms"),
     ];
-    let (hold, media) = (&result["hold_seconds"], result["media"] == true);
+    let (hold, think) = (&result["hold_seconds"], &result["think_seconds"]);
+    let media = result["media"] == true;
     let voice = if media { "with voice both ways" } else { "without voice" };
     writeln!(
         out,
-        "Order calls, joined for {hold} s {voice}; keyed at once over the greeting, whisper = false, so that"
+        "Order calls, joined for {hold} s {voice}; keyed {think} s into the greeting, whisper = false, so that"
     )?;
     writeln!(out, "no prompt's length is in these figures. Nothing recorded, no webhook.\n")?;
     for (name, key, unit) in names {
