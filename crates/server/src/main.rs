@@ -18,6 +18,7 @@ mod signalling;
 mod simulate;
 mod time;
 mod trace;
+mod verifier;
 
 use std::process::ExitCode;
 

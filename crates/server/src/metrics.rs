@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::{Family, Kind, Sample, Value};
-use b2bua::{Cause, Counted, Gauges, Heard, Record, TrunkStatus};
+use b2bua::{Cause, Counted, Gauges, Heard, Record, TrunkStatus, Verdict};
 use relay::Meter;
 
 /// One number that threads share.
@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     relay: Meter,
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
+    verified: [Count; Verdict::ALL.len()],
     talk_seconds: Count,
     foreign: Count,
     unproven: Count,
@@ -64,6 +65,7 @@ impl Metrics {
             relay,
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
+            verified: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
             foreign: Count::default(),
             unproven: Count::default(),
@@ -95,6 +97,10 @@ impl Metrics {
         for media in record.caller_media.iter().chain(&record.callee_media) {
             self.foreign.add(media.foreign);
             self.unproven.add(media.unproven);
+        }
+        let verdict = record.verification.map(b2bua::Verification::verdict);
+        if let Some(place) = Verdict::ALL.iter().position(|one| Some(*one) == verdict) {
+            self.verified[place].add(1);
         }
         let heard = record.heard().and_then(|heard| Heard::ALL.iter().position(|one| *one == heard));
         if let Some(place) = heard {
@@ -133,6 +139,10 @@ impl Metrics {
             labels: vec![("voice", heard.word().to_owned())],
             value: Value::Number(count.get()),
         });
+        let by_verdict = Verdict::ALL.iter().zip(&self.verified).map(|(verdict, count)| Sample {
+            labels: vec![("verdict", verdict.word().to_owned())],
+            value: Value::Number(count.get()),
+        });
         let mut families = vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
@@ -150,6 +160,12 @@ impl Metrics {
                 help: "Joined calls, by whose voice came: other than both is one-way or dead audio.",
                 kind: counter,
                 samples: by_heard.collect(),
+            },
+            Family {
+                name: "bauta_calls_verified",
+                help: "Calls ended by trunks whose callers are verified, by what became of it.",
+                kind: counter,
+                samples: by_verdict.collect(),
             },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one(

@@ -29,6 +29,7 @@ use crate::resolve::{self, Dns};
 use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
 use crate::trace::{Shown, Trace};
+use crate::verifier::{Believed, BelievedError, Verifier};
 use crate::{housekeeping, recovery};
 
 /// Asks of the API waiting for an answer.
@@ -60,6 +61,9 @@ pub(crate) enum StartError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] signalling::TlsError),
+    /// Whom we believe of who calls.
+    #[error(transparent)]
+    Believed(#[from] BelievedError),
     /// An address to listen on.
     #[error("cannot listen on {address}: {error}; is another server running there? see {key}")]
     Listen { address: SocketAddr, error: io::Error, key: &'static str },
@@ -85,6 +89,7 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
+    verifier: Verifier,
     dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
@@ -140,8 +145,17 @@ impl Node {
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
+        let believed = checked.identity.as_ref().map(Believed::load).transpose()?;
+        let verifier = Verifier::start(believed, turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();
-        let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
+        let world = World {
+            relay,
+            keeper,
+            verifier: verifier.clone(),
+            scribe,
+            metrics: Arc::clone(&metrics),
+            turns: sender.clone(),
+        };
         let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
         let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
         let trace = trace(&checked, &config);
@@ -160,6 +174,7 @@ impl Node {
             draining,
             stop,
             tls,
+            verifier,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
@@ -226,6 +241,7 @@ impl Node {
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
         self.reread_certificate();
+        self.reread_believed();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
@@ -244,6 +260,14 @@ impl Node {
                 Ok(tls) => drop(self.tls.send_replace(Some(tls))),
                 Err(error) => tracing::error!(%error, "the certificate stays as it was"),
             }
+        }
+    }
+
+    /// Those who sign renew their certificates more often than we restart. Files that do not fit leave things as they are.
+    fn reread_believed(&self) {
+        match self.checked.identity.as_ref().map(Believed::load).transpose() {
+            Ok(believed) => self.verifier.believe(believed),
+            Err(error) => tracing::error!(%error, "whom we believe stays as it was"),
         }
     }
 

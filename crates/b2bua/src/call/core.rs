@@ -9,6 +9,7 @@ use ua::{LegCommand, Refusal, Why};
 
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
+use crate::belief::Asked;
 use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
 use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
@@ -29,6 +30,8 @@ pub(crate) struct Stuff {
     pub(crate) caller: Leg,
     pub(crate) record: Box<Record>,
     pub(crate) hops: u8,
+    /// What is to be found out of the caller before the call arrives.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// The recording of a call, as far as the relay has not ended it.
@@ -60,7 +63,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
-        let Stuff { config, line, caller, record, hops } = stuff;
+        let Stuff { config, line, caller, record, hops, .. } = stuff;
         let language = line.language;
         Self {
             config,

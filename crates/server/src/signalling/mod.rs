@@ -278,6 +278,7 @@ impl Loop {
                     }
                     output @ (Output::Media { .. }
                     | Output::Find { .. }
+                    | Output::Verify { .. }
                     | Output::Checkpoint(_)
                     | Output::Called { .. }
                     | Output::Notice(_)
