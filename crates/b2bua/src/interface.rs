@@ -310,6 +310,8 @@ pub enum Happening {
         caller: Option<Number>,
         /// What became of verifying them, where that is done.
         verification: Option<Verification>,
+        /// Who was said to call, where that is not believed.
+        claimed: Option<Number>,
     },
     /// `call.asked`: the caller is answered and asked for a code.
     Asked,

@@ -168,9 +168,9 @@ impl Node {
             board,
             gate,
             privacy,
-            prompts: Arc::clone(&prompts),
+            prompts,
             usable,
-            config: Arc::clone(&config),
+            config,
             draining,
             stop,
             tls,
@@ -182,20 +182,25 @@ impl Node {
             epoch_ms,
             checked,
         };
-        let desk = Desk {
-            turns: node.turns.clone(),
-            metrics,
-            store: store.clone(),
-            prompts,
-            config,
-            languages,
-            draining: node.draining.subscribe(),
-            shown: Shown { privacy: node.privacy.clone(), plan: node.checked.node.plan },
-        };
+        let desk = node.desk(metrics, store.clone(), languages);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer);
         Ok(node)
+    }
+
+    /// Who answers the API.
+    fn desk(&self, metrics: Arc<Metrics>, store: Store, languages: Vec<String>) -> Desk {
+        Desk {
+            turns: self.turns.clone(),
+            metrics,
+            store,
+            prompts: Arc::clone(&self.prompts),
+            config: Arc::clone(&self.config),
+            languages,
+            draining: self.draining.subscribe(),
+            shown: Shown { privacy: self.privacy.clone(), plan: self.checked.node.plan },
+        }
     }
 
     async fn serve_http(&mut self) -> Result<(), StartError> {

@@ -88,13 +88,13 @@ impl Scribe {
     /// A notice as an event.
     pub(crate) fn event(&self, notice: &Notice) -> NewEvent {
         let (kind, data) = match &notice.what {
-            Happening::Arrived { line, trunk, caller, verification } => (
+            Happening::Arrived { line, trunk, caller, verification, claimed } => (
                 "call.arrived",
                 json!({
                     "line": line.to_string(),
                     "trunk": self.trunks.get(usize::from(trunk.0)),
                     "caller": self.show(*caller),
-                    "identity": verification.map(|verification| self.identity(verification, None)),
+                    "identity": verification.map(|verification| self.identity(verification, *claimed)),
                 }),
             ),
             Happening::Asked => ("call.asked", json!({})),

@@ -58,8 +58,8 @@ impl Verifying {
 /// A call is there: whoever wants to know is told, and a first checkpoint is asked for.
 pub(crate) fn arrived(now: Instant, record: &Record, trunk: TrunkId, out: &mut Vec<Output>) {
     if let Some(line) = record.line {
-        let what =
-            Happening::Arrived { line, trunk, caller: record.caller, verification: record.verification };
+        let Record { caller, verification, claimed, .. } = *record;
+        let what = Happening::Arrived { line, trunk, caller, verification, claimed };
         out.push(Output::Notice(Notice { call: record.call, at: now, what }));
     }
     out.push(Output::Checkpoint(Box::new(record.clone())));

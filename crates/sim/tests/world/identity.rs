@@ -77,11 +77,10 @@ fn a_verified_caller_is_believed_and_joined() {
     let question = &world.questions[0];
     assert_eq!((Some(question.from), Some(question.to)), (number(COURIER), number(LINE)));
     assert_eq!(question.identities.len(), 1);
-    let arrived = world.audit.happened.iter().find_map(|happening| match happening {
-        Happening::Arrived { verification, .. } => Some(*verification),
-        _ => None,
-    });
-    assert_eq!(arrived, Some(Some(FULL)));
+    let verification = Some(FULL);
+    let (line, trunk) = (record.line.expect("a line"), b2bua::TrunkId(0));
+    let arrived = Happening::Arrived { line, trunk, caller: record.caller, verification, claimed: None };
+    assert!(world.audit.happened.contains(&arrived), "{:?}", world.audit.happened);
 }
 
 #[test]
