@@ -59,6 +59,7 @@ fn a_caller_for_whom_openssl_signed_is_joined_and_the_record_says_so() {
     let trace = bauta.trace(record["id"].as_str().expect("an id"), "application/json");
     let trace = String::from_utf8(trace).expect("JSON");
     let claims = token.split('.').nth(1).expect("claims");
+    assert!(trace.contains("\"identity\":{\"verdict\":\"passed\",\"attestation\":\"A\""), "{trace}");
     assert!(trace.contains("Identity: (cut)") && !trace.contains(claims), "{trace}");
     bauta.assert_no_fault();
 }

@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn every_field_of_a_record_has_a_column() {
         let leg = Some(LegRecord::default());
-        let record = Record { caller_leg: leg.clone(), callee_leg: leg, ..Record::default() };
+        let identity = Some(store::IdentityRecord::default());
+        let record = Record { identity, caller_leg: leg.clone(), callee_leg: leg, ..Record::default() };
         let value = serde_json::to_value(&record).unwrap();
         let mut expected = Vec::new();
         for (name, value) in value.as_object().unwrap() {

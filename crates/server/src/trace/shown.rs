@@ -52,7 +52,7 @@ impl Shown {
     /// What is kept of a call as it may leave. `epoch_us`: what the wall clock showed at `Instant::ZERO`.
     pub(crate) fn trace(&self, kept: &Kept, epoch_us: u64) -> api::Trace {
         let messages = kept.messages.iter().filter_map(|seen| self.message(seen, epoch_us)).collect();
-        api::Trace { messages, lost: kept.lost }
+        api::Trace { messages, lost: kept.lost, identity: kept.identity }
     }
 
     fn message(&self, seen: &Seen, epoch_us: u64) -> Option<TracedMessage> {
