@@ -21,6 +21,7 @@ pub mod prompts;
 pub mod receiver;
 pub mod scene;
 pub mod sipp;
+pub mod stir;
 pub mod tone;
 pub mod tool;
 pub mod wait;

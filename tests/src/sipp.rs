@@ -46,6 +46,12 @@ impl Sipp {
     /// because `play_dtmf` sends the keys of all calls from the port of the first.
     #[must_use]
     pub fn call(at: SocketAddr, server: SocketAddr, service: &str, call: &Caller) -> Self {
+        Self::prove(at, server, service, call, &[])
+    }
+
+    /// The same, with more header lines.
+    #[must_use]
+    pub fn prove(at: SocketAddr, server: SocketAddr, service: &str, call: &Caller, more: &[String]) -> Self {
         let keys = match call.keys {
             Keys::Played => format!(
                 "<nop><action><exec play_dtmf=\"{}\"/></action></nop><pause milliseconds=\"{}\"/>",
@@ -73,12 +79,29 @@ impl Sipp {
             ("@KEYS@", &keys),
             ("@PATIENCE@", &patience),
             ("@TALK@", &talk),
+            ("@MORE@", &indented(more)),
             ("@EVENT_TYPE@", &event_type),
             ("@EVENTS@", &events),
         ];
         let options = ["-s".to_owned(), service.to_owned(), server.to_string()];
         let tones = Law::A.encode_all(&crate::tone::keys(call.code));
         Self::start("carrier_calls.xml", at, call.hertz, 1, &replace, &[(TONES, &tones)], &options)
+    }
+
+    /// Calls `service` at `server` with these header lines, and is refused with this status.
+    #[must_use]
+    pub fn be_refused(
+        at: SocketAddr,
+        server: SocketAddr,
+        service: &str,
+        from: &str,
+        more: &[String],
+        status: u16,
+    ) -> Self {
+        let options = ["-s".to_owned(), service.to_owned(), server.to_string()];
+        let (more, status) = (indented(more), status.to_string());
+        let replace = [("@FROM@", from), ("@MORE@", &*more), ("@STATUS@", &*status)];
+        Self::start("carrier_is_refused.xml", at, 440.0, 1, &replace, &[], &options)
     }
 
     /// Waits for `count` calls at port 5060 of `at`, rings, answers each and talks a tone.
@@ -156,6 +179,11 @@ impl Sipp {
         let read = |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
         assert!(status.success(), "sipp: {status}\n{}\n{}", read("errors"), read("messages"));
     }
+}
+
+/// Header lines as they stand in a scenario.
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n      {line}")).collect()
 }
 
 /// A caller of sipp's.

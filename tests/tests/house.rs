@@ -8,7 +8,7 @@ use tests::tool::repository;
 use toml::Table;
 
 /// Who may use whom: the whole list.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     (
         "server",
         &[
@@ -23,17 +23,19 @@ const EDGES: [(&str, &[&str]); 15] = [
             "rtp",
             "ua",
             "ivr",
+            "stir",
             "clock",
         ],
     ),
     ("api", &["store", "recording", "b2bua", "number"]),
     ("relay", &["recording", "rtp", "clock"]),
-    ("b2bua", &["ua", "sip", "sdp", "ivr", "rtp", "number", "clock"]),
+    ("b2bua", &["ua", "sip", "sdp", "ivr", "rtp", "stir", "number", "clock"]),
     ("ua", &["sip"]),
     ("rtp", &["clock"]),
     ("store", &["number"]),
     ("phone", &["sip", "sdp", "rtp", "ua", "clock", "number"]),
-    ("sim", &["b2bua", "sip", "sdp", "rtp", "number", "clock"]),
+    ("sim", &["b2bua", "sip", "sdp", "rtp", "stir", "number", "clock"]),
+    ("stir", &["number"]),
     ("sdp", &[]),
     ("recording", &[]),
     ("ivr", &[]),
@@ -43,7 +45,7 @@ const EDGES: [(&str, &[&str]); 15] = [
 ];
 
 /// Without socket, clock, thread, lock or file.
-const PURE: [&str; 8] = ["clock", "number", "sip", "sdp", "ua", "ivr", "rtp", "b2bua"];
+const PURE: [&str; 9] = ["clock", "number", "sip", "sdp", "ua", "stir", "ivr", "rtp", "b2bua"];
 
 /// What only the rim may use.
 const WORLDLY: [&str; 12] = [

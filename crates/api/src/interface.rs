@@ -95,6 +95,8 @@ pub struct Trace {
     pub messages: Vec<TracedMessage>,
     /// Older ones that were not kept.
     pub lost: u64,
+    /// What became of verifying who calls, where that is done and known already.
+    pub identity: Option<b2bua::Verification>,
 }
 
 /// A SIP message, as it may be shown: without credentials and keys, its telephone numbers as `privacy.numbers` says.

@@ -8,7 +8,7 @@ use store::{LegRecord, Record};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 31] = [
+const COLUMNS: [Column<Record>; 35] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -16,6 +16,12 @@ const COLUMNS: [Column<Record>; 31] = [
     ("trunk", |r| r.trunk.clone()),
     ("caller", |r| text(r.caller.as_ref())),
     ("callee", |r| text(r.callee.as_ref())),
+    ("identity.verdict", |r| text(r.identity.as_ref().map(|identity| &identity.verdict))),
+    ("identity.attestation", |r| {
+        text(r.identity.as_ref().and_then(|identity| identity.attestation.as_ref()))
+    }),
+    ("identity.fault", |r| text(r.identity.as_ref().and_then(|identity| identity.fault.as_ref()))),
+    ("identity.claimed", |r| text(r.identity.as_ref().and_then(|identity| identity.claimed.as_ref()))),
     ("started_at", |r| r.started_at.to_string()),
     ("answered_at", |r| text(r.answered_at.as_ref())),
     ("bridged_at", |r| text(r.bridged_at.as_ref())),
@@ -115,7 +121,8 @@ mod tests {
     #[test]
     fn every_field_of_a_record_has_a_column() {
         let leg = Some(LegRecord::default());
-        let record = Record { caller_leg: leg.clone(), callee_leg: leg, ..Record::default() };
+        let identity = Some(store::IdentityRecord::default());
+        let record = Record { identity, caller_leg: leg.clone(), callee_leg: leg, ..Record::default() };
         let value = serde_json::to_value(&record).unwrap();
         let mut expected = Vec::new();
         for (name, value) in value.as_object().unwrap() {

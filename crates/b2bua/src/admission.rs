@@ -9,6 +9,7 @@ use number::Number;
 use sdp::Local;
 use ua::{Incoming, LegId};
 
+use crate::belief;
 use crate::call::{Leg, Stuff};
 use crate::caller;
 use crate::config::{Config, Line, Trunk};
@@ -16,7 +17,7 @@ use crate::ids::Ids;
 use crate::media::{self, Answerable, Session};
 use crate::outcome;
 use crate::ports::Ports;
-use crate::record::{Cause, Record};
+use crate::record::{Cause, Outcome, Record};
 
 /// What of a dialled text is kept in a record.
 const DIALLED: usize = 32;
@@ -60,12 +61,19 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Takes a call or says why not.
     pub(crate) fn admit(&mut self, leg: LegId, incoming: &Incoming) -> Result<Stuff, Rejected> {
-        let (line, record) = self.meet(incoming);
+        let (line, mut record) = self.meet(incoming);
         let Some(line) = line else { return Err(self.reject(record, Cause::UnknownLine)) };
         // A call that shows one of our own numbers has come round to us (RFC 5393 §1: loops across B2BUAs).
         if record.caller.is_some_and(|caller| self.lines.contains_key(&caller)) {
             return Err(self.reject(record, Cause::Loop));
         }
+        let asked = match belief::ask(&mut record, &line, incoming, self.config) {
+            Ok(asked) => asked,
+            Err(status) => {
+                let outcome = Outcome { status: Some(status), ..outcome::ours(Cause::Unverified) };
+                return Err(self.rejected(record, outcome));
+            }
+        };
         let (codecs, xr) = (&self.config.codecs, self.config.xr);
         let trunk = &self.config.trunks[usize::from(incoming.trunk.0)];
         let security = media::security(trunk.srtp, self.ids);
@@ -87,7 +95,7 @@ impl Gate<'_> {
             None => Session::offering(local, codecs, None, security, xr),
         };
         let caller = Leg::new(leg, self.ids.session(), port, description);
-        Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops })
+        Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops, asked })
     }
 
     /// Takes no call, whatever it is: a limit is reached, or we drain.
@@ -134,6 +142,8 @@ impl Gate<'_> {
             dialled: dialled.into(),
             trunk: trunk.name.clone(),
             caller: caller::number(&incoming.identity, trunk.trust, &trunk.profile),
+            claimed: None,
+            verification: None,
             callee: None,
             started: self.now,
             answered: None,
@@ -158,12 +168,16 @@ impl Gate<'_> {
         })
     }
 
-    fn reject(&self, mut record: Box<Record>, cause: Cause) -> Rejected {
-        let may_try_again = cause == Cause::Overloaded;
+    fn reject(&self, record: Box<Record>, cause: Cause) -> Rejected {
         let mut outcome = outcome::ours(cause);
-        if may_try_again {
+        if cause == Cause::Overloaded {
             outcome.status = Some(self.config.limits.busy_status);
         }
+        self.rejected(record, outcome)
+    }
+
+    fn rejected(&self, mut record: Box<Record>, outcome: Outcome) -> Rejected {
+        let may_try_again = outcome.cause == Cause::Overloaded;
         record.ended = Some(self.now);
         record.outcome = Some(outcome);
         Rejected { status: outcome.status.unwrap_or(480), may_try_again, record }

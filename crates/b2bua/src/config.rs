@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use number::{Form, Number, Plan};
+use number::{Form, Number, NumberError, Plan};
 use rtp::Codec;
 use sip::Flow;
+use stir::{Attestation, Verification};
 use ua::{Credentials, Shown, TrunkId};
 
 use crate::interface::Language;
@@ -83,6 +84,8 @@ pub struct Trunk {
     pub host: Box<str>,
     /// Which header names the caller.
     pub trust: Trust,
+    /// What is believed of whether the caller is who that header says.
+    pub verify: Verify,
     /// Host without port: `sip.carrier.example`.
     pub domain: Box<str>,
     /// How numbers are written to it and read from it.
@@ -126,8 +129,12 @@ impl Profile {
     /// Reads a number it sends.
     #[must_use]
     pub fn read(&self, text: &str) -> Option<Number> {
-        let bare = text.strip_prefix(&*self.strip).unwrap_or(text);
-        self.plan.parse(bare).ok()
+        self.parse(text).ok()
+    }
+
+    /// As [`Self::read`], with the reason why it is none.
+    pub(crate) fn parse(&self, text: &str) -> Result<Number, NumberError> {
+        self.plan.parse(text.strip_prefix(&*self.strip).unwrap_or(text))
     }
 
     /// Writes a number for it.
@@ -226,6 +233,61 @@ pub enum Trust {
     From,
 }
 
+/// What is believed of whether a caller is who the signalling says. Where nothing is, nobody is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verify {
+    /// What the carrier says it verified itself (`verstat`, 3GPP TS 24.229).
+    pub verstat: bool,
+    /// What an Identity header proves (RFC 8224), verified here.
+    pub identity: bool,
+}
+
+impl Verify {
+    /// Whether callers by this trunk are verified in any way.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.verstat || self.identity
+    }
+}
+
+/// What becomes of a caller who is not verified. The harder, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Treatment {
+    /// The call is taken, and the number believed.
+    Take,
+    /// The call is taken, and the number is nobody's: no order is theirs, and an operator may help.
+    Stranger,
+    /// The call is refused before it is answered.
+    Refuse,
+}
+
+/// How a line treats callers by trunks on which they are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Those of whom nobody says anything, and those who are known less well than `attestation`.
+    pub unverified: Treatment,
+    /// Those who are not who they say, as far as can be told.
+    pub disproved: Treatment,
+    /// How well a verified caller must be known at least; any will do where there is none.
+    pub attestation: Option<Attestation>,
+}
+
+impl Policy {
+    /// Takes everyone, and believes whoever is not disproved: the default.
+    pub const LENIENT: Self =
+        Self { unverified: Treatment::Take, disproved: Treatment::Stranger, attestation: None };
+
+    /// What becomes of a caller of whom this is known.
+    #[must_use]
+    pub fn treatment(&self, verification: Verification) -> Treatment {
+        match verification {
+            Verification::Passed(attestation) if attestation >= self.attestation => Treatment::Take,
+            Verification::Passed(_) | Verification::None(_) => self.unverified,
+            Verification::Failed(_) => self.disproved,
+        }
+    }
+}
+
 /// One of our numbers and what it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
@@ -237,6 +299,8 @@ pub struct Line {
     pub language: Language,
     /// Whom `#` reaches.
     pub operator: Option<Operator>,
+    /// How callers who are not verified are treated.
+    pub policy: Policy,
     /// Whether calls are recorded.
     pub record: bool,
     /// Whether the callee hears who calls before they are joined. Default yes.

@@ -7,6 +7,7 @@ use clock::Instant;
 use number::Number;
 use rtp::{Command, Report};
 use sip::Flow;
+use stir::{Question, Verification};
 use ua::LegId;
 
 pub use ivr::Code;
@@ -57,6 +58,13 @@ pub enum Input {
         call: CallId,
         /// Whether the store could keep it. If not, the call is refused with 503.
         kept: bool,
+    },
+    /// Whoever verifies callers answers a question.
+    Verified {
+        /// Who asked.
+        call: CallId,
+        /// The answer.
+        verification: Verification,
     },
     /// An operator or the node says something.
     Control(Control),
@@ -154,6 +162,13 @@ pub enum Output {
         call: CallId,
         /// What.
         query: Query,
+    },
+    /// Verify who calls, by the headers that prove it (RFC 8224); answered with `Input::Verified`.
+    Verify {
+        /// Who asks.
+        call: CallId,
+        /// What.
+        question: Box<Question>,
     },
     /// Keep the record as it stands, so that a crash leaves one. The first of a call is answered with
     /// `Input::Begun`.
@@ -307,6 +322,10 @@ pub enum Happening {
         trunk: ua::TrunkId,
         /// The caller, if one can be told and trusted.
         caller: Option<Number>,
+        /// What became of verifying them, where that is done.
+        verification: Option<Verification>,
+        /// Who was said to call, where that is not believed.
+        claimed: Option<Number>,
     },
     /// `call.asked`: the caller is answered and asked for a code.
     Asked,

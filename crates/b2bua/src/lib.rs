@@ -2,6 +2,7 @@
 //! argument, everything else as `Input`, and what must happen leaves as `Output`.
 
 mod admission;
+mod belief;
 mod call;
 mod caller;
 mod config;
@@ -22,6 +23,7 @@ pub use ids::NotACallId;
 pub use interface::*;
 pub use ivr::Settings as ScriptSettings;
 pub use record::*;
+pub use stir::{Attestation, Fault as IdentityFault, Question, Verdict, Verification};
 pub use switchboard::{Gauges, Switchboard};
 pub use trunks::TrunkStatus;
 pub use ua::{

@@ -15,7 +15,7 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::MediaLost | Cause::SignallingLost => (None, 41),
         Cause::Fault => (Some(500), 41),
         Cause::Busy => (None, 17),
-        Cause::Declined => (None, 21),
+        Cause::Declined | Cause::Unverified => (None, 21),
         Cause::Unreachable | Cause::OperatorUnavailable => (None, 38),
         Cause::NoSuchNumber => (None, 1),
         Cause::HungUp

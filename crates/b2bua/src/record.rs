@@ -5,6 +5,7 @@ use std::time::Duration;
 use clock::Instant;
 use number::Number;
 use rtp::Statistics;
+use stir::Verification;
 
 use crate::interface::{CallId, Code, Role};
 
@@ -21,6 +22,10 @@ pub struct Record {
     pub trunk: Box<str>,
     /// Who called, if that could be told and trusted.
     pub caller: Option<Number>,
+    /// Who was said to call, where that is not believed.
+    pub claimed: Option<Number>,
+    /// What became of verifying who calls; `None` where the trunk's callers are not verified.
+    pub verification: Option<Verification>,
     /// Whom we dialled last, if anyone; an operator reached by SIP address has no number.
     pub callee: Option<Number>,
     /// When the INVITE came.
@@ -157,6 +162,8 @@ pub enum Cause {
     UnknownLine,
     /// Nothing both sides can speak, or a description that cannot be read.
     NotAcceptable,
+    /// The caller is not verified, and the line takes none who is not.
+    Unverified,
     /// A limit was reached, ports are used up, the store is too far behind, or we drain.
     Overloaded,
     /// The call came back to us.
@@ -205,11 +212,12 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
         Self::NotAcceptable,
+        Self::Unverified,
         Self::Overloaded,
         Self::Loop,
         Self::NoInput,
@@ -236,6 +244,7 @@ impl Cause {
             Self::Cancelled => "cancelled",
             Self::UnknownLine => "unknown-line",
             Self::NotAcceptable => "not-acceptable",
+            Self::Unverified => "unverified",
             Self::Overloaded => "overloaded",
             Self::Loop => "loop",
             Self::NoInput => "no-input",

@@ -13,7 +13,8 @@ use slab::Slab;
 use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
 
 use crate::admission::{Gate, Rate};
-use crate::call::{self, Call, Core, State, Timer, Whose};
+use crate::belief::Asked;
+use crate::call::{self, Call, Core, State, Timer, Verifying, Whose};
 use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::ids::Ids;
@@ -181,6 +182,9 @@ impl Switchboard {
             Input::Report(report) => self.report(now, report, out),
             Input::Found { call, finding } => {
                 self.tell_named(now, call, call::Input::Found(finding), out);
+            }
+            Input::Verified { call, verification } => {
+                self.tell_named(now, call, call::Input::Verified(verification), out);
             }
             Input::Begun { call, kept } => self.tell_named(now, call, call::Input::Begun(kept), out),
             Input::Control(control) => self.control(now, control, out),
@@ -436,15 +440,25 @@ impl Switchboard {
             self.trunks.give(&trunk.name);
         }
         match taken {
-            Ok(stuff) => {
-                out.push(Output::Leg { call: stuff.record.call, leg, callee: None });
-                arrived(now, &stuff.record, incoming.trunk, out);
-                let place = self.calls.insert(Call { core: Core::new(stuff), state: State::Arriving });
+            Ok(mut stuff) => {
+                let call = stuff.record.call;
+                out.push(Output::Leg { call, leg, callee: None });
+                let (state, patience) = match stuff.asked.take() {
+                    Some(Asked { question, said, trunk }) => {
+                        out.push(Output::Verify { call, question });
+                        (State::Verifying(Verifying { said, trunk }), call::VERIFIED_WITHIN)
+                    }
+                    None => {
+                        call::arrived(now, &stuff.record, incoming.trunk, out);
+                        (State::Arriving, call::STORE_WITHIN)
+                    }
+                };
+                let place = self.calls.insert(Call { core: Core::new(stuff), state });
                 let core = &self.calls[place].core;
                 self.by_id.insert(core.id(), place);
                 self.by_leg.insert(leg, (place, Whose::Caller));
                 self.by_session.insert(core.caller.session, (place, Whose::Caller));
-                self.timers.arm(now, Alarm::Call(place, Timer::Store), call::STORE_WITHIN);
+                self.timers.arm(now, Alarm::Call(place, Timer::Store), patience);
             }
             // Nothing stays of it but the transaction, which absorbs what is sent again: however many are refused,
             // no more is held than there may be transactions, and each has its one record.
@@ -458,14 +472,6 @@ impl Switchboard {
             }
         }
     }
-}
-
-fn arrived(now: Instant, record: &Record, trunk: TrunkId, out: &mut Vec<Output>) {
-    if let Some(line) = record.line {
-        let what = Happening::Arrived { line, trunk, caller: record.caller };
-        out.push(Output::Notice(Notice { call: record.call, at: now, what }));
-    }
-    out.push(Output::Checkpoint(Box::new(record.clone())));
 }
 
 fn ended(now: Instant, record: &Record, out: &mut Vec<Output>) {

@@ -265,7 +265,7 @@ impl Phone {
             return self.signalling.tell(leg, refuse(BUSY));
         }
         self.leg = Some(leg);
-        let from = incoming.identity.from.unwrap_or_default();
+        let from = incoming.identity.from.map(|named| named.user).unwrap_or_default();
         self.say(What::Called { from, to: incoming.called });
         self.offer = incoming.offer;
         self.tell(LegCommand::Ring);

@@ -20,6 +20,7 @@ mod simulate;
 mod supervisor;
 mod time;
 mod trace;
+mod verifier;
 
 use std::process::ExitCode;
 

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use api::{Family, Kind, Sample, Value};
-use b2bua::{Behind, Cause, Counted, Gauges, Heard, Record, TrunkStatus};
+use b2bua::{Behind, Cause, Counted, Gauges, Heard, Record, TrunkStatus, Verdict};
 use relay::Meter;
 
-use crate::self_call::Verdict;
+use crate::self_call::Proof;
 
 /// One number that threads share.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ pub(crate) struct Metrics {
     relay: Meter,
     ended: [Count; Cause::ALL.len()],
     heard: [Count; Heard::ALL.len()],
+    verified: [Count; Verdict::ALL.len()],
     talk_seconds: Count,
     foreign: Count,
     unproven: Count,
@@ -76,6 +77,7 @@ impl Metrics {
             relay,
             ended: std::array::from_fn(|_| Count::default()),
             heard: std::array::from_fn(|_| Count::default()),
+            verified: std::array::from_fn(|_| Count::default()),
             talk_seconds: Count::default(),
             foreign: Count::default(),
             unproven: Count::default(),
@@ -113,14 +115,14 @@ impl Metrics {
     }
 
     /// A call to ourselves took so long and came to this; to nothing, if it failed.
-    pub(crate) fn self_called(&self, took: Duration, verdict: Option<Verdict>) {
-        let place = match verdict {
-            Some(Verdict::Heard) => 0,
-            Some(Verdict::Refused) => 1,
+    pub(crate) fn self_called(&self, took: Duration, proof: Option<Proof>) {
+        let place = match proof {
+            Some(Proof::Heard) => 0,
+            Some(Proof::Refused) => 1,
             None => 2,
         };
         self.self_calls[place].add(1);
-        self.self_call_failed.set(usize::from(verdict.is_none()));
+        self.self_call_failed.set(usize::from(proof.is_none()));
         self.self_call.set(usize::try_from(took.as_millis()).unwrap_or(usize::MAX));
     }
 
@@ -138,6 +140,10 @@ impl Metrics {
         for media in record.caller_media.iter().chain(&record.callee_media) {
             self.foreign.add(media.foreign);
             self.unproven.add(media.unproven);
+        }
+        let verdict = record.verification.map(b2bua::Verification::verdict);
+        if let Some(place) = Verdict::ALL.iter().position(|one| Some(*one) == verdict) {
+            self.verified[place].add(1);
         }
         let heard = record.heard().and_then(|heard| Heard::ALL.iter().position(|one| *one == heard));
         if let Some(place) = heard {
@@ -176,6 +182,10 @@ impl Metrics {
             labels: vec![("voice", heard.word().to_owned())],
             value: Value::Number(count.get()),
         });
+        let by_verdict = Verdict::ALL.iter().zip(&self.verified).map(|(verdict, count)| Sample {
+            labels: vec![("verdict", verdict.word().to_owned())],
+            value: Value::Number(count.get()),
+        });
         let mut families = vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
@@ -193,6 +203,12 @@ impl Metrics {
                 help: "Joined calls, by whose voice came: other than both is one-way or dead audio.",
                 kind: counter,
                 samples: by_heard.collect(),
+            },
+            Family {
+                name: "bauta_calls_verified",
+                help: "Calls ended by trunks whose callers are verified, by what became of it.",
+                kind: counter,
+                samples: by_verdict.collect(),
             },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one(

@@ -30,6 +30,7 @@ use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
 use crate::trace::{Shown, Trace};
+use crate::verifier::{Believed, BelievedError, Verifier};
 use crate::{housekeeping, recovery, supervisor};
 
 /// Asks of the API waiting for an answer.
@@ -61,6 +62,9 @@ pub(crate) enum StartError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] signalling::TlsError),
+    /// Whom we believe of who calls.
+    #[error(transparent)]
+    Believed(#[from] BelievedError),
     /// An address to listen on.
     #[error("cannot listen on {address}: {error}; is another server running there? see {key}")]
     Listen { address: SocketAddr, error: io::Error, key: &'static str },
@@ -94,6 +98,7 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
+    verifier: Verifier,
     dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
@@ -109,12 +114,10 @@ struct Parts {
     config: b2bua::Config,
     world: World,
     trace: Trace,
-    /// What is listened on, and as whom.
-    sip: (Vec<Bind>, watch::Receiver<Option<Tls>>),
+    /// What is listened on, and as whom; octets of the longest message that is taken.
+    sip: (Vec<Bind>, watch::Receiver<Option<Tls>>, usize),
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
     clock: Clock,
-    /// Octets of the longest SIP message that is taken.
-    longest: usize,
 }
 
 impl Node {
@@ -124,10 +127,9 @@ impl Node {
     /// The first thing that could not be had.
     pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
         let (clock, epoch_ms) = (Clock::start(), wall_ms());
-        let data = &checked.node.data_dir;
-        folder(data)?;
+        folder(&checked.node.data_dir)?;
         folder(&checked.recording.files.folder)?;
-        let privacy = privacy(checked.numbers, data)?;
+        let privacy = privacy(checked.numbers, &checked.node.data_dir)?;
         let prompts = Prompts::load(&checked.prompts.dir)?;
         let languages = prompts.languages.clone();
         let store = open(&checked)?;
@@ -150,16 +152,23 @@ impl Node {
         resolve::operators(&dns, &checked, &mut config.lines).await;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
-        let own = self_caller.as_ref().map(|(caller, _)| caller.address());
-        config.own = own;
-        let keeper =
-            Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
+        config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
-        let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
+        let keeper =
+            Keeper::start(store.clone(), languages.clone(), sender.clone()).map_err(StartError::Thread)?;
+        let verifier = verifier(&checked, sender.clone())?;
+        let world = World {
+            relay,
+            keeper,
+            verifier: verifier.clone(),
+            scribe,
+            metrics: Arc::clone(&metrics),
+            turns: sender.clone(),
+        };
         let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
-        let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
+        let sip = (binds(&checked), tls.subscribe(), checked.sip.max_message);
         let trace = trace(&checked, &config);
-        let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock, longest })?;
+        let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock })?;
 
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -174,25 +183,24 @@ impl Node {
             draining,
             stop,
             tls,
+            verifier,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
-            own,
+            own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        if let Some((caller, every)) = self_caller {
-            node.tasks.spawn(self_call::run(caller, every, Arc::clone(&metrics), node.stop.subscribe()));
-        }
-        let desk = node.desk(metrics, store.clone(), languages);
+        let desk = node.desk(Arc::clone(&metrics), store.clone(), languages);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer);
+        node.call_self(self_caller, metrics);
         Ok(node)
     }
 
-    /// Whoever answers what the API asks.
+    /// Who answers the API.
     fn desk(&self, metrics: Arc<Metrics>, store: Store, languages: Vec<String>) -> Desk {
         Desk {
             turns: self.turns.clone(),
@@ -237,6 +245,12 @@ impl Node {
         self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
     }
 
+    fn call_self(&mut self, self_caller: Option<(SelfCaller, Duration)>, metrics: Arc<Metrics>) {
+        if let Some((caller, every)) = self_caller {
+            self.tasks.spawn(self_call::run(caller, every, metrics, self.stop.subscribe()));
+        }
+    }
+
     /// The address of the API, once it listens.
     pub(crate) fn http(&self) -> Option<SocketAddr> {
         self.http.first().copied()
@@ -249,6 +263,7 @@ impl Node {
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
         self.reread_certificate();
+        self.reread_believed();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
@@ -268,6 +283,14 @@ impl Node {
                 Ok(tls) => drop(self.tls.send_replace(Some(tls))),
                 Err(error) => tracing::error!(%error, "the certificate stays as it was"),
             }
+        }
+    }
+
+    /// Those who sign renew their certificates more often than we restart. Files that do not fit leave things as they are.
+    fn reread_believed(&self) {
+        match self.checked.identity.as_ref().map(Believed::load).transpose() {
+            Ok(believed) => self.verifier.believe(believed),
+            Err(error) => tracing::error!(%error, "whom we believe stays as it was"),
         }
     }
 
@@ -367,6 +390,11 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
 }
 
+fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
+    let believed = checked.identity.as_ref().map(Believed::load).transpose()?;
+    Verifier::start(believed, turns).map_err(StartError::Thread)
+}
+
 /// Whoever calls us from time to time, and how often: as configured, or so that the watchdog's patience is never at its end.
 fn self_caller(checked: &Checked) -> Result<Option<(SelfCaller, Duration)>, StartError> {
     let half = |patience: Duration| patience / 2;
@@ -433,7 +461,7 @@ fn binds(checked: &Checked) -> Vec<Bind> {
 fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
     let (bound, outcome) = std::sync::mpsc::channel();
     let run = move || {
-        let Parts { config, world, trace, sip: (binds, tls), turns, clock, longest } = parts;
+        let Parts { config, world, trace, sip: (binds, tls, longest), turns, clock } = parts;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

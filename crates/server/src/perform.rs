@@ -12,11 +12,13 @@ use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::records::{Scribe, ulid};
 use crate::signalling::Turn;
+use crate::verifier::Verifier;
 
 /// Everything the switchboard's outputs act on, the SIP sockets aside.
 pub(crate) struct World {
     pub(crate) relay: Relay,
     pub(crate) keeper: Keeper,
+    pub(crate) verifier: Verifier,
     pub(crate) scribe: Scribe,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
@@ -35,6 +37,7 @@ impl World {
             | Input::FlowLost(_)
             | Input::Report(_)
             | Input::Found { .. }
+            | Input::Verified { .. }
             | Input::Control(_)
             | Input::Behind(_)
             | Input::Wake => {}
@@ -62,6 +65,12 @@ impl World {
                 if !self.keeper.ask(call, query) {
                     let failed = Input::Found { call, finding: Finding::Failed };
                     let _ = self.turns.try_send(Turn::Board(failed));
+                }
+            }
+            Output::Verify { call, question } => {
+                if !self.verifier.ask(call, question) {
+                    let late = Input::Verified { call, verification: b2bua::IdentityFault::Late.into() };
+                    let _ = self.turns.try_send(Turn::Board(late));
                 }
             }
             Output::Checkpoint(record) => {

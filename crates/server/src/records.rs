@@ -1,13 +1,13 @@
 //! From the switchboard's records and notices to what is kept and told.
 
 use api::Privacy;
-use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice};
+use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice, Verification};
 use clock::Instant;
 use number::Number;
 use rtp::{Statistics, quality};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{Json, LegRecord, NewEvent, Timestamp, Ulid};
+use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, Ulid};
 
 use crate::time::Clock;
 
@@ -45,6 +45,7 @@ impl Scribe {
             dialled: record.dialled.to_string(),
             trunk: record.trunk.to_string(),
             caller: self.show(record.caller),
+            identity: record.verification.map(|verification| self.identity(verification, record.claimed)),
             callee: self.show(record.callee),
             started_at: self.at(record.started),
             answered_at: record.answered.map(|at| self.at(at)),
@@ -75,15 +76,25 @@ impl Scribe {
         }
     }
 
+    fn identity(&self, verification: Verification, claimed: Option<Number>) -> IdentityRecord {
+        IdentityRecord {
+            verdict: verification.verdict().word().to_owned(),
+            attestation: verification.attestation().map(|attestation| attestation.word().to_owned()),
+            fault: verification.fault().map(|fault| fault.word().to_owned()),
+            claimed: self.show(claimed),
+        }
+    }
+
     /// A notice as an event.
     pub(crate) fn event(&self, notice: &Notice) -> NewEvent {
         let (kind, data) = match &notice.what {
-            Happening::Arrived { line, trunk, caller } => (
+            Happening::Arrived { line, trunk, caller, verification, claimed } => (
                 "call.arrived",
                 json!({
                     "line": line.to_string(),
                     "trunk": self.trunks.get(usize::from(trunk.0)),
                     "caller": self.show(*caller),
+                    "identity": verification.map(|verification| self.identity(verification, *claimed)),
                 }),
             ),
             Happening::Asked => ("call.asked", json!({})),

@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// What a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Proof {
     /// It was answered, and there was music.
     Heard,
     /// It was refused because there is no room, or we drain: whoever says so is alive.
@@ -85,7 +85,7 @@ impl SelfCaller {
     ///
     /// # Errors
     /// Why calls cannot be taken.
-    pub(crate) async fn call(&self) -> Result<Verdict, Fault> {
+    pub(crate) async fn call(&self) -> Result<Proof, Fault> {
         let setup = Setup {
             bind: self.here,
             number: "self".to_owned(),
@@ -105,18 +105,18 @@ impl SelfCaller {
         let (reports, _nobody_listens) = mpsc::unbounded_channel();
         let phone = Phone::over(self.socket.try_clone()?, setup, reports).await?;
         match tokio::time::timeout(WITHIN, phone.run()).await {
-            Ok(outcome) => verdict(&outcome?),
+            Ok(outcome) => proof(&outcome?),
             Err(_elapsed) => Err(Fault::Unanswered),
         }
     }
 }
 
-fn verdict(outcome: &Outcome) -> Result<Verdict, Fault> {
+fn proof(outcome: &Outcome) -> Result<Proof, Fault> {
     match outcome.ending {
-        _ if outcome.answered && outcome.heard.packets > 0 => Ok(Verdict::Heard),
+        _ if outcome.answered && outcome.heard.packets > 0 => Ok(Proof::Heard),
         _ if outcome.answered => Err(Fault::Silent),
         // Each of those a server may be told to refuse with that has no room (`sip.busy_status`).
-        Some(Ending::Refused { status: 480 | 486 | 500 | 503 | 600 | 603, .. }) => Ok(Verdict::Refused),
+        Some(Ending::Refused { status: 480 | 486 | 500 | 503 | 600 | 603, .. }) => Ok(Proof::Refused),
         Some(Ending::Refused { status, .. }) => Err(Fault::Refused(status)),
         Some(_) | None => Err(Fault::Unanswered),
     }
@@ -167,11 +167,11 @@ mod tests {
 
     #[test]
     fn only_what_is_heard_or_refused_for_want_of_room_is_proof() {
-        assert_eq!(verdict(&outcome(true, 1, None)).unwrap(), Verdict::Heard);
-        assert_eq!(verdict(&outcome(false, 0, Some(503))).unwrap(), Verdict::Refused);
-        assert!(matches!(verdict(&outcome(true, 0, None)), Err(Fault::Silent)));
-        assert!(matches!(verdict(&outcome(false, 0, Some(488))), Err(Fault::Refused(488))));
-        assert!(matches!(verdict(&outcome(false, 0, None)), Err(Fault::Unanswered)));
+        assert_eq!(proof(&outcome(true, 1, None)).unwrap(), Proof::Heard);
+        assert_eq!(proof(&outcome(false, 0, Some(503))).unwrap(), Proof::Refused);
+        assert!(matches!(proof(&outcome(true, 0, None)), Err(Fault::Silent)));
+        assert!(matches!(proof(&outcome(false, 0, Some(488))), Err(Fault::Refused(488))));
+        assert!(matches!(proof(&outcome(false, 0, None)), Err(Fault::Unanswered)));
     }
 
     #[tokio::test]

@@ -53,6 +53,7 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         trunk.targets = vec![Target { flow, priority: 0, weight: 0 }];
         // Nothing is done for trunks in a call that is only thought through.
         (trunk.registration, trunk.ping) = (None, None);
+        trunk.verify = b2bua::Verify::default();
     }
     if config.trunks[trunk].allow.is_empty() {
         config.trunks[trunk].allow.push(Network { address: peer, prefix: 32 });
@@ -204,7 +205,9 @@ impl Walk {
                 self.notice(notice.what);
                 None
             }
-            Output::Heard(_)
+            // Whoever is simulated is who they say.
+            Output::Verify { .. }
+            | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
             | Output::Trunk(_)

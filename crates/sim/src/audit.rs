@@ -81,6 +81,7 @@ impl Audit {
             | Output::Leg { .. }
             | Output::Media { .. }
             | Output::Find { .. }
+            | Output::Verify { .. }
             | Output::Checkpoint(_)
             | Output::Called { .. }
             | Output::Shedding(_)

@@ -17,6 +17,8 @@ pub struct CallerPlan {
     pub number: String,
     /// What it dials.
     pub to: String,
+    /// Header lines of its INVITE besides the usual ones, each with its end.
+    pub lines: String,
     /// Whether its INVITE offers; otherwise it answers in the ACK.
     pub offers: bool,
     /// Whether it sends and takes telephone-events; otherwise its keys are tones in its audio.
@@ -39,6 +41,7 @@ impl CallerPlan {
         Self {
             number: number.to_owned(),
             to: to.to_owned(),
+            lines: String::new(),
             offers: true,
             events: true,
             voice: Voice::Plain,
@@ -46,6 +49,13 @@ impl CallerPlan {
             keys: digits.chars().zip(0..).map(|(key, place)| (at(place), key)).collect(),
             acts: Vec::new(),
         }
+    }
+
+    /// With this header line in its INVITE.
+    #[must_use]
+    pub fn saying(mut self, line: &str) -> Self {
+        self.lines += &format!("{line}\r\n");
+        self
     }
 
     /// Does this, so long after its INVITE.
@@ -96,7 +106,8 @@ impl Caller {
         }
         let sdp = self.dialog.sdp("sendrecv");
         let body = self.plan.offers.then_some(("application/sdp", sdp.as_str()));
-        self.dialog.request(now, &Method::Invite, "Supported: 100rel, timer, replaces\r\n", body, out);
+        let lines = format!("Supported: 100rel, timer, replaces\r\n{}", self.plan.lines);
+        self.dialog.request(now, &Method::Invite, &lines, body, out);
         if let Some(Ok(Message::Request(request))) = out.last().map(|bytes| sip::parse(bytes.clone())) {
             request.headers().via().branch().unwrap_or_default().clone_into(&mut self.invite_branch);
         }

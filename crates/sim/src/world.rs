@@ -15,6 +15,7 @@ use clock::Instant;
 use number::{Form, Number, Plan};
 use rtp::{Codec, Report, SessionId};
 use sip::{Compose, Flow, Message, Method, Name, Status, Transport};
+use stir::{Question, Verification};
 
 use crate::audit::Audit;
 use crate::callee::{Callee, CalleePlan, Reaction};
@@ -49,6 +50,7 @@ pub fn config() -> Config {
             targets: vec![Target { flow, priority: 0, weight: 0 }],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
+            verify: b2bua::Verify::default(),
             domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),
             profile: profile(),
             credentials: None,
@@ -64,6 +66,7 @@ pub fn config() -> Config {
             trunks: b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)]),
             language: Language(0),
             operator: Some(b2bua::Operator::Number(number("+78120000001"))),
+            policy: b2bua::Policy::LENIENT,
             record: true,
             whisper: true,
             confirm: false,
@@ -94,15 +97,20 @@ pub fn config() -> Config {
         xr: false,
         recordings: "wav".into(),
         own: None,
-        limits: Limits {
-            calls: 1000,
-            calls_per_second: 1000,
-            busy_status: 503,
-            delay: Duration::from_millis(200),
-            store_delay: Duration::from_secs(1),
-            port_rest: Duration::from_secs(5),
-            lockouts: 100,
-        },
+        limits: limits(),
+    }
+}
+
+/// Wide ones.
+fn limits() -> Limits {
+    Limits {
+        calls: 1000,
+        calls_per_second: 1000,
+        busy_status: 503,
+        delay: Duration::from_millis(200),
+        store_delay: Duration::from_secs(1),
+        port_rest: Duration::from_secs(5),
+        lockouts: 100,
     }
 }
 
@@ -149,6 +157,10 @@ pub struct World {
     sequence: u64,
     inputs: usize,
     store_is_silent: bool,
+    /// What whoever verifies callers answers; `None`: nothing.
+    verification: Option<Verification>,
+    /// What it was asked.
+    pub questions: Vec<Question>,
     trace: DefaultHasher,
     last_call: Option<CallId>,
     /// Sessions to which something was played and nobody is known to listen yet.
@@ -187,6 +199,8 @@ impl World {
             sequence: 0,
             inputs: 0,
             store_is_silent: false,
+            verification: None,
+            questions: Vec::new(),
             trace: DefaultHasher::new(),
             last_call: None,
             unheard: Vec::new(),
@@ -211,6 +225,11 @@ impl World {
         } else {
             self.there.remove(&address)
         };
+    }
+
+    /// Whoever verifies callers says this of each; without it, it never answers.
+    pub fn verify(&mut self, verification: Verification) {
+        self.verification = Some(verification);
     }
 
     /// Someone will call, so long from now.
@@ -436,6 +455,12 @@ impl World {
                 let finding = self.orders.find(query);
                 self.answer(Input::Found { call, finding });
             }
+            Output::Verify { call, question } => {
+                self.questions.push(*question);
+                if let Some(verification) = self.verification {
+                    self.later(STORE, Input::Verified { call, verification });
+                }
+            }
             Output::Checkpoint(record) => {
                 self.last_call = Some(record.call);
                 if record.answered.is_none() {
@@ -536,7 +561,8 @@ impl World {
             match input {
                 Input::Found { finding, .. } => *finding = Finding::Failed,
                 Input::Begun { kept, .. } => *kept = false,
-                Input::Message { .. }
+                Input::Verified { .. }
+                | Input::Message { .. }
                 | Input::Proved { .. }
                 | Input::FlowLost(_)
                 | Input::Report(_)

@@ -22,6 +22,8 @@ pub struct Record {
     pub trunk: String,
     /// Who called: `+` E.164, last four or hash. At most [`Record::LONGEST_NUMBER`] bytes.
     pub caller: Option<String>,
+    /// What became of verifying who called; none where the trunk's callers are not verified.
+    pub identity: Option<IdentityRecord>,
     /// Whom we dialled last, likewise.
     pub callee: Option<String>,
     /// When the INVITE came.
@@ -76,6 +78,20 @@ pub struct Record {
     pub caller_leg: Option<LegRecord>,
     /// Media of the callee's leg.
     pub callee_leg: Option<LegRecord>,
+}
+
+/// What became of verifying who called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct IdentityRecord {
+    /// `passed`, `failed` or `none`.
+    pub verdict: String,
+    /// How well the caller is known: `A`, `B` or `C`; none where that was not said, or did not pass.
+    pub attestation: Option<String>,
+    /// Why it did not pass, in one word; none where it did, or nobody tried.
+    pub fault: Option<String>,
+    /// Who was said to call, where that is not believed; as [`Record::caller`].
+    pub claimed: Option<String>,
 }
 
 /// Media of one leg.

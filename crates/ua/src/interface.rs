@@ -398,19 +398,30 @@ pub struct Incoming {
     pub hops: u8,
 }
 
-/// Who calls, as each header has it: user parts of sip URIs or numbers of tel URIs, unescaped. Which of them
-/// to believe is the trunk's setting.
+/// Who calls, as each header has it. Which of them to believe is the trunk's setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// From.
-    pub from: Option<String>,
+    pub from: Option<Named>,
     /// P-Asserted-Identity (RFC 3325), each value.
-    pub asserted: Vec<String>,
+    pub asserted: Vec<Named>,
     /// Remote-Party-ID with party=calling or none said, the first.
-    pub remote_party: Option<String>,
+    pub remote_party: Option<Named>,
     /// Privacy asks to withhold the identity (`id`, `user`, `header`; RFC 3323), or Remote-Party-ID says
     /// privacy=full.
     pub withheld: bool,
+    /// Identity (RFC 8224), the first values, as they came: nothing of them is read here.
+    pub identities: Vec<Box<[u8]>>,
+}
+
+/// Whom one header names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The user part of a sip URI or the number of a tel URI, unescaped; `anonymous` where the URI is the one of RFC 3323
+    /// §4.1.1.3, whatever its user part is.
+    pub user: String,
+    /// What the carrier says of having verified it (`verstat`, 3GPP TS 24.229 §7.2A.20), as written.
+    pub verstat: Option<String>,
 }
 
 /// An INVITE to be composed, from a closed list of values.

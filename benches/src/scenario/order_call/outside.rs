@@ -144,6 +144,7 @@ impl Outside {
             Output::Record(_) => self.records += 1,
             Output::Fault(fault) => panic!("{fault:?}"),
             Output::Find { .. }
+            | Output::Verify { .. }
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use b2bua::{Attestation, IdentityFault};
 use store::Timestamp;
 
 use crate::interface::{Trace, TraceLeg, TracedMessage};
@@ -18,6 +19,11 @@ pub(super) fn draw(trace: &Trace) -> String {
     heading(&mut text, &columns);
     if trace.lost > 0 {
         let _ = writeln!(text, "{} older messages were not kept", trace.lost);
+    }
+    if let Some(identity) = trace.identity {
+        let why = identity.attestation().map(Attestation::word).or(identity.fault().map(IdentityFault::word));
+        let why = why.map(|why| format!(", {why}")).unwrap_or_default();
+        let _ = writeln!(text, "identity: {}{why}", identity.verdict().word());
     }
     for message in &trace.messages {
         text += &row(message, &columns);
@@ -129,6 +135,7 @@ mod tests {
             "                       caller                         bauta                       callee 1
                   198.51.100.7:5080              192.0.2.1:5060              [2001:db8::7]:5060
 2 older messages were not kept
+identity: passed, A
   08:15:30.250            |------- INVITE (SDP) ------->|                             |
   08:15:30.251            |<-------- 200 INVITE --------|                             |
   08:15:32.250            |                             |------- INVITE (SDP) ------->|
@@ -149,7 +156,7 @@ mod tests {
         let row = format!("  08:15:32.250            |{}|<{:-^58}|", " ".repeat(29), " 180 INVITE (SDP) ");
         assert_eq!(last, row);
         trace.messages.clear();
-        trace.lost = 0;
+        (trace.lost, trace.identity) = (0, None);
         assert_eq!(draw(&trace), "\n\n");
     }
 }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use b2bua::{Attestation, IdentityFault, Verification};
 use serde::Serialize;
 use store::{Timestamp, Ulid};
 
@@ -23,7 +24,26 @@ const PCAP: &str = "application/vnd.tcpdump.pcap";
 struct Shown {
     call: Ulid,
     lost: u64,
+    identity: Option<Identity>,
     messages: Vec<Line>,
+}
+
+/// What became of verifying who calls.
+#[derive(Debug, Serialize)]
+struct Identity {
+    verdict: &'static str,
+    attestation: Option<&'static str>,
+    fault: Option<&'static str>,
+}
+
+impl From<Verification> for Identity {
+    fn from(verification: Verification) -> Self {
+        Self {
+            verdict: verification.verdict().word(),
+            attestation: verification.attestation().map(Attestation::word),
+            fault: verification.fault().map(IdentityFault::word),
+        }
+    }
 }
 
 /// One message of it.
@@ -81,7 +101,8 @@ pub(crate) async fn get(
 }
 
 fn shown(call: Ulid, trace: Trace) -> Shown {
-    Shown { call, lost: trace.lost, messages: trace.messages.into_iter().map(Line::from).collect() }
+    let messages = trace.messages.into_iter().map(Line::from).collect();
+    Shown { call, lost: trace.lost, identity: trace.identity.map(Identity::from), messages }
 }
 
 fn unknown() -> Problem {
@@ -139,7 +160,7 @@ mod tests {
             message(1_234, TraceLeg::Caller, false, "INVITE", Some(200), "SIP/2.0 200 OK\r\n\r\n"),
             message(2_000_000, TraceLeg::Callee(1), false, "INVITE", None, invite),
         ];
-        Trace { messages, lost: 2 }
+        Trace { messages, lost: 2, identity: Some(Verification::Passed(Some(Attestation::Full))) }
     }
 
     #[test]

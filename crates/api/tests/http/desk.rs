@@ -152,7 +152,7 @@ fn trace() -> Trace {
         message(true, None, "INVITE sip:a@b SIP/2.0\r\n\r\n"),
         message(false, Some(486), "SIP/2.0 486 Busy Here\r\n\r\n"),
     ];
-    Trace { messages, lost: 0 }
+    Trace { messages, lost: 0, identity: Some(b2bua::IdentityFault::Signature.into()) }
 }
 
 fn simulation() -> Simulation {

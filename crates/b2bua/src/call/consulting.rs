@@ -20,7 +20,7 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
             desk.disarm(Timer::Store);
             answer(core, desk)
         }
-        Event::Fired(Timer::Store) => core.refuse(desk),
+        Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
         | Event::Trying
         | Event::Ringing

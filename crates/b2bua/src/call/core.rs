@@ -9,6 +9,7 @@ use ua::{LegCommand, Refusal, Why};
 
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
+use crate::belief::Asked;
 use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
 use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
@@ -29,6 +30,8 @@ pub(crate) struct Stuff {
     pub(crate) caller: Leg,
     pub(crate) record: Box<Record>,
     pub(crate) hops: u8,
+    /// What is to be found out of the caller before the call arrives.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// The recording of a call, as far as the relay has not ended it.
@@ -60,7 +63,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
-        let Stuff { config, line, caller, record, hops } = stuff;
+        let Stuff { config, line, caller, record, hops, .. } = stuff;
         let language = line.language;
         Self {
             config,
@@ -194,14 +197,18 @@ impl Core {
         self.settle(outcome, desk)
     }
 
-    /// As `finish`, but the caller, who was never answered, is refused: we are too busy.
-    pub(crate) fn refuse(&mut self, desk: &mut Desk<'_>) -> State {
-        let status = self.config.limits.busy_status;
+    /// As `finish`, but the caller, who was never answered, is refused with this status.
+    pub(crate) fn refuse(&mut self, status: u16, outcome: Outcome, desk: &mut Desk<'_>) -> State {
         if std::mem::take(&mut self.caller.up) {
-            let retry_after = Some(ua::RetryAfter(5));
+            let retry_after = (outcome.cause == Cause::Overloaded).then_some(ua::RetryAfter(5));
             desk.leg(self.caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
         }
-        self.settle(Outcome { status: Some(status), ..outcome::ours(Cause::Overloaded) }, desk)
+        self.settle(Outcome { status: Some(status), ..outcome }, desk)
+    }
+
+    /// The caller is refused because we are too busy.
+    pub(crate) fn overloaded(&mut self, desk: &mut Desk<'_>) -> State {
+        self.refuse(self.config.limits.busy_status, outcome::ours(Cause::Overloaded), desk)
     }
 
     fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {

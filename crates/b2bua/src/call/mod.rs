@@ -9,15 +9,18 @@ mod dialling;
 mod leg;
 mod parting;
 mod talking;
+mod verifying;
 mod whispering;
 
 use bytes::Bytes;
 use rtp::{PlayId, Report, Statistics};
+use stir::Verification;
 use ua::{Ending, LegEvent};
 
 pub(crate) use self::core::{Core, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
+pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
 use crate::interface::Finding;
@@ -34,7 +37,7 @@ pub(crate) enum Whose {
 /// The timers of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
-    /// The store did not answer in time.
+    /// The store did not answer in time, or whoever verifies callers.
     Store,
     /// One of the script's.
     Script(ivr::Timer),
@@ -81,6 +84,7 @@ pub(crate) enum Input {
     Closed(Whose, Statistics),
     Recorded(Option<String>),
     Found(Finding),
+    Verified(Verification),
     Fired(Timer),
     HangUp(Cause),
     PauseRecording(bool),
@@ -111,6 +115,7 @@ impl Input {
             Self::Closed(..) => "closed",
             Self::Recorded(_) => "recorded",
             Self::Found(_) => "found",
+            Self::Verified(_) => "verified",
             Self::Fired(_) => "fired",
             Self::HangUp(_) => "hang up",
             Self::PauseRecording(_) => "pause recording",
@@ -140,6 +145,8 @@ pub(crate) enum Event {
 /// Where a call stands.
 #[derive(Debug)]
 pub(crate) enum State {
+    /// Whether the caller is who they say is being verified; nobody has been told of the call.
+    Verifying(Verifying),
     /// The first checkpoint is not durable yet; the caller is not answered.
     Arriving,
     /// The caller is answered with our offer; their answer comes with the ACK.
@@ -197,7 +204,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
     }
     match input {
         Input::Begun(true) => enter(state, Event::Begun, core, desk),
-        Input::Begun(false) => core.refuse(desk),
+        Input::Begun(false) => core.overloaded(desk),
         Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),
         Input::Digit(whose, digit) => enter(state, Event::Digit(whose, digit), core, desk),
         Input::Fired(Timer::Play(_)) => core.finish(verdict(&state, outcome::ours(Cause::MediaLost)), desk),
@@ -215,6 +222,20 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             state
         }
         Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
+        Input::Verified(verification) => match state {
+            State::Verifying(verifying) => verifying.verified(verification, core, desk),
+            // It came too late.
+            State::Arriving
+            | State::Answering
+            | State::Consulting(_)
+            | State::Asking(_)
+            | State::Dialling(_)
+            | State::Whispering(_)
+            | State::Talking
+            | State::Parting(_)
+            | State::Closing
+            | State::Over => state,
+        },
         Input::Fired(timer) => enter(state, Event::Fired(timer), core, desk),
         Input::HangUp(cause) => core.finish(verdict(&state, outcome::ours(cause)), desk),
         Input::PauseRecording(paused) => {
@@ -230,7 +251,8 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
 fn verdict(state: &State, otherwise: Outcome) -> Outcome {
     match state {
         State::Parting(outcome) => *outcome,
-        State::Arriving
+        State::Verifying(_)
+        | State::Arriving
         | State::Answering
         | State::Consulting(_)
         | State::Asking(_)
@@ -287,6 +309,7 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
 
 fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match state {
+        State::Verifying(verifying) => verifying.handle(event, core, desk),
         State::Arriving => consulting::arriving(event, core, desk),
         State::Answering => consulting::answering(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),

@@ -25,6 +25,28 @@ pub(super) fn trunks<'d>(walk: &mut Walk<'d>, trunks: &[trunk::Draft<'d>], sip: 
     }
 }
 
+/// What is believed of callers, and what lines make of it.
+pub(super) fn verified<'d>(
+    walk: &mut Walk<'d>,
+    trunks: &[trunk::Draft<'d>],
+    lines: &[line::Draft<'d>],
+    has_identity: bool,
+) {
+    for trunk in trunks.iter().filter(|trunk| trunk.verify.identity && !has_identity) {
+        let text = "\"identity\" needs [identity]: whom we believe, roots_file and certificates";
+        walk.fault(trunk.section.place("verify"), text);
+    }
+    if trunks.iter().any(|trunk| trunk.verify.is_on()) {
+        return;
+    }
+    for line in lines {
+        for key in line::POLICY.into_iter().filter(|key| line.section.has(key)) {
+            let text = "means nothing where no [[trunk]] has verify: callers are not verified at all";
+            walk.fault(line.section.place(key), text);
+        }
+    }
+}
+
 /// Trunks that share a name in certificates could not be told apart either.
 fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk::Draft<'d>]) {
     for (index, range) in trunk.allow.iter().flatten().enumerate() {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::Choice;
+use b2bua::{Attestation, Choice, Policy, Treatment};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -21,6 +21,9 @@ pub(super) const SCHEMA: Schema = Schema {
         "trunk",
         "language",
         "operator",
+        "unverified",
+        "disproved",
+        "attestation",
         "record",
         "ask",
         "redial",
@@ -38,6 +41,9 @@ pub(super) const SCHEMA: Schema = Schema {
     ],
     refused: &[],
 };
+
+/// Keys that say how callers are treated who are not verified.
+pub(super) const POLICY: [&str; 3] = ["unverified", "disproved", "attestation"];
 
 /// `[[line]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +77,7 @@ pub(crate) enum Operator {
 /// How a line treats its calls. What has no key of its own to fail cross checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manner {
+    pub(crate) policy: Policy,
     pub(crate) record: bool,
     pub(crate) ask_when_needed: bool,
     /// How far back a call counts for redial; `None`: no redial.
@@ -229,11 +236,13 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
     if section.has("redial_window") && !redial {
         walk.warn(section.place("redial_window"), "means nothing without redial = true");
     }
+    let policy = policy(walk, section);
     let mut small = |key, most, default| {
         let read = walk.get(section, key, |value| value::integer(value, 1..=most));
         read.ok().map_or(default, |number| u8::try_from(number).expect("the ranges end below 256"))
     };
     Manner {
+        policy,
         code_length: small("code_length", 12, script.code_length),
         code_attempts: small("code_attempts", 20, script.code_attempts),
         record: walk.get(section, "record", value::flag).or(false),
@@ -249,3 +258,27 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         warning,
     }
 }
+
+/// Whoever is disproved fares no better than whoever is unknown.
+fn policy<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Policy {
+    let mut treatment =
+        |key, default| walk.get(section, key, |value| value::word(value, TREATMENTS)).or(default);
+    let unverified = treatment("unverified", Policy::LENIENT.unverified);
+    let disproved = treatment("disproved", Policy::LENIENT.disproved.max(unverified));
+    if disproved < unverified {
+        let text =
+            "callers who are not who they say would fare better than those of whom nobody says anything";
+        walk.fault(section.place("disproved"), text);
+    }
+    let attestation = walk.get(section, "attestation", |value| value::word(value, ATTESTATIONS)).ok();
+    Policy { unverified, disproved, attestation }
+}
+
+const TREATMENTS: &[(&str, Result<Treatment, &str>)] = &[
+    ("take", Ok(Treatment::Take)),
+    ("stranger", Ok(Treatment::Stranger)),
+    ("refuse", Ok(Treatment::Refuse)),
+];
+
+const ATTESTATIONS: &[(&str, Result<Attestation, &str>)] =
+    &[("A", Ok(Attestation::Full)), ("B", Ok(Attestation::Partial)), ("C", Ok(Attestation::Gateway))];

@@ -8,6 +8,7 @@ mod address;
 mod cross;
 pub(crate) mod duration;
 mod http;
+mod identity;
 mod keeping;
 mod line;
 mod media;
@@ -46,6 +47,7 @@ pub(crate) use walk::Environment;
 pub(crate) use webhook::Webhook;
 
 use crate::trace::Limits;
+use crate::verifier::Files;
 use walk::{Schema, Walk};
 
 /// Octets of a configuration file: more is some other file.
@@ -65,6 +67,7 @@ const SECTIONS: &[&Schema] = &[
     &recordings::SCHEMA,
     &keeping::PRIVACY,
     &trace::SCHEMA,
+    &identity::SCHEMA,
 ];
 
 /// A configuration in which nothing is at fault.
@@ -84,6 +87,8 @@ pub(crate) struct Checked {
     pub(crate) numbers: Numbers,
     /// Which SIP messages are kept to be looked at.
     pub(crate) trace: Limits,
+    /// Whom we believe of who calls, where anything is verified.
+    pub(crate) identity: Option<Files>,
 }
 
 /// What reading a configuration came to.
@@ -171,8 +176,10 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let recording = recordings::read(walk, &root, &node.data_dir);
     let numbers = keeping::privacy(walk, &root);
     let trace = trace::read(walk, &root);
+    let identity = identity::read(walk, &root);
 
     cross::trunks(walk, &trunks, &sip);
+    cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
@@ -191,6 +198,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         recording,
         numbers,
         trace,
+        identity,
     })
 }
 

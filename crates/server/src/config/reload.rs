@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines and tokens of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -26,7 +26,8 @@ impl Checked {
             ("[trace]", self.trace != next.trace),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let mut checked = Self { trunks: next.trunks, lines: next.lines, ..self.clone() };
+        let mut checked =
+            Self { trunks: next.trunks, lines: next.lines, identity: next.identity, ..self.clone() };
         checked.http.tokens = next.http.tokens;
         Reload { at_restart: at_restart.collect(), checked }
     }

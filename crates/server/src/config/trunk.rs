@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sip::Transport;
-use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust};
+use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust, Verify};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -23,6 +23,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "certificate",
         "numbers",
         "trust",
+        "verify",
         "country",
         "format",
         "prefix",
@@ -66,6 +67,8 @@ pub(crate) struct Trunk {
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
     pub(crate) trust: Trust,
+    /// What is believed of whether they are who it says.
+    pub(crate) verify: Verify,
     /// How numbers are written and read.
     pub(crate) profile: Profile,
     /// Whether media by it is protected.
@@ -101,6 +104,7 @@ pub(super) struct Draft<'d> {
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
+    pub(super) verify: Verify,
     profile: Profile,
     srtp: SrtpPolicy,
     account: Account,
@@ -117,6 +121,7 @@ impl Draft<'_> {
             certificate: self.certificate,
             numbers: self.numbers?,
             trust: self.trust,
+            verify: self.verify,
             profile: self.profile,
             srtp: self.srtp,
             credentials: self.account.credentials.map(Arc::new),
@@ -157,6 +162,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         }
     }
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
+    let verify = verify(walk, &section);
     let profile = profile::read(walk, &section, &account, plan);
     let srtp = walk.get(&section, "srtp", |value| value::word(value, SRTP)).or(SrtpPolicy::Off);
     let by_tls =
@@ -167,7 +173,26 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         walk.warn(section.place("srtp"), text);
     }
     let usage = usage(walk, &section);
-    Draft { section, name, allow, certificate, numbers, destination, trust, profile, srtp, account, usage }
+    Draft {
+        section,
+        name,
+        allow,
+        certificate,
+        numbers,
+        destination,
+        trust,
+        verify,
+        profile,
+        srtp,
+        account,
+        usage,
+    }
+}
+
+fn verify<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Verify {
+    let words = walk.list(section, "verify", |value| value::word(value, VERIFY)).or(Vec::new());
+    let any = |one: fn(&Verify) -> bool| words.iter().any(one);
+    Verify { verstat: any(|word| word.verstat), identity: any(|word| word.identity) }
 }
 
 fn usage<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Usage {
@@ -186,6 +211,11 @@ const TRUST: &[(&str, Result<Trust, &str>)] = &[
     ("asserted", Ok(Trust::Asserted)),
     ("remote-party-id", Ok(Trust::RemoteParty)),
     ("from", Ok(Trust::From)),
+];
+
+const VERIFY: &[(&str, Result<Verify, &str>)] = &[
+    ("verstat", Ok(Verify { verstat: true, identity: false })),
+    ("identity", Ok(Verify { verstat: false, identity: true })),
 ];
 
 const SRTP: &[(&str, Result<SrtpPolicy, &str>)] = &[

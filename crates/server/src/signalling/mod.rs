@@ -311,13 +311,18 @@ impl Loop {
                         }
                     }
                     Output::Leg { call, leg, callee } => self.trace.belongs(leg, call, callee),
+                    Output::Checkpoint(record) => {
+                        self.trace.verified(record.call, record.verification);
+                        self.world.perform(now, Output::Checkpoint(record));
+                    }
                     Output::Record(record) => {
+                        self.trace.verified(record.call, record.verification);
                         self.trace.over(record.call, now);
                         self.world.perform(now, Output::Record(record));
                     }
                     output @ (Output::Media { .. }
                     | Output::Find { .. }
-                    | Output::Checkpoint(_)
+                    | Output::Verify { .. }
                     | Output::Called { .. }
                     | Output::Notice(_)
                     | Output::Trunk(_)

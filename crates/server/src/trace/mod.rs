@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::TraceLeg;
-use b2bua::{CallId, Callee, LegId};
+use b2bua::{CallId, Callee, LegId, Verification};
 use bytes::Bytes;
 use clock::Instant;
 use sip::{Flow, Transport};
@@ -49,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) messages: VecDeque<Seen>,
     /// Messages that went to make room for later ones.
     pub(crate) lost: u64,
+    /// What became of verifying who calls.
+    pub(crate) identity: Option<Verification>,
     octets: usize,
     legs: Vec<LegId>,
     callees: u8,
@@ -156,6 +158,13 @@ impl Trace {
                 self.early.pop_front();
             }
             self.early.push_back((leg, seen(TraceLeg::Caller, bytes())));
+        }
+    }
+
+    /// What is known of who calls.
+    pub(crate) fn verified(&mut self, call: CallId, identity: Option<Verification>) {
+        if let Some(kept) = self.calls.get_mut(&call) {
+            kept.identity = identity;
         }
     }
 

@@ -9,9 +9,16 @@ use sip::Message;
 
 use super::{Kept, Seen};
 
-/// Header fields whose values stand for a password (RFC 3261 §22, RFC 7616 §3.5): who has many of them can try passwords.
-const SECRET: [&str; 4] =
-    ["authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info"];
+/// Header fields whose values stand for a password (RFC 3261 §22, RFC 7616 §3.5): who has many of them can try passwords. And
+/// tokens that prove who calls (RFC 8224 §12.1): whoever has a fresh one can say so as well, and in base64 no number can be masked.
+const SECRET: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "authentication-info",
+    "proxy-authentication-info",
+    "identity",
+    "y",
+];
 /// Lines of a session description that hold keys (RFC 4568, RFC 8866 §5.12, RFC 8839 §5.4).
 const KEYS: [&str; 3] = ["a=crypto:", "k=", "a=ice-pwd:"];
 /// Header fields that are numbers, and never telephone numbers.
@@ -45,7 +52,7 @@ impl Shown {
     /// What is kept of a call as it may leave. `epoch_us`: what the wall clock showed at `Instant::ZERO`.
     pub(crate) fn trace(&self, kept: &Kept, epoch_us: u64) -> api::Trace {
         let messages = kept.messages.iter().filter_map(|seen| self.message(seen, epoch_us)).collect();
-        api::Trace { messages, lost: kept.lost }
+        api::Trace { messages, lost: kept.lost, identity: kept.identity }
     }
 
     fn message(&self, seen: &Seen, epoch_us: u64) -> Option<TracedMessage> {

@@ -1,5 +1,6 @@
 //! Whole calls in virtual time.
 
+mod identity;
 mod mask;
 mod order_call;
 mod own;

@@ -18,8 +18,9 @@ fn an_invite_is_answered_100_at_once_and_offered() {
     let LegEvent::Offered(incoming) = world.only_event() else { panic!("offered") };
     assert_eq!(incoming.called, "+74951234567");
     assert_eq!(incoming.to, "+74951234567");
-    assert_eq!(incoming.identity.from.as_deref(), Some("+79991111111"));
-    assert_eq!(incoming.identity.asserted, ["+79991112233"]);
+    assert_eq!(incoming.identity.from.as_ref().map(|named| named.user.as_str()), Some("+79991111111"));
+    let asserted: Vec<&str> = incoming.identity.asserted.iter().map(|named| named.user.as_str()).collect();
+    assert_eq!(asserted, ["+79991112233"]);
     assert_eq!(incoming.offer, Some(sdp(OFFER)));
     assert_eq!(incoming.hops, 70);
 }

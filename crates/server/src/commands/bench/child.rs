@@ -54,8 +54,9 @@ impl Child {
         let at = |last| IpAddr::V4(Ipv4Addr::new(127, one.max(1), two, last));
         let (server, callers, callees, port) = (at(1), at(11), at(12), 5060);
         let config = folder.path().join("bench.toml");
-        let at_once =
-            (f64::from(args.rate) * (args.think.as_secs_f64() + args.hold.as_secs_f64() + AROUND)).min(f64::from(args.calls)) + 10.0;
+        let at_once = (f64::from(args.rate) * (args.think.as_secs_f64() + args.hold.as_secs_f64() + AROUND))
+            .min(f64::from(args.calls))
+            + 10.0;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

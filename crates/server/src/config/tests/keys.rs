@@ -52,6 +52,7 @@ uri = "sip:sip.carrier.example;transport=tcp"
 allow = ["192.0.2.0/24", "2001:db8:1::/48"]
 numbers = ["030 123456", "+4930123457"]
 trust = "remote-party-id"
+verify = ["verstat"]
 country = "RU"
 format = "national"
 prefix = "9#"
@@ -77,6 +78,9 @@ service = "orders"
 trunk = "main"
 language = "en"
 operator = "sip:desk@pbx.example"
+unverified = "stranger"
+disproved = "refuse"
+attestation = "B"
 record = true
 ask = "when-needed"
 redial = true
@@ -198,6 +202,7 @@ fn every_key_of_a_trunk_changes_what_it_names() {
         ["+4930123456", "+4930123457"]
     );
     assert_eq!(trunks[0].trust, b2bua::Trust::RemoteParty);
+    assert_eq!(trunks[0].verify, b2bua::Verify { verstat: true, identity: false });
     let profile = b2bua::Profile {
         plan: number::Plan::of("RU").unwrap(),
         form: number::Form::National,
@@ -267,7 +272,13 @@ fn every_key_of_a_line_changes_what_it_names() {
     let Some(Operator::Uri { uri, destination }) = &lines[0].operator else { panic!("{lines:?}") };
     assert_eq!((uri.as_str(), destination.host.as_str()), ("sip:desk@pbx.example", "pbx.example"));
     let second = Duration::from_secs(1);
+    let policy = b2bua::Policy {
+        unverified: b2bua::Treatment::Stranger,
+        disproved: b2bua::Treatment::Refuse,
+        attestation: Some(b2bua::Attestation::Partial),
+    };
     let manner = Manner {
+        policy,
         record: true,
         ask_when_needed: true,
         redial: Some(second * 3600),
@@ -331,6 +342,8 @@ fn what_is_left_out_has_the_documented_default() {
     let allow = b2bua::Network { address: "192.0.2.7".parse().unwrap(), prefix: 32 };
     assert_eq!(checked.trunks[0].allow, [allow]);
     assert_eq!(checked.trunks[0].trust, b2bua::Trust::Asserted);
+    assert_eq!(checked.trunks[0].verify, b2bua::Verify::default());
+    assert_eq!(checked.identity, None);
     assert_eq!(checked.trunks[0].credentials, None);
     let profile = b2bua::Profile {
         plan: number::Plan::of("RU").unwrap(),
@@ -346,6 +359,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!((line.language.as_str(), line.operator.as_ref(), &line.trunks), ("ru", None, &first_trunk()));
     let second = Duration::from_secs(1);
     let manner = Manner {
+        policy: b2bua::Policy::LENIENT,
         record: false,
         ask_when_needed: false,
         redial: None,
