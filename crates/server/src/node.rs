@@ -135,9 +135,7 @@ impl Node {
         let store = open(&checked)?;
         let (asks, asked) = mpsc::channel(ASKS);
         let gate = Gate::new(store.clone(), checked.api(&languages, privacy.clone()), asks);
-        // Before anything happens that a webhook may want to know.
-        let hooks = checked.webhooks.iter().map(crate::config::Webhook::receiver).collect();
-        let deliverer = Deliverer::new(&gate, hooks)?;
+        let deliverer = deliverer(&checked, &gate)?;
         let scribe = scribe(&checked, clock, &privacy);
         recovery::recover(&store, &scribe)?;
         repair(&checked.recording.files)?;
@@ -388,6 +386,11 @@ fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
 fn open(checked: &Checked) -> Result<Store, StartError> {
     let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
+}
+
+/// Made before anything happens that a webhook may want to know.
+fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> {
+    Deliverer::new(gate, checked.webhooks.iter().map(crate::config::Webhook::receiver).collect())
 }
 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
