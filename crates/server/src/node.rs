@@ -29,7 +29,7 @@ use crate::resolve::{self, Dns};
 use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
 use crate::time::{Clock, wall_ms};
-use crate::trace::{Shown, Trace};
+use crate::trace::{self, Shown, Told, Trace};
 use crate::verifier::{Believed, BelievedError, Verifier};
 use crate::{housekeeping, recovery, supervisor};
 
@@ -165,7 +165,7 @@ impl Node {
         };
         let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
         let sip = (binds(&checked), tls.subscribe(), checked.sip.max_message);
-        let trace = trace(&checked, &config);
+        let (trace, told) = trace(&checked, &config);
         let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock })?;
 
         let config = Arc::new(Mutex::new(config));
@@ -193,7 +193,7 @@ impl Node {
         let desk = node.desk(Arc::clone(&metrics), store.clone(), languages);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
-        node.spawn_tasks(store, deliverer);
+        node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
         node.call_self(self_caller, metrics);
         Ok(node)
     }
@@ -208,8 +208,12 @@ impl Node {
             config: Arc::clone(&self.config),
             languages,
             draining: self.draining.subscribe(),
-            shown: Shown { privacy: self.privacy.clone(), plan: self.checked.node.plan },
+            shown: self.shown(),
         }
+    }
+
+    fn shown(&self) -> Shown {
+        Shown { privacy: self.privacy.clone(), plan: self.checked.node.plan }
     }
 
     async fn serve_http(&mut self) -> Result<(), StartError> {
@@ -228,7 +232,12 @@ impl Node {
         Ok(())
     }
 
-    fn spawn_tasks(&mut self, store: Store, deliverer: Deliverer) {
+    fn spawn_tasks(
+        &mut self,
+        store: Store,
+        deliverer: Deliverer,
+        told: Option<(mpsc::Receiver<Told>, Clock)>,
+    ) {
         let mut stop = self.stop.subscribe();
         self.tasks.spawn(async move {
             deliverer
@@ -239,6 +248,10 @@ impl Node {
         });
         let roads = self.roads.subscribe();
         self.tasks.spawn(resolve::run(self.dns.clone(), roads, self.turns.clone(), self.stop.subscribe()));
+        if let (Some(homer), Some((told, clock))) = (self.checked.homer.clone(), told) {
+            let stop = self.stop.subscribe();
+            self.tasks.spawn(trace::tell_homer(homer, self.shown(), clock, told, stop));
+        }
         let recordings = self.checked.recording.clone();
         self.tasks.spawn(housekeeping::run(store, recordings, self.stop.subscribe()));
     }
@@ -407,9 +420,11 @@ fn self_caller(checked: &Checked) -> Result<Option<(SelfCaller, Duration)>, Star
     caller.map_or(Err(StartError::NoSelfCall), |caller| Ok(Some((caller, every))))
 }
 
-fn trace(checked: &Checked, config: &b2bua::Config) -> Trace {
+/// What keeps messages, and what it has to tell Homer, where that is to be told.
+fn trace(checked: &Checked, config: &b2bua::Config) -> (Trace, Option<mpsc::Receiver<Told>>) {
     let ours = config.ua.listeners.iter().map(|listener| listener.public.parse());
-    Trace::new(checked.trace, ours.collect::<Result<_, _>>().expect("written from addresses"))
+    let (ear, told) = checked.homer.as_ref().map(|_| trace::ear()).unzip();
+    (Trace::new(checked.trace, ours.collect::<Result<_, _>>().expect("written from addresses"), ear), told)
 }
 
 fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {

@@ -46,7 +46,7 @@ pub(crate) use trunk::Trunk;
 pub(crate) use walk::Environment;
 pub(crate) use webhook::Webhook;
 
-use crate::trace::Limits;
+use crate::trace::{Homer, Limits};
 use crate::verifier::Files;
 use walk::{Schema, Walk};
 
@@ -87,6 +87,8 @@ pub(crate) struct Checked {
     pub(crate) numbers: Numbers,
     /// Which SIP messages are kept to be looked at.
     pub(crate) trace: Limits,
+    /// Whom messages are told besides.
+    pub(crate) homer: Option<Homer>,
     /// Whom we believe of who calls, where anything is verified.
     pub(crate) identity: Option<Files>,
 }
@@ -175,7 +177,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
     let numbers = keeping::privacy(walk, &root);
-    let trace = trace::read(walk, &root);
+    let (trace, homer) = trace::read(walk, &root, &node.name);
     let identity = identity::read(walk, &root);
 
     cross::trunks(walk, &trunks, &sip);
@@ -198,6 +200,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         recording,
         numbers,
         trace,
+        homer,
         identity,
     })
 }

@@ -23,7 +23,7 @@ impl Checked {
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[recording]", self.recording != next.recording),
             ("privacy.numbers", self.numbers != next.numbers),
-            ("[trace]", self.trace != next.trace),
+            ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
         let mut checked =

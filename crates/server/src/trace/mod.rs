@@ -1,6 +1,7 @@
 //! The SIP messages of the last calls, kept in a bounded memory: whoever looks for why a call went as it did reads them
 //! there. They are kept as they were; what leaves goes through [`Shown`], which cuts and masks.
 
+mod homer;
 mod shown;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use clock::Instant;
 use sip::{Flow, Transport};
 
+pub(crate) use homer::{Ear, Homer, Told, ear, run as tell_homer};
 pub(crate) use shown::Shown;
 
 /// Octets kept of one call at most; the oldest messages go first.
@@ -81,11 +83,14 @@ pub(crate) struct Trace {
     early: VecDeque<(LegId, Seen)>,
     /// Calls that are over, in the order of their ends.
     ended: VecDeque<(Instant, CallId)>,
+    /// Who is told of each message besides.
+    ear: Option<Ear>,
 }
 
 impl Trace {
-    pub(crate) fn new(limits: Limits, ours: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(limits: Limits, ours: Vec<SocketAddr>, ear: Option<Ear>) -> Self {
         Self {
+            ear,
             limits,
             ours,
             calls: BTreeMap::new(),
@@ -119,7 +124,11 @@ impl Trace {
         self.early = others;
         let waiting: VecDeque<(LegId, Seen)> = waiting;
         for (_, seen) in waiting {
-            kept.add(Seen { leg: who, ..seen }, self.limits);
+            let seen = Seen { leg: who, ..seen };
+            if let Some(ear) = &self.ear {
+                ear.tell(call, &seen);
+            }
+            kept.add(seen, self.limits);
         }
         self.legs.insert(leg, (call, who));
         if self.calls.len() > self.limits.calls
@@ -151,7 +160,11 @@ impl Trace {
         let seen = |who, bytes| Seen { at, leg: who, incoming, transport, ours, theirs, bytes };
         if let Some((call, who)) = self.legs.get(&leg) {
             if let Some(kept) = self.calls.get_mut(call) {
-                kept.add(seen(*who, bytes()), self.limits);
+                let seen = seen(*who, bytes());
+                if let Some(ear) = &self.ear {
+                    ear.tell(*call, &seen);
+                }
+                kept.add(seen, self.limits);
             }
         } else {
             if self.early.len() == EARLY {
@@ -223,7 +236,7 @@ mod tests {
 
     fn trace(calls: usize, messages: usize) -> Trace {
         let limits = Limits { calls, messages, keep: Duration::from_secs(60) };
-        Trace::new(limits, vec!["192.0.2.1:5060".parse().unwrap()])
+        Trace::new(limits, vec!["192.0.2.1:5060".parse().unwrap()], None)
     }
 
     fn words(trace: &Trace, call: u128) -> Vec<(TraceLeg, bool, String)> {

@@ -55,7 +55,7 @@ impl Shown {
         api::Trace { messages, lost: kept.lost, identity: kept.identity }
     }
 
-    fn message(&self, seen: &Seen, epoch_us: u64) -> Option<TracedMessage> {
+    pub(super) fn message(&self, seen: &Seen, epoch_us: u64) -> Option<TracedMessage> {
         // Of what cannot be read nothing can be cut; no leg has such a message.
         let message = sip::parse(seen.bytes.clone()).ok()?;
         let (method, status) = match &message {
@@ -167,7 +167,7 @@ mod tests {
 
     fn shown(privacy: Privacy) -> TracedMessage {
         let limits = Limits { calls: 1, messages: 1, keep: std::time::Duration::ZERO };
-        let mut trace = Trace::new(limits, vec!["192.0.2.1:5060".parse().unwrap()]);
+        let mut trace = Trace::new(limits, vec!["192.0.2.1:5060".parse().unwrap()], None);
         let peer = "198.51.100.7:5060".parse().unwrap();
         let flow = Flow { listener: 0, transport: Transport::Udp, peer, connection: None };
         let at = Instant(std::time::Duration::from_micros(5));

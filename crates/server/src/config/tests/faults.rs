@@ -95,6 +95,25 @@ fn a_busy_status_says_that_there_is_no_room_now() {
 }
 
 #[test]
+fn homer_is_told_by_datagrams_of_what_is_kept() {
+    let trace = |lines: &str| faults(&format!("{LEAST}[trace]\n{lines}"));
+    for server in ["", "udp://", "tcp://homer", "homer:9060", "udp://a b", "udp://a@homer", "udp://homer;x=1"]
+    {
+        let told = trace(&format!("homer = {server:?}"));
+        assert!(told[0].contains("trace.homer: "), "{told:?}");
+    }
+    assert!(trace("homer_id = 7")[0].contains("trace.homer_id: means nothing without homer"));
+    assert!(trace("calls = 0\nhomer = \"udp://homer\"")[0].contains("trace.calls: Homer is told of"));
+    let homer = |lines: &str| good(&format!("{LEAST}[trace]\n{lines}")).homer.expect("there is one");
+    assert_eq!(
+        (homer("homer = \"udp://homer\"").server.as_str(), homer("homer = \"udp://homer\"").id),
+        ("homer:9060", 2001)
+    );
+    let whole = homer("homer = \"udp://[2001:db8::60]:9\"\nhomer_id = 7\nhomer_key = \"k\"");
+    assert_eq!((whole.server.as_str(), whole.id, whole.key.as_deref()), ("[2001:db8::60]:9", 7, Some("k")));
+}
+
+#[test]
 fn tls_needs_files_that_fit_and_a_listener() {
     let sip = |lines: &str| fault(|text| *text = text.replacen("[sip]", &format!("[sip]\n{lines}"), 1));
     assert!(sip("key_file = \"/nowhere\"").contains("sip.key_file: means nothing without a tls:// address"));
