@@ -12,7 +12,11 @@ use crate::place::Place;
 use crate::session::Asked;
 
 /// The methods we take (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// The option tag of reliable provisional responses (RFC 3262 §8.1).
+pub(crate) const RELIABLE: &str = "100rel";
+/// All extensions we know, where session timers are among them (RFC 3261 §20.37).
+pub(crate) const ALL: &str = "100rel, timer";
 /// The type of session descriptions.
 pub(crate) const SDP: &str = "application/sdp";
 /// What we take in an INFO.
@@ -42,6 +46,19 @@ impl Q850 {
 impl Value for Q850 {
     fn write(&self, to: &mut ValueWriter<'_>) {
         to.put("Q.850;cause=").put(self.0);
+    }
+}
+
+/// RAck: which reliable provisional response is acknowledged (RFC 3262 §7.2).
+pub(crate) struct RAck {
+    pub(crate) rseq: u32,
+    /// Of the INVITE.
+    pub(crate) sequence: u32,
+}
+
+impl Value for RAck {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put(self.rseq).put(" ").put(CSeq(self.sequence, &Method::Invite));
     }
 }
 
@@ -112,8 +129,8 @@ impl Heading {
         let compose = compose.maybe(Name::Privacy, withheld.then_some("id"));
         let compose = digest::with(compose, &self.credentials);
         let compose = match asked {
-            Some(asked) => asked.write(compose),
-            None => compose,
+            Some(asked) => asked.write(compose.header(Name::Supported, ALL)),
+            None => compose.header(Name::Supported, RELIABLE),
         };
         compose
             .header(Name::Allow, ALLOW)

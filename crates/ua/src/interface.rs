@@ -238,6 +238,10 @@ pub(crate) enum Letter {
     Ack,
     /// Refresh 1xx once a minute (§13.3.1.1).
     Refresh1xx,
+    /// Resend our reliable provisional response (RFC 3262 §3).
+    Retransmit1xx,
+    /// Give up waiting for its PRACK (RFC 3262 §3).
+    Prack,
     /// Give up waiting for the answer to an INVITE that was cancelled (§9.1).
     Cancelled,
     /// How long a leg that is over still answers for itself.
@@ -270,19 +274,20 @@ pub enum LegEvent {
         /// Their answer.
         sdp: Bytes,
     },
-    /// The callee answered; the ACK is sent. `None` if neither the 2xx nor an earlier response carried one.
+    /// The callee answered; the ACK is sent.
     Answered {
-        /// Their answer.
+        /// Their answer. `None` if neither the 2xx nor an earlier response carried one, and where another offer of theirs
+        /// was accepted in this early dialog: then what was agreed last holds.
         sdp: Option<Bytes>,
     },
-    /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE. `sdp` is their answer, where our 2xx
-    /// made the offer; a re-INVITE before the ACK stands for it. Said as well when a refresh of ours, which says our
+    /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE, or the PRACK to a reliable 183 that made
+    /// the offer. `sdp` is their answer, where we made the offer; a re-INVITE before the ACK stands for it. Said as well when a refresh of ours, which says our
     /// description again, was answered with another than before.
     Confirmed {
         /// Their answer to our offer.
         sdp: Option<Bytes>,
     },
-    /// A re-INVITE, or an UPDATE with a description. Answer with `Accept` (an answer, or a full offer when
+    /// A re-INVITE, or an UPDATE or PRACK with a description. Answer with `Accept` (an answer, or a full offer when
     /// `offer` is absent) or `Refuse`; there is never more than one to decide. If it is taken back before the
     /// decision, that decision does nothing.
     Reoffered {
@@ -325,7 +330,8 @@ pub enum Ending {
     },
     /// Nothing came back (Timer B or F, a 408 to an INVITE, a lost flow), or there is nothing to send to.
     Unreachable,
-    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4); the leg was ended with BYE.
+    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4), and the leg was ended with BYE; or a reliable provisional
+    /// response was not (RFC 3262 §3), and the leg was refused.
     NeverAcknowledged,
     /// The dialog is unknown to the other side (481, 408 or nothing to a request of ours, §12.2.1.2).
     Gone,
@@ -341,11 +347,11 @@ pub enum Ending {
 pub enum LegCommand {
     /// Make this new leg a callee's: send an INVITE. Only with a `LegId` from `UserAgent::next_leg`.
     Invite(Box<Invite>),
-    /// Send 180.
+    /// Send 180, reliably to a caller who requires that (RFC 3262).
     Ring,
-    /// Send 183 with our session description.
+    /// Send 183 with our session description, reliably to a caller who knows of that (RFC 3262).
     Progress(Bytes),
-    /// Accept what was offered last (INVITE, re-INVITE or UPDATE) with this session description.
+    /// Accept what was offered last (INVITE, re-INVITE, UPDATE or PRACK) with this session description.
     Accept(Bytes),
     /// Refuse what was offered last. Refusing the first INVITE ends the leg; refusing a re-INVITE or UPDATE leaves it
     /// as it was.

@@ -3,7 +3,7 @@
 use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status};
 
 use crate::body::Body;
-use crate::compose::{ALLOW, KEYS, SDP};
+use crate::compose::{ALLOW, KEYS, RELIABLE, SDP};
 use crate::session::{self, TIMER};
 use crate::settings::Settings;
 
@@ -40,8 +40,6 @@ enum Hint {
     Interval(u32),
 }
 
-/// The option tag of reliable provisional responses (RFC 3262 §8.1).
-pub(crate) const RELIABLE: &str = "100rel";
 /// Most option tags of theirs that a 420 repeats.
 const TAGS: usize = 16;
 
@@ -89,7 +87,8 @@ pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Re
             content(request)?;
             interval(request, settings)?;
         }
-        Kind::Bye | Kind::Options | Kind::Info | Kind::Prack => {}
+        Kind::Prack => content(request)?,
+        Kind::Bye | Kind::Options | Kind::Info => {}
     }
     Ok(kind)
 }
@@ -116,8 +115,8 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
     }
 }
 
-/// What of all that could be required is supported (§8.2.2.3): session timers, and that no provisional response but a 100
-/// is unreliable (RFC 3262), as there is none. Proxy-Require is meant for those who route by this request: towards the
+/// What of all that could be required is supported (§8.2.2.3): session timers, and reliable provisional responses
+/// (RFC 3262). Proxy-Require is meant for those who route by this request: towards the
 /// callee that is us.
 fn required(request: &Request, settings: &Settings) -> Result<(), Refused> {
     let headers = request.headers();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::compose::{ALL, RELIABLE};
 use crate::interface::{Config, Sessions, Timing};
 use crate::place::Place;
-use crate::session::TIMER;
 
 /// What everybody in here may look at.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Settings {
 
     /// The extensions we know (RFC 3261 §20.37).
     pub(crate) fn supported(&self) -> &'static str {
-        if self.sessions.is_some() { TIMER } else { "" }
+        if self.sessions.is_some() { ALL } else { RELIABLE }
     }
 
     /// The listener a flow came in by; `None` if the configuration has no such listener.

@@ -11,6 +11,8 @@ mod forks;
 mod outside;
 mod peer;
 mod ping;
+mod prack;
+mod prack_of_ours;
 mod random;
 mod registration;
 mod reoffer;
