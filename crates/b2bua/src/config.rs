@@ -235,6 +235,8 @@ pub struct Line {
     pub confirm: bool,
     /// Our patience with the callee. Default 45 s.
     pub ring_timeout: Duration,
+    /// What the caller hears before the callee has answered.
+    pub early_media: EarlyMedia,
     /// How long two may talk. Default 2 h.
     pub max_call: Duration,
     /// How long before that they are warned. Default 60 s.
@@ -247,6 +249,15 @@ pub struct Line {
     pub ask_when_needed: bool,
     /// For how long wrong calls count together, and for how long a number is then locked out. Default 10 min.
     pub lockout: Duration,
+}
+
+/// What a caller hears while the callee is being called (RFC 3960).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// Our music, whatever comes from the callee's side.
+    Ours,
+    /// What comes from there, once a description has come; until then our music. Nothing goes there before the answer.
+    Pass,
 }
 
 /// Whom `#` reaches.

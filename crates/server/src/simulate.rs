@@ -262,6 +262,7 @@ impl Walk {
             }
             Command::Update { .. }
             | Command::Bridge { .. }
+            | Command::Unbridge { .. }
             | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Record { .. }

@@ -27,6 +27,8 @@ pub enum Act {
     ReinviteLate,
     /// An UPDATE that offers.
     Update,
+    /// A transfer (REFER).
+    Refer,
     /// A key by INFO.
     Info(char),
     /// An OPTIONS inside the dialog.
@@ -68,6 +70,8 @@ pub(crate) struct Dialog {
     answered: BTreeMap<(String, String), Bytes>,
     /// Our INVITE responses that wait for an ACK, by CSeq.
     unacknowledged: BTreeMap<u32, Pending>,
+    /// Provisional responses of ours that wait for a PRACK, by RSeq.
+    reliable: BTreeMap<u32, Pending>,
     /// ACKs by CSeq, for 2xx that come again.
     acks: BTreeMap<u32, Bytes>,
     /// Both sides have agreed to end.
@@ -109,6 +113,7 @@ impl Dialog {
             pending: BTreeMap::new(),
             answered: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
+            reliable: BTreeMap::new(),
             acks: BTreeMap::new(),
             over: false,
             ended: false,
@@ -236,6 +241,15 @@ impl Dialog {
                 let sdp = self.sdp("sendrecv");
                 self.request(now, &Method::Update, "", Some((SDP, &sdp)), out);
             }
+            Act::Refer => {
+                self.request(
+                    now,
+                    &Method::Refer,
+                    "Refer-To: <sip:+79990000000@elsewhere.example>\r\n",
+                    None,
+                    out,
+                );
+            }
             Act::Info(key) => {
                 let body = format!("Signal={key}\r\nDuration=160\r\n");
                 self.request(now, &Method::Info, "", Some(("application/dtmf-relay", &body)), out);
@@ -245,6 +259,7 @@ impl Dialog {
                 self.over = true;
                 self.pending.clear();
                 self.unacknowledged.clear();
+                self.reliable.clear();
             }
             Act::Options => self.request(now, &Method::Options, "", None, out),
         }
@@ -323,6 +338,43 @@ impl Dialog {
         sdp: Option<&str>,
         out: &mut Vec<Bytes>,
     ) {
+        if status >= 200 && *request.method() == Method::Invite {
+            // A final response ends what waits for a PRACK (RFC 3262 §3).
+            self.reliable.clear();
+        }
+        self.answer_with(now, request, (status, ""), sdp, out);
+    }
+
+    /// A provisional response that is said again until its PRACK comes.
+    pub(crate) fn answer_reliably(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        (status, rseq): (u16, u32),
+        sdp: Option<&str>,
+        out: &mut Vec<Bytes>,
+    ) {
+        self.answer_with(now, request, (status, &format!("Require: 100rel\r\nRSeq: {rseq}\r\n")), sdp, out);
+        let bytes = out.last().cloned().unwrap_or_default();
+        let until = now + T1 * 64;
+        let method = Method::Prack;
+        self.reliable
+            .insert(rseq, Pending { bytes, at: now + T1, interval: T1, until, method, answered: false });
+    }
+
+    /// Whether something waits for a PRACK.
+    pub(crate) fn waits_for_prack(&self) -> bool {
+        !self.reliable.is_empty()
+    }
+
+    fn answer_with(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        (status, lines): (u16, &str),
+        sdp: Option<&str>,
+        out: &mut Vec<Bytes>,
+    ) {
         let headers = request.headers();
         let mut text = format!("SIP/2.0 {status} {}\r\n", self.mark);
         for via in headers.all(Name::Via) {
@@ -343,7 +395,7 @@ impl Dialog {
         let body = sdp.unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         text += &format!(
-            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{session}{kind}\
+            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{lines}{session}{kind}\
              P-Asserted-Identity: <sip:{}@{mark}.example>\r\nContent-Length: {}\r\n\r\n{body}",
             line(Name::From),
             self.call_id,
@@ -399,11 +451,15 @@ impl Dialog {
                 let sdp = self.sdp("sendrecv");
                 self.answer(now, request, 200, Some(&sdp), out);
             }
+            Method::Prack => {
+                let rack = request.headers().rack();
+                let known = rack.is_some_and(|rack| self.reliable.remove(&rack.rseq).is_some());
+                self.answer(now, request, if known { 200 } else { 481 }, None, out);
+            }
             Method::Cancel
             | Method::Options
             | Method::Update
             | Method::Info
-            | Method::Prack
             | Method::Register
             | Method::Refer
             | Method::Subscribe
@@ -415,7 +471,7 @@ impl Dialog {
     }
 
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        let all = self.pending.values().chain(self.unacknowledged.values());
+        let all = self.pending.values().chain(self.unacknowledged.values()).chain(self.reliable.values());
         all.map(|pending| pending.at.min(pending.until)).min()
     }
 
@@ -425,6 +481,7 @@ impl Dialog {
         for table in [
             &mut self.pending.values_mut().collect::<Vec<_>>(),
             &mut self.unacknowledged.values_mut().collect(),
+            &mut self.reliable.values_mut().collect(),
         ] {
             for pending in table.iter_mut() {
                 if now >= pending.until {
@@ -441,6 +498,7 @@ impl Dialog {
         }
         if given_up {
             self.pending.retain(|_, pending| now < pending.until);
+            self.reliable.retain(|_, pending| now < pending.until);
             let unheard = self.unacknowledged.len();
             self.unacknowledged.retain(|_, pending| now < pending.until);
             if unheard > self.unacknowledged.len() && !self.ended {

@@ -68,6 +68,7 @@ pub fn config() -> Config {
             whisper: true,
             confirm: false,
             ring_timeout: Duration::from_secs(45),
+            early_media: b2bua::EarlyMedia::Ours,
             max_call: Duration::from_secs(7200),
             warning: Duration::from_secs(60),
             script: ivr_settings(),
@@ -130,6 +131,8 @@ pub struct World {
     pub orders: Orders,
     /// What must hold.
     pub audit: Audit,
+    /// Everything the relay was told.
+    pub commands: Vec<rtp::Command>,
     /// Every message each peer was sent.
     pub received: BTreeMap<SocketAddr, Vec<Bytes>>,
     network: Network,
@@ -169,6 +172,7 @@ impl World {
             board: Switchboard::new(config, seeds),
             orders: Orders::default(),
             audit: Audit::default(),
+            commands: Vec::new(),
             received: BTreeMap::new(),
             network: Network::new(weather, reliable, seed),
             relay: Relay::default(),
@@ -382,7 +386,7 @@ impl World {
         let media = 40_000 + u16::try_from(2 * self.callees.len()).unwrap_or(0);
         let callee = Callee::new(plan.clone(), peer, "canary-callee", invite, media);
         self.callees.push(callee);
-        if let Reaction::Fork(after) = plan.reaction {
+        if let Reaction::Fork(after) | Reaction::ForkEarly(after) = plan.reaction {
             let second = Callee::new(plan, peer, "canary-callee", invite, media + 1000);
             self.callees.push(second.forked(Duration::from_secs(1) + after));
         }
@@ -419,11 +423,13 @@ impl World {
                     | rtp::Command::Update { .. }
                     | rtp::Command::Stop { .. }
                     | rtp::Command::Bridge { .. }
+                    | rtp::Command::Unbridge { .. }
                     | rtp::Command::PauseRecording { .. }
                     | rtp::Command::Press { .. }
                     | rtp::Command::Record { .. }
                     | rtp::Command::Close { .. } => None,
                 };
+                self.commands.push(command.clone());
                 self.relay.command(self.now, worker, command);
                 self.unheard.extend(hears);
                 self.press();

@@ -24,6 +24,9 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         Event::Confirmed
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
@@ -58,6 +61,9 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
         Event::Begun
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
@@ -116,6 +122,9 @@ impl Consulting {
             | Event::Confirmed
             | Event::Trying
             | Event::Ringing
+            | Event::Progressed(_)
+            | Event::Renewed
+            | Event::Quiet
             | Event::Answered(_)
             | Event::CalleeEnded(_)
             | Event::Digit(..)

@@ -129,6 +129,12 @@ pub(crate) enum Event {
     Confirmed,
     Trying,
     Ringing,
+    /// The callee's side described a session before the answer.
+    Progressed(Bytes),
+    /// It described another, which was answered.
+    Renewed,
+    /// Nothing came from there for long.
+    Quiet,
     Answered(Option<Bytes>),
     CalleeEnded(Ending),
     Digit(Whose, char),
@@ -205,6 +211,10 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             enter(state, Event::Finished(whose), core, desk)
         }
         Input::Finished(..) => state,
+        // Before the answer nobody need say anything.
+        Input::Silent(Whose::Callee) if matches!(state, State::Dialling(_)) => {
+            enter(state, Event::Quiet, core, desk)
+        }
         Input::Silent(whose) => core.finish(verdict(&state, outcome::silent(whose.into())), desk),
         Input::Closed(whose, statistics) => {
             core.closed(whose, statistics, desk);
@@ -245,8 +255,9 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
 fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match (whose, event) {
         (whose, LegEvent::Reoffered { offer }) => {
-            core.reoffered(whose, offer.as_deref(), desk);
-            state
+            let is_early = whose == Whose::Callee && matches!(state, State::Dialling(_));
+            core.reoffered(whose, offer.as_deref(), is_early, desk);
+            if is_early { enter(state, Event::Renewed, core, desk) } else { state }
         }
         (whose, LegEvent::Confirmed { sdp }) => {
             if let Some(sdp) = sdp
@@ -273,9 +284,8 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             enter(state, Event::CalleeEnded(ending), core, desk)
         }
         (Whose::Callee, LegEvent::Trying) => enter(state, Event::Trying, core, desk),
-        (Whose::Callee, LegEvent::Ringing | LegEvent::Progressed { .. }) => {
-            enter(state, Event::Ringing, core, desk)
-        }
+        (Whose::Callee, LegEvent::Ringing) => enter(state, Event::Ringing, core, desk),
+        (Whose::Callee, LegEvent::Progressed { sdp }) => enter(state, Event::Progressed(sdp), core, desk),
         (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
         (
             Whose::Caller,

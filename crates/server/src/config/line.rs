@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::Choice;
+use b2bua::{Choice, EarlyMedia};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -33,6 +33,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "hint_after",
         "input_timeout",
         "ring_timeout",
+        "early_media",
         "max_call",
         "warning",
     ],
@@ -83,6 +84,7 @@ pub(crate) struct Manner {
     pub(crate) hint_after: Duration,
     pub(crate) input_timeout: Duration,
     pub(crate) ring_timeout: Duration,
+    pub(crate) early_media: EarlyMedia,
     pub(crate) max_call: Duration,
     pub(crate) warning: Duration,
 }
@@ -194,6 +196,9 @@ const SERVICES: &[(&str, Result<(), &str>)] = &[
 
 const ASK: &[(&str, Result<bool, &str>)] = &[("always", Ok(false)), ("when-needed", Ok(true))];
 
+const EARLY: &[(&str, Result<EarlyMedia, &str>)] =
+    &[("ours", Ok(EarlyMedia::Ours)), ("pass", Ok(EarlyMedia::Pass))];
+
 fn language(value: &DeValue<'_>) -> Result<String, String> {
     value::word(value, &LANGUAGES.map(|language| (language, Ok(language.to_owned()))))
 }
@@ -245,6 +250,7 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         hint_after,
         input_timeout,
         ring_timeout,
+        early_media: walk.get(section, "early_media", |value| value::word(value, EARLY)).or(EarlyMedia::Ours),
         max_call,
         warning,
     }

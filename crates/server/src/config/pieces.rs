@@ -137,6 +137,7 @@ impl Line {
             whisper: manner.whisper,
             confirm: manner.confirm,
             ring_timeout: manner.ring_timeout,
+            early_media: manner.early_media,
             max_call: manner.max_call,
             warning: manner.warning,
             script: ScriptSettings {

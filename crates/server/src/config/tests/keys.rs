@@ -87,6 +87,7 @@ lockout = "5m"
 hint_after = "2s"
 input_timeout = "9s"
 ring_timeout = "30s"
+early_media = "pass"
 max_call = "1h"
 warning = "30s"
 [prompts]
@@ -276,6 +277,7 @@ fn every_key_of_a_line_changes_what_it_names() {
         hint_after: second * 2,
         input_timeout: second * 9,
         ring_timeout: second * 30,
+        early_media: b2bua::EarlyMedia::Pass,
         max_call: second * 3600,
         warning: second * 30,
     };
@@ -354,6 +356,7 @@ fn what_is_left_out_has_the_documented_default() {
         hint_after: Duration::from_millis(1500),
         input_timeout: second * 8,
         ring_timeout: second * 45,
+        early_media: b2bua::EarlyMedia::Ours,
         max_call: second * 7200,
         warning: second * 60,
     };
