@@ -8,7 +8,7 @@ use store::{LegRecord, Record};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 31] = [
+const COLUMNS: [Column<Record>; 32] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -16,6 +16,7 @@ const COLUMNS: [Column<Record>; 31] = [
     ("trunk", |r| r.trunk.clone()),
     ("caller", |r| text(r.caller.as_ref())),
     ("callee", |r| text(r.callee.as_ref())),
+    ("callee_trunk", |r| text(r.callee_trunk.as_ref())),
     ("started_at", |r| r.started_at.to_string()),
     ("answered_at", |r| text(r.answered_at.as_ref())),
     ("bridged_at", |r| text(r.bridged_at.as_ref())),

@@ -133,6 +133,7 @@ impl Gate<'_> {
             trunk: trunk.name.clone(),
             caller: caller::number(&incoming.identity, trunk.trust, &trunk.profile),
             callee: None,
+            callee_trunk: None,
             started: self.now,
             answered: None,
             bridged: None,

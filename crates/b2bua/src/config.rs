@@ -63,10 +63,13 @@ pub struct Limits {
 pub struct Trunk {
     /// Its name in records.
     pub name: Box<str>,
-    /// Which addresses may call in; with a certificate, none means any.
+    /// Which addresses may call in; with a certificate or an account, none means any.
     pub allow: Vec<Network>,
     /// Names of which whoever calls in must have proved one by a certificate; none where it needs none.
     pub certificate: Vec<Box<str>>,
+    /// Whether whoever calls in must prove an account of `ua::Config::accounts`. Without `allow` and `certificate` that is enough, from
+    /// wherever it comes.
+    pub inbound: bool,
     /// Where calls go out; nowhere while its name is not resolved.
     pub targets: Vec<Target>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.

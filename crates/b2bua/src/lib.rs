@@ -24,6 +24,6 @@ pub use record::*;
 pub use switchboard::{Gauges, Switchboard};
 pub use trunks::TrunkStatus;
 pub use ua::{
-    Config as AgentConfig, Counted, Credentials, LegId, Listener as AgentListener, Sessions, Shown, Timing,
-    TrunkId,
+    Account, Config as AgentConfig, Counted, Credentials, LegId, Listener as AgentListener, Sessions, Shown,
+    Timing, TrunkId,
 };

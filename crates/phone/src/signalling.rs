@@ -11,7 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sip::{Flow, Transport};
 use tokio::net::UdpSocket;
-use ua::{Config, Input, LegCommand, LegEvent, LegId, Listener, Output, Timing, TrunkId, UserAgent};
+use ua::{Config, Input, LegCommand, LegEvent, LegId, Listener, Output, Source, Timing, TrunkId, UserAgent};
 
 use crate::traffic::{Kind, Traffic};
 use crate::{Clothes, Setup};
@@ -46,6 +46,8 @@ impl Signalling {
             product: setup.clothes.as_ref().map_or_else(String::new, |clothes| clothes.product.clone()),
             transactions: TRANSACTIONS,
             sessions: None,
+            accounts: Vec::new(),
+            realm: String::new(),
         };
         let mut seed = [0; 32];
         ChaCha20Rng::from_os_rng().fill_bytes(&mut seed);
@@ -85,8 +87,8 @@ impl Signalling {
                     let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
                     self.traffic.received(Kind::Sip, bytes.clone());
                     // Whoever finds a phone may call it.
-                    let trunk = Some(TrunkId(0));
-                    self.handle(Input::Message { flow: Self::flow(peer), trunk, bytes });
+                    let source = Source::Trunk(TrunkId(0));
+                    self.handle(Input::Message { flow: Self::flow(peer), source, bytes });
                 }
                 Err(_elapsed) => {
                     while let Some(timer) = self.timers.pop_due(self.now()) {

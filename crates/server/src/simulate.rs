@@ -53,6 +53,9 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         trunk.targets = vec![Target { flow, priority: 0, weight: 0 }];
         // Nothing is done for trunks in a call that is only thought through.
         (trunk.registration, trunk.ping) = (None, None);
+        // Whoever asks what would happen has proved enough.
+        trunk.inbound = false;
+        trunk.certificate.clear();
     }
     if config.trunks[trunk].allow.is_empty() {
         config.trunks[trunk].allow.push(Network { address: peer, prefix: 32 });

@@ -46,6 +46,7 @@ pub fn config() -> Config {
                 .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
                 .to_vec(),
             certificate: Vec::new(),
+            inbound: false,
             targets: vec![Target { flow, priority: 0, weight: 0 }],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
@@ -85,6 +86,8 @@ pub fn config() -> Config {
             product: String::new(),
             transactions: 10_000,
             sessions: Some(b2bua::Sessions { interval: 1800, least: 90 }),
+            accounts: Vec::new(),
+            realm: "bauta".to_owned(),
         },
         media: vec![MediaAddress {
             local: carrier("198.51.100.1:1").ip(),

@@ -97,6 +97,10 @@ pub struct Config {
     pub transactions: usize,
     /// Session timers; `None`: they are neither offered nor granted.
     pub sessions: Option<Sessions>,
+    /// What callers of some trunks must prove (RFC 3261 §22).
+    pub accounts: Vec<Account>,
+    /// Where they prove it: who we are to them.
+    pub realm: String,
 }
 
 /// How sessions are kept up (RFC 4028): both sides hear of each other once in an interval, or the call is over.
@@ -106,6 +110,50 @@ pub struct Sessions {
     pub interval: u32,
     /// The shortest interval we take, in seconds; at least 90.
     pub least: u32,
+}
+
+/// An account of ours: calls of its trunk come from whoever proves to know its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whose calls they are then.
+    pub trunk: TrunkId,
+    /// Its name and its password, and whether it may be proved by MD5.
+    pub credentials: Arc<Credentials>,
+}
+
+/// Whose a message is, by where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A stranger's, who may answer our requests and speak inside a dialog, and is otherwise dropped without a word.
+    Stranger,
+    /// This trunk's.
+    Trunk(TrunkId),
+    /// A call is of whichever of these trunks its sender proves to be, by one of its accounts.
+    Unproved {
+        /// Which trunks that can be.
+        of: Vec<TrunkId>,
+        /// Whose address or certificate it is, if anyone's: only to that one anything but a call is answered.
+        near: Option<TrunkId>,
+        /// The time, since whenever.
+        at: Duration,
+    },
+}
+
+impl Source {
+    /// Whose address or certificate it is, if anyone's.
+    pub(crate) fn near(&self) -> Option<TrunkId> {
+        match self {
+            Self::Stranger => None,
+            Self::Trunk(trunk) => Some(*trunk),
+            Self::Unproved { near, .. } => *near,
+        }
+    }
+}
+
+impl From<Option<TrunkId>> for Source {
+    fn from(trunk: Option<TrunkId>) -> Self {
+        trunk.map_or(Self::Stranger, Self::Trunk)
+    }
 }
 
 /// T1, T2 and T4 (RFC 3261 Table 4).
@@ -145,13 +193,12 @@ pub struct Listener {
 /// Everything that can happen to a user agent.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// One SIP message. `trunk` is whose address it came from; `None` for a stranger, who may answer our
-    /// requests and speak inside a dialog, and is otherwise dropped without a word.
+    /// One SIP message.
     Message {
         /// Where it came from.
         flow: Flow,
-        /// Whose address that is.
-        trunk: Option<TrunkId>,
+        /// Whose that is.
+        source: Source,
         /// The whole message.
         bytes: Bytes,
     },
@@ -462,8 +509,10 @@ pub enum Shown {
 pub enum Counted {
     /// Not a SIP message.
     Garbage,
-    /// A request from an address no trunk allows.
+    /// A request from an address no trunk allows, or one that is heard no more for a while.
     Stranger,
+    /// A call whose sender named a wrong account or a wrong password.
+    Unproved,
     /// A request answered by the user agent itself with this status (OPTIONS 200 or 503, 400, 405, 481, 483, 501,
     /// 505; 503 where there is no room for another transaction).
     Answered(u16),

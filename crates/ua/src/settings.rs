@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::challenge::Accounts;
 use crate::compose::{ALL, RELIABLE};
 use crate::interface::{Config, Sessions, Timing};
 use crate::place::Place;
@@ -18,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) transactions: usize,
     /// Session timers, where there are any.
     pub(crate) sessions: Option<Sessions>,
+    /// What callers of some trunks must prove.
+    pub(crate) accounts: Accounts,
+    /// Where they prove it.
+    pub(crate) realm: Box<str>,
 }
 
 impl Settings {
@@ -28,6 +33,8 @@ impl Settings {
             product: (!config.product.is_empty()).then(|| config.product.as_str().into()),
             transactions: config.transactions,
             sessions: config.sessions,
+            accounts: config.accounts.as_slice().into(),
+            realm: config.realm.as_str().into(),
         }
     }
 

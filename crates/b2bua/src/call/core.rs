@@ -16,7 +16,7 @@ use crate::outcome;
 use crate::record::{Outcome, Record};
 
 /// How long the relay may take to close before the record is written without its figures.
-const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Longer than any prompts in a row. Only a relay that is dead says nothing for so long, and then nobody talks either.
 const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(1_200);

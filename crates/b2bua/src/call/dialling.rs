@@ -98,6 +98,7 @@ fn attempt(
             }
             core.callee_trunk = Some(trunk.name.clone());
         }
+        core.record.callee_trunk.clone_from(&core.callee_trunk);
         let leg = invite(whom, road, core, desk)?;
         desk.out.push(Output::Leg { call: core.id(), leg, callee: Some(callee) });
         if let (Road::Trunk(way), false) = (road, roads.is_empty()) {

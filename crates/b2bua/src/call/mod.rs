@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rtp::{PlayId, Report, Statistics};
 use ua::{Ending, LegEvent};
 
-pub(crate) use self::core::{Core, Stuff};
+pub(crate) use self::core::{CLOSE_WITHIN, Core, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
 

@@ -12,6 +12,9 @@ use super::walk::{Section, Walk};
 
 static PASSWORD: Keys = Keys { plain: "password", environment: "password_env", file: "password_file" };
 
+static INBOUND: Keys =
+    Keys { plain: "inbound_password", environment: "inbound_password_env", file: "inbound_password_file" };
+
 /// Who we are at a trunk.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Account {
@@ -70,6 +73,28 @@ pub(super) fn read<'d>(
     let registered = aor.as_deref().filter(|_| register);
     let registration = registered.map(|aor| Registration { aor: aor.into(), expires });
     Account { credentials, aor, registration }
+}
+
+/// What whoever calls in by this trunk must prove to know.
+pub(super) fn inbound<'d>(
+    walk: &mut Walk<'d>,
+    section: &Section<'d>,
+    account: &Account,
+) -> Option<Credentials> {
+    let md5 = walk.get(section, "inbound_md5", value::flag).or(true);
+    if !section.has("inbound_username") {
+        let keys = ["inbound_password", "inbound_password_env", "inbound_password_file", "inbound_md5"];
+        senseless(walk, section, &keys, "inbound_username");
+        return None;
+    }
+    if account.registration.is_some() {
+        let text = "a carrier at which is registered does not answer challenges; keep one of the two";
+        walk.fault(section.place("inbound_username"), text);
+    }
+    let username = walk.get(section, "inbound_username", value::text).ok();
+    let password = secret::needed(walk, section, &INBOUND).map(|(password, _)| password);
+    let (username, password) = username.zip(password)?;
+    Some(Credentials { username: username.into(), password: password.into(), realm: None, md5 })
 }
 
 fn senseless<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &[&str], without: &str) {
