@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, ViaHop};
+use sip::{Compose, Method, Name, NameAddr, Response, Scheme, Uri, UriRef, Value, ValueWriter, ViaHop};
 
 use crate::chance::Token;
 use crate::digest::{self, Lines};
@@ -24,12 +24,26 @@ pub(crate) const KEYS: &str = "application/dtmf-relay, application/dtmf";
 /// Max-Forwards of requests inside a dialog (RFC 3261 §8.1.1.6).
 pub(crate) const HOPS: u8 = 70;
 
-/// Our address, in Contact.
-pub(crate) struct Contact<'a>(pub(crate) &'a Place);
+/// Our address, in Contact: `sips` in a dialog that is (RFC 3261 §12.1.1).
+pub(crate) struct Contact<'a> {
+    place: &'a Place,
+    scheme: Scheme,
+}
+
+impl<'a> Contact<'a> {
+    /// Where whoever is asked by this URI, or was, is to answer.
+    pub(crate) fn beside(place: &'a Place, uri: &UriRef<'_>) -> Self {
+        Self { place, scheme: uri.scheme() }
+    }
+}
 
 impl Value for Contact<'_> {
     fn write(&self, to: &mut ValueWriter<'_>) {
-        to.put("<").put(&*self.0.contact).put(">");
+        let uri = match self.scheme {
+            Scheme::Sips => &self.place.secure_contact,
+            Scheme::Sip | Scheme::Tel | Scheme::Other => &self.place.contact,
+        };
+        to.put("<").put(&**uri).put(">");
     }
 }
 
@@ -110,7 +124,7 @@ impl Heading {
         let method = Method::Invite;
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
-        let compose = compose.header(Name::Contact, Contact(&self.place));
+        let compose = compose.header(Name::Contact, Contact::beside(&self.place, &self.uri.parts()));
         let withheld = invite.withheld;
         let show = |compose: Compose, shown: &Shown| {
             let own = bare(&self.own);

@@ -128,6 +128,11 @@ impl Dialog {
         done
     }
 
+    /// Where its other end is, by its own words.
+    pub(crate) fn target(&self) -> &Uri {
+        &self.target
+    }
+
     pub(crate) fn call_id(&self) -> &str {
         &self.call_id
     }

@@ -1,6 +1,6 @@
 //! What a request must hold to before anybody is asked about it (RFC 3261 §8.2).
 
-use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status};
+use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status, Transport};
 
 use crate::body::Body;
 use crate::compose::{ALLOW, KEYS, RELIABLE, SDP};
@@ -67,11 +67,17 @@ impl Refused {
 }
 
 /// Looks at a request in the order of RFC 3261 §8.2: method, headers, content. `inside` a dialog or not.
-pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Result<Kind, Refused> {
+pub(crate) fn screen(
+    request: &Request,
+    transport: Transport,
+    inside: bool,
+    settings: &Settings,
+) -> Result<Kind, Refused> {
     let kind = method(request, inside)?;
     match request.uri().scheme() {
         Scheme::Sip | Scheme::Tel => {}
-        // sips promises TLS to the end (§26.2.2), which is not to be had here.
+        // sips promises TLS to the end (§26.2.2), and the end of this leg is here.
+        Scheme::Sips if transport == Transport::Tls => {}
         Scheme::Sips | Scheme::Other => return Err(Refused::plain(Status::UNSUPPORTED_URI_SCHEME)),
     }
     required(request, settings)?;

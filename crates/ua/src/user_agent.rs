@@ -249,7 +249,7 @@ impl UserAgent {
     /// A new request that belongs to a leg.
     fn inside(&mut self, leg: LegId, tag: Token, flow: Flow, request: Request, out: &mut Vec<Output>) {
         let Some(pending) = self.open(request, flow, leg, tag, true, out) else { return };
-        match screen(&pending.request, true, &self.settings) {
+        match screen(&pending.request, flow.transport, true, &self.settings) {
             Ok(kind) => self.tell(leg, leg::Input::Request(kind, Box::new(pending)), out),
             Err(refused) => {
                 leg::refuse(&pending, &refused, &mut self.wires(leg, out));
@@ -261,7 +261,7 @@ impl UserAgent {
     /// A request from a trunk that belongs to no leg.
     fn outside(&mut self, from: Origin, request: Request, out: &mut Vec<Output>) {
         let flow = from.flow;
-        let kind = match screen(&request, false, &self.settings) {
+        let kind = match screen(&request, flow.transport, false, &self.settings) {
             Ok(kind) => kind,
             Err(refused) => {
                 let explain = |compose| refused.explain(compose).end();
@@ -284,7 +284,9 @@ impl UserAgent {
     fn options(&mut self, from: &Origin, request: &Request, out: &mut Vec<Output>) {
         let supported = self.settings.supported();
         let can = |compose: Compose| {
-            let compose = compose.header(Name::Contact, Contact(&from.place)).header(Name::Allow, ALLOW);
+            let compose = compose
+                .header(Name::Contact, Contact::beside(&from.place, &request.uri()))
+                .header(Name::Allow, ALLOW);
             compose.header(Name::Accept, SDP).header(Name::Supported, supported).end()
         };
         self.answer(from.flow, request, Status::OK, can, out);

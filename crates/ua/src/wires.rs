@@ -65,7 +65,9 @@ impl Wires<'_> {
         if pending.request.headers().to().tag().is_none() {
             compose = compose.copied(&pending.request, Name::RecordRoute);
         }
-        compose.header(Name::Contact, Contact(place)).header(Name::Allow, ALLOW)
+        compose
+            .header(Name::Contact, Contact::beside(place, &pending.request.uri()))
+            .header(Name::Allow, ALLOW)
     }
 
     /// The response that makes a dialog or refreshes one, with a session description where there is one,

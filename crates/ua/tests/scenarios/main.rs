@@ -19,6 +19,7 @@ mod registration;
 mod reoffer;
 mod routing;
 mod sessions;
+mod sips;
 mod strangers;
 mod torture;
 mod transport;
