@@ -236,6 +236,8 @@ pub struct Line {
     pub whisper: bool,
     /// Whether the callee presses 1 to accept.
     pub confirm: bool,
+    /// How long callers hear it ring before they are answered. Default not at all.
+    pub answer_after: Duration,
     /// Our patience with the callee. Default 45 s.
     pub ring_timeout: Duration,
     /// What the caller hears before the callee has answered.

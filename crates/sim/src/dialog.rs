@@ -72,6 +72,8 @@ pub(crate) struct Dialog {
     unacknowledged: BTreeMap<u32, Pending>,
     /// Provisional responses of ours that wait for a PRACK, by RSeq.
     reliable: BTreeMap<u32, Pending>,
+    /// The RSeq that was acknowledged last.
+    rseq: Option<u32>,
     /// ACKs by CSeq, for 2xx that come again.
     acks: BTreeMap<u32, Bytes>,
     /// Both sides have agreed to end.
@@ -114,6 +116,7 @@ impl Dialog {
             answered: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             reliable: BTreeMap::new(),
+            rseq: None,
             acks: BTreeMap::new(),
             over: false,
             ended: false,
@@ -214,6 +217,15 @@ impl Dialog {
             body.len(),
             mark = self.mark,
         ))
+    }
+
+    /// The CANCEL of the first INVITE, whose URI, branch and number it has, and no tag of theirs (RFC 3261 §9.1).
+    pub(crate) fn cancel(&mut self, uri: &str, branch: &str) -> Bytes {
+        let remote = std::mem::take(&mut self.remote);
+        let target = std::mem::replace(&mut self.target, uri.to_owned());
+        let bytes = self.write(&Method::Cancel, 1, branch, "", None);
+        (self.remote, self.target) = (remote, target);
+        bytes
     }
 
     /// The body and type of an act that offers.
@@ -323,6 +335,24 @@ impl Dialog {
             out.push(self.write(&Method::Ack, cseq, branch, "", None));
             self.remote = before;
         }
+    }
+
+    /// The PRACK to a reliable provisional response, in its turn (RFC 3262 §4).
+    pub(crate) fn acknowledge_reliable(&mut self, now: Instant, response: &Response, out: &mut Vec<Bytes>) {
+        let headers = response.headers();
+        let Some(rseq) = headers.rseq().filter(|_| headers.has_token(Name::Require, "100rel")) else {
+            return;
+        };
+        if self.rseq.is_some_and(|last| rseq != last + 1) {
+            return;
+        }
+        self.rseq = Some(rseq);
+        headers.to().tag().unwrap_or_default().clone_into(&mut self.remote);
+        if let Some(contact) = headers.contact() {
+            contact.uri().as_str().clone_into(&mut self.target);
+        }
+        let rack = format!("RAck: {rseq} {} INVITE\r\n", headers.cseq().number);
+        self.request(now, &Method::Prack, &rack, None, out);
     }
 
     fn offered_nothing(&self, branch: &str) -> bool {

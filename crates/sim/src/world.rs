@@ -68,6 +68,7 @@ pub fn config() -> Config {
             record: true,
             whisper: true,
             confirm: false,
+            answer_after: Duration::ZERO,
             ring_timeout: Duration::from_secs(45),
             early_media: b2bua::EarlyMedia::Ours,
             max_call: Duration::from_secs(7200),

@@ -18,8 +18,14 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            answer(core, desk)
+            if core.line.answer_after.is_zero() {
+                return answer(core, desk);
+            }
+            desk.leg(core.caller.id, LegCommand::Ring);
+            desk.arm(Timer::Answer, core.line.answer_after);
+            State::Arriving
         }
+        Event::Fired(Timer::Answer) => answer(core, desk),
         Event::Fired(Timer::Store) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
         Event::Confirmed
         | Event::Trying

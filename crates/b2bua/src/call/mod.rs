@@ -36,6 +36,8 @@ pub(crate) enum Whose {
 pub(crate) enum Timer {
     /// The store did not answer in time.
     Store,
+    /// The caller has heard it ring long enough.
+    Answer,
     /// One of the script's.
     Script(ivr::Timer),
     /// The relay did not say in time that a prompt was heard.
@@ -55,8 +57,9 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Store,
+        Self::Answer,
         Self::Script(ivr::Timer::Hint),
         Self::Script(ivr::Timer::Input),
         Self::Play(Whose::Caller),
@@ -146,7 +149,7 @@ pub(crate) enum Event {
 /// Where a call stands.
 #[derive(Debug)]
 pub(crate) enum State {
-    /// The first checkpoint is not durable yet; the caller is not answered.
+    /// The first checkpoint is not durable yet, or the caller still hears it ring.
     Arriving,
     /// The caller is answered with our offer; their answer comes with the ACK.
     Answering,

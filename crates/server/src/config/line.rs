@@ -32,6 +32,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "lockout",
         "hint_after",
         "input_timeout",
+        "answer_after",
         "ring_timeout",
         "early_media",
         "max_call",
@@ -83,6 +84,7 @@ pub(crate) struct Manner {
     pub(crate) lockout: Duration,
     pub(crate) hint_after: Duration,
     pub(crate) input_timeout: Duration,
+    pub(crate) answer_after: Duration,
     pub(crate) ring_timeout: Duration,
     pub(crate) early_media: EarlyMedia,
     pub(crate) max_call: Duration,
@@ -221,6 +223,7 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
     let script = ivr::Settings::default();
     let hint_after = time("hint_after", Duration::ZERO..=second * 60, script.hint_after);
     let input_timeout = time("input_timeout", second..=second * 120, script.input_timeout);
+    let answer_after = time("answer_after", Duration::ZERO..=second * 60, Duration::ZERO);
     let ring_timeout = time("ring_timeout", second..=second * 300, second * 45);
     let max_call = time("max_call", second..=second * 86_400, second * 7200);
     let warning = time("warning", Duration::ZERO..=second * 3600, (second * 60).min(max_call / 2));
@@ -249,6 +252,7 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         lockout,
         hint_after,
         input_timeout,
+        answer_after,
         ring_timeout,
         early_media: walk.get(section, "early_media", |value| value::word(value, EARLY)).or(EarlyMedia::Ours),
         max_call,

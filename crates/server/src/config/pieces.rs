@@ -150,6 +150,7 @@ impl Line {
             record: manner.record,
             whisper: manner.whisper,
             confirm: manner.confirm,
+            answer_after: manner.answer_after,
             ring_timeout: manner.ring_timeout,
             early_media: manner.early_media,
             max_call: manner.max_call,

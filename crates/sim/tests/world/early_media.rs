@@ -178,6 +178,36 @@ fn the_operator_is_joined_at_once_on_the_answer() {
 }
 
 #[test]
+fn callers_hear_it_ring_as_long_as_the_line_says_and_acknowledge_that_where_they_want_to() {
+    for (requires_reliable, acknowledged) in [(false, 0), (true, 1)] {
+        for hangs_up in [2, 40] {
+            let mut config = sim::config();
+            config.lines[0].answer_after = seconds(4);
+            let mut world = with_order(World::new(config, Weather::FAIR, 5));
+            world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(1))));
+            let plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(hangs_up), Act::HangUp);
+            world.caller(seconds(0), CallerPlan { requires_reliable, ..plan });
+            world.run_until_quiet();
+            world.assert_clean();
+            let record = &world.audit.records[0];
+            let answered = record.answered.map(|at| at.since(record.started).as_secs());
+            assert_eq!(answered, (hangs_up > 4).then_some(4));
+            let heard: Vec<String> = world
+                .received
+                .values()
+                .flatten()
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .collect();
+            let said = |start: &str| heard.iter().filter(|text| text.starts_with(start)).count();
+            assert_eq!(said("SIP/2.0 180 "), 1);
+            let pracks =
+                heard.iter().filter(|text| text.starts_with("SIP/2.0 200") && text.contains("CSeq: 2 PRACK"));
+            assert_eq!(pracks.count(), acknowledged);
+        }
+    }
+}
+
+#[test]
 fn a_call_taken_back_while_a_reliable_response_waits_ends_whoever_comes_first() {
     for last in [Last::Ring, Last::AnswerOnCancel, Last::Answer] {
         for hang_up in [14_000, 15_001, 15_050, 16_020, 16_500] {

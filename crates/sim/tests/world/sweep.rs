@@ -67,6 +67,16 @@ fn early_media(seed: u64) -> World {
     world
 }
 
+fn rings_reliably(seed: u64) -> World {
+    let mut config = sim::config();
+    config.lines[0].answer_after = seconds(3);
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    let plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp);
+    world.caller(seconds(0), CallerPlan { requires_reliable: true, ..plan });
+    world
+}
+
 fn cancelled_while_reliable(seed: u64) -> World {
     let mut world = with_order(World::new(sim::config(), Weather::FAIR, seed));
     world.callee(CLIENT, CalleePlan::new(Reaction::Stages(RELIABLE, Last::AnswerOnCancel)));
@@ -105,6 +115,11 @@ fn next_trunk(seed: u64) -> World {
 #[test]
 fn a_call_whose_early_media_is_heard_and_changes_reliably() {
     assert!(sweep(early_media, 7) > 500);
+}
+
+#[test]
+fn a_call_that_rings_reliably_before_it_is_answered() {
+    assert!(sweep(rings_reliably, 11) > 500);
 }
 
 #[test]
