@@ -43,7 +43,8 @@ impl Linphone {
     /// A phone that answers challenges of this realm.
     #[must_use]
     pub fn proving(address: IpAddr, number: &str, hertz: f64, (username, password): (&str, &str)) -> Self {
-        let known = format!("[auth_info_0]\nusername={username}\npasswd={password}\nrealm=bauta\n");
+        let known =
+            format!("[auth_info_0]\nusername=+{number}\nuserid={username}\npasswd={password}\nrealm=bauta\n");
         Self::with(address, number, &tone::sine(hertz, 120.0), Answering::Manual, ("none", "1", &known))
     }
 

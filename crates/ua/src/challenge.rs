@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use sip::{Auth, Compose, Name, Request, Uri};
+use sip::{Auth, Compose, Name, Request};
 use subtle::ConstantTimeEq;
 
 use crate::chance::Chance;
@@ -284,9 +284,8 @@ impl Guard {
         let start = format!("{seconds:08x}{}", token.as_str());
         let mark = self.mark(&start, claimant.address);
         let algorithms = [Algorithm::Sha256, Algorithm::Md5];
-        let wanted = algorithms.into_iter().filter(|algorithm| {
-            *algorithm == Algorithm::Sha256 || mine.iter().any(|account| account.credentials.md5)
-        });
+        let wanted =
+            algorithms.into_iter().filter(|algorithm| mine.iter().any(|account| takes(account, *algorithm)));
         let challenges = wanted.map(|algorithm| {
             let stale = if matches!(state, State::Stale) { ", stale=true" } else { "" };
             format!(
@@ -352,7 +351,8 @@ enum State {
     Wrong,
 }
 
-/// Whose account this proves to be. An account that there is not takes as long as one whose password is wrong.
+/// Whose account this proves to be. The URI it was proved for need not be the request's: proxies change that one, and some peers name our host
+/// alone (RFC 3261 §22.4, rule 8); what comes again is known by its count. An account that there is not takes as long as one whose password is wrong.
 fn proved(said: &Said, request: &Request, mine: &[&Account], realm: &str) -> Option<TrunkId> {
     let known = mine.iter().find(|account| *account.credentials.username == *said.username);
     let (username, password) =
@@ -361,12 +361,17 @@ fn proved(said: &Said, request: &Request, mine: &[&Account], realm: &str) -> Opt
     let asked = said.algorithm.hash(&[request.method().as_str().as_bytes(), said.uri.as_bytes()]);
     let expected = proof.response(Some(("auth", &said.nc, &said.cnonce)), &asked);
     let is_right = bool::from(expected.as_bytes().ct_eq(said.response.as_bytes()));
-    let allowed = known.is_some_and(|account| account.credentials.md5 || said.algorithm != Algorithm::Md5);
-    let is_here = || {
-        said.uri == request.uri().as_str()
-            || Uri::parse(&said.uri).is_ok_and(|uri| uri.parts().is_equivalent(&request.uri()))
-    };
-    known.filter(|_| is_right && allowed && is_here()).map(|account| account.trunk)
+    let allowed = known.is_some_and(|account| takes(account, said.algorithm));
+    known.filter(|_| is_right && allowed).map(|account| account.trunk)
+}
+
+/// Whether an account may be proved so.
+fn takes(account: &Account, algorithm: Algorithm) -> bool {
+    match algorithm {
+        Algorithm::Md5 => account.credentials.md5,
+        Algorithm::Sha256 => account.sha256,
+        Algorithm::Sha512 => false,
+    }
 }
 
 /// Accounts in the order they are configured.

@@ -119,6 +119,8 @@ pub struct Account {
     pub trunk: TrunkId,
     /// Its name and its password, and whether it may be proved by MD5.
     pub credentials: Arc<Credentials>,
+    /// Whether it may be proved by SHA-256. Some peers stumble over a challenge they do not understand, beside one that they do.
+    pub sha256: bool,
 }
 
 /// Whose a message is, by where it came from.

@@ -1,5 +1,6 @@
 //! `[[trunk]]`: who we are there, and whether it is told where we are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::sip::{Scheme, Uri};
@@ -14,6 +15,24 @@ static PASSWORD: Keys = Keys { plain: "password", environment: "password_env", f
 
 static INBOUND: Keys =
     Keys { plain: "inbound_password", environment: "inbound_password_env", file: "inbound_password_file" };
+
+/// What whoever calls in by a trunk must prove to know, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inbound {
+    /// The account, and whether MD5 will do.
+    pub(crate) credentials: Arc<Credentials>,
+    /// Whether SHA-256 will do.
+    pub(crate) sha256: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Sha256,
+    Md5,
+}
+
+const ALGORITHMS: &[(&str, Result<Algorithm, &str>)] =
+    &[("sha-256", Ok(Algorithm::Sha256)), ("md5", Ok(Algorithm::Md5))];
 
 /// Who we are at a trunk.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,14 +95,15 @@ pub(super) fn read<'d>(
 }
 
 /// What whoever calls in by this trunk must prove to know.
-pub(super) fn inbound<'d>(
-    walk: &mut Walk<'d>,
-    section: &Section<'d>,
-    account: &Account,
-) -> Option<Credentials> {
-    let md5 = walk.get(section, "inbound_md5", value::flag).or(true);
+pub(super) fn inbound<'d>(walk: &mut Walk<'d>, section: &Section<'d>, account: &Account) -> Option<Inbound> {
+    let algorithms = walk.list(section, "inbound_algorithms", |value| value::word(value, ALGORITHMS));
+    let algorithms = algorithms.or(vec![Algorithm::Sha256, Algorithm::Md5]);
+    if algorithms.is_empty() {
+        walk.fault(section.place("inbound_algorithms"), "is empty: nothing could be proved");
+    }
     if !section.has("inbound_username") {
-        let keys = ["inbound_password", "inbound_password_env", "inbound_password_file", "inbound_md5"];
+        let keys =
+            ["inbound_password", "inbound_password_env", "inbound_password_file", "inbound_algorithms"];
         senseless(walk, section, &keys, "inbound_username");
         return None;
     }
@@ -94,7 +114,9 @@ pub(super) fn inbound<'d>(
     let username = walk.get(section, "inbound_username", value::text).ok();
     let password = secret::needed(walk, section, &INBOUND).map(|(password, _)| password);
     let (username, password) = username.zip(password)?;
-    Some(Credentials { username: username.into(), password: password.into(), realm: None, md5 })
+    let md5 = algorithms.contains(&Algorithm::Md5);
+    let known = Credentials { username: username.into(), password: password.into(), realm: None, md5 };
+    Some(Inbound { credentials: Arc::new(known), sha256: algorithms.contains(&Algorithm::Sha256) })
 }
 
 fn senseless<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &[&str], without: &str) {

@@ -46,7 +46,10 @@ fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk:
     }
     if let Some(inbound) = &trunk.inbound {
         let same = |other: &&trunk::Draft<'_>| {
-            other.inbound.as_ref().is_some_and(|theirs| theirs.username == inbound.username)
+            other
+                .inbound
+                .as_ref()
+                .is_some_and(|theirs| theirs.credentials.username == inbound.credentials.username)
         };
         if let Some(other) = earlier.iter().find(same) {
             let other = other.name.as_deref().unwrap_or("without a name");

@@ -73,8 +73,9 @@ impl Checked {
     fn accounts(&self) -> Vec<Account> {
         let trunks = self.trunks.iter().zip(0..);
         let accounts = trunks.filter_map(|(trunk, place)| {
-            let credentials = Arc::clone(trunk.inbound.as_ref()?);
-            Some(Account { trunk: TrunkId(place), credentials })
+            let inbound = trunk.inbound.as_ref()?;
+            let credentials = Arc::clone(&inbound.credentials);
+            Some(Account { trunk: TrunkId(place), credentials, sha256: inbound.sha256 })
         });
         accounts.collect()
     }

@@ -8,7 +8,7 @@ use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
-use super::account::{self, Account};
+use super::account::{self, Account, Inbound};
 use super::address::{self, Destination};
 use super::profile;
 use super::value;
@@ -25,7 +25,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "inbound_password",
         "inbound_password_env",
         "inbound_password_file",
-        "inbound_md5",
+        "inbound_algorithms",
         "numbers",
         "trust",
         "country",
@@ -68,7 +68,7 @@ pub(crate) struct Trunk {
     /// Names of which whoever calls in must prove one.
     pub(crate) certificate: Vec<Box<str>>,
     /// What whoever calls in must prove to know.
-    pub(crate) inbound: Option<Arc<Credentials>>,
+    pub(crate) inbound: Option<Inbound>,
     /// The numbers it lets us present.
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
@@ -105,7 +105,7 @@ pub(super) struct Draft<'d> {
     pub(super) name: Option<String>,
     pub(super) allow: Option<Vec<Network>>,
     pub(super) certificate: Vec<Box<str>>,
-    pub(super) inbound: Option<Credentials>,
+    pub(super) inbound: Option<Inbound>,
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
@@ -123,7 +123,7 @@ impl Draft<'_> {
             destination: self.destination?,
             allow: self.allow?,
             certificate: self.certificate,
-            inbound: self.inbound.map(Arc::new),
+            inbound: self.inbound,
             numbers: self.numbers?,
             trust: self.trust,
             profile: self.profile,

@@ -2,7 +2,7 @@
 //! request answered once.
 
 use crate::worlds::{CLIENT, COURIER, LINE, OPERATOR, STRANGER, seconds, with_order};
-use sim::{Act, CalleePlan, CallerPlan, Early, Last, Reaction, Stage, Weather, World, sweep};
+use sim::{Act, CalleePlan, CallerPlan, Early, Last, Reaction, Stage, Voice, Weather, World, sweep};
 
 fn talk(seed: u64) -> World {
     let mut world = with_order(World::new(sim::config(), Weather::FAIR, seed));
@@ -110,6 +110,55 @@ fn next_trunk(seed: u64) -> World {
     world.callee(CLIENT, CalleePlan::new(Reaction::Reject(503)));
     world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp));
     world
+}
+
+fn over_tcp(seed: u64) -> World {
+    let mut config = sim::config();
+    config.ua.listeners[0].transport = sip::Transport::Tcp;
+    for target in &mut config.trunks[0].targets {
+        target.flow.transport = sip::Transport::Tcp;
+    }
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Stages(RELIABLE, Last::Answer)));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp));
+    world
+}
+
+fn refreshed(seed: u64) -> World {
+    let mut config = sim::config();
+    config.ua.sessions = Some(b2bua::Sessions { interval: 90, least: 90 });
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(150), Act::HangUp));
+    world
+}
+
+fn encrypted(seed: u64) -> World {
+    let mut config = sim::config();
+    config.trunks[0].srtp = b2bua::SrtpPolicy::Required;
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    let mut plan = CalleePlan::new(Reaction::Progress(seconds(2)));
+    plan.voice = Voice::Encrypted;
+    world.callee(CLIENT, plan);
+    let mut plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp);
+    plan.voice = Voice::Encrypted;
+    world.caller(seconds(0), plan);
+    world
+}
+
+#[test]
+fn a_call_over_streams() {
+    assert!(sweep(over_tcp, 12) > 500);
+}
+
+#[test]
+fn a_call_whose_legs_are_refreshed() {
+    assert!(sweep(refreshed, 13) > 500);
+}
+
+#[test]
+fn a_call_that_is_encrypted() {
+    assert!(sweep(encrypted, 14) > 500);
 }
 
 #[test]

@@ -421,7 +421,8 @@ fn whoever_must_prove_an_account_is_asked_and_is_no_call_before_that() {
     let account = |config: &mut Config| {
         let known = b2bua::Credentials { username: "u".into(), password: "p".into(), realm: None, md5: true };
         config.trunks[0].inbound = true;
-        config.ua.accounts = vec![b2bua::Account { trunk: TrunkId(0), credentials: known.into() }];
+        config.ua.accounts =
+            vec![b2bua::Account { trunk: TrunkId(0), credentials: known.into(), sha256: true }];
     };
     for (allow, status) in [(true, Some(401)), (false, Some(401))] {
         let mut world = three(|config| {

@@ -17,7 +17,7 @@ const URI: &str = "sip:+74951234567@192.0.2.1:5060";
 fn account(trunk: TrunkId, username: &str, md5: bool) -> Account {
     let credentials =
         Credentials { username: username.into(), password: "secret of ours".into(), realm: None, md5 };
-    Account { trunk, credentials: Arc::new(credentials) }
+    Account { trunk, credentials: Arc::new(credentials), sha256: true }
 }
 
 fn world() -> World {
@@ -154,6 +154,24 @@ fn md5_is_taken_where_the_account_has_it_so() {
     let source = Source::Unproved { of: vec![OTHER], near: None, at: world.now };
     world.hear_from(udp(FAR), source, invite.as_bytes());
     assert_eq!(world.only().all("WWW-Authenticate").len(), 1);
+    // And one that takes nothing but MD5 neither.
+    let old = Account { sha256: false, ..account(PBX, "pbx", true) };
+    let mut world = World::with(ua::Config { accounts: vec![old], realm: "bauta".to_owned(), ..config() });
+    let (mut caller, nonce) = asked(&mut world, FAR, false);
+    says(&mut world, &mut caller, FAR, false, &PROVES.line(&nonce));
+    assert_eq!(offered(&mut world), None);
+    let (mut caller, nonce) = asked(&mut world, FAR, false);
+    says(&mut world, &mut caller, FAR, false, &md5.line(&nonce));
+    assert_eq!(offered(&mut world), Some(PBX));
+}
+
+#[test]
+fn the_uri_it_is_proved_for_may_be_our_host_alone() {
+    let mut world = world();
+    let (mut caller, nonce) = asked(&mut world, FAR, false);
+    let line = Says { uri: "sip:192.0.2.1:5060", ..PROVES }.line(&nonce);
+    says(&mut world, &mut caller, FAR, false, &line);
+    assert_eq!(offered(&mut world), Some(PBX));
 }
 
 #[test]
@@ -162,7 +180,6 @@ fn what_is_wrong_is_asked_again_and_all_that_is_wrong_looks_alike() {
         Says { password: "guess", ..PROVES },
         Says { username: "nobody", ..PROVES },
         Says { username: "", password: "", ..PROVES },
-        Says { uri: "sip:+74950000000@192.0.2.1:5060", ..PROVES },
         Says { method: "REGISTER", ..PROVES },
     ];
     for says_wrong in wrong {

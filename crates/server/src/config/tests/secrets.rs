@@ -53,14 +53,20 @@ fn what_callers_must_prove_is_a_secret_of_ours_and_of_one_trunk() {
         })
     };
     let checked = read("inbound_username = \"pbx\"\ninbound_password_env = \"PBX\"").checked.unwrap();
-    let known = checked.trunks[0].inbound.as_ref().unwrap();
-    assert_eq!((&*known.username, &*known.password, known.md5), ("pbx", "swordfish-and-more", true));
+    let inbound = checked.trunks[0].inbound.clone().unwrap();
+    let known = &inbound.credentials;
+    assert_eq!((&*known.username, &*known.password), ("pbx", "swordfish-and-more"));
+    assert_eq!((known.md5, inbound.sha256), (true, true));
     assert_eq!(checked.sip.realm, "bauta");
     assert!(!format!("{checked:?}").contains("swordfish"));
     let fault = |lines: &str| read(lines).checked.unwrap_err()[0].to_string();
     assert!(fault("inbound_username = \"pbx\"").contains("trunk[0].inbound_password: is missing"));
     assert!(fault("inbound_username = \"pbx\"\ninbound_password = \"short\"").contains("16"));
-    assert!(fault("inbound_md5 = false").contains("means nothing without inbound_username"));
+    let proved = "inbound_username = \"pbx\"\ninbound_password_env = \"PBX\"\ninbound_algorithms = ";
+    let old = read(&format!("{proved}[\"md5\"]")).checked.unwrap().trunks[0].inbound.clone().unwrap();
+    assert_eq!((old.credentials.md5, old.sha256), (true, false));
+    assert!(fault(&format!("{proved}[]")).contains("nothing could be proved"));
+    assert!(fault("inbound_algorithms = [\"md5\"]").contains("means nothing without inbound_username"));
     let registers = "username = \"a\"\npassword = \"1\"\nregister = true\ninbound_username = \"pbx\"\n\
                      inbound_password_env = \"PBX\"";
     assert!(fault(registers).contains("does not answer challenges"));
