@@ -85,6 +85,13 @@ impl Baresip {
         Self::with(number, hertz, answering, Speaking::G711, &format!(";mediaenc={mediaenc}"))
     }
 
+    /// A phone that answers challenges, where it calls from.
+    #[must_use]
+    pub fn proving(number: &str, hertz: f64, username: &str, password: &str) -> Self {
+        let parameters = format!(";auth_user={username};auth_pass={password}");
+        Self::with(number, hertz, Answering::Manual, Speaking::G711, &parameters)
+    }
+
     /// A phone that has no other codec.
     #[must_use]
     pub fn speaking(number: &str, hertz: f64, answering: Answering, speaking: Speaking) -> Self {

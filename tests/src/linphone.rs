@@ -25,19 +25,27 @@ impl Linphone {
     /// If it does not start.
     #[must_use]
     pub fn start(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
-        Self::with(address, number, &tone::sine(hertz, 120.0), answering, "none", "1")
+        Self::with(address, number, &tone::sine(hertz, 120.0), answering, ("none", "1", ""))
     }
 
     /// A phone that always encrypts its voice.
     #[must_use]
     pub fn encrypting(address: IpAddr, number: &str, hertz: f64, answering: Answering) -> Self {
-        Self::with(address, number, &tone::sine(hertz, 120.0), answering, "srtp", "1")
+        Self::with(address, number, &tone::sine(hertz, 120.0), answering, ("srtp", "1", ""))
     }
 
     /// A phone without telephone-events, which keys a code as tones in its voice.
     #[must_use]
     pub fn keying(address: IpAddr, number: &str, hertz: f64, code: &str) -> Self {
-        Self::with(address, number, &tone::keyed(code, hertz), Answering::Manual, "none", "0")
+        Self::with(address, number, &tone::keyed(code, hertz), Answering::Manual, ("none", "0", ""))
+    }
+
+    /// A phone that answers challenges of this realm.
+    #[must_use]
+    pub fn proving(address: IpAddr, number: &str, hertz: f64, (username, password): (&str, &str)) -> Self {
+        let known =
+            format!("[auth_info_0]\nusername=+{number}\nuserid={username}\npasswd={password}\nrealm=bauta\n");
+        Self::with(address, number, &tone::sine(hertz, 120.0), Answering::Manual, ("none", "1", &known))
     }
 
     fn with(
@@ -45,8 +53,7 @@ impl Linphone {
         number: &str,
         voice: &[i16],
         answering: Answering,
-        encryption: &str,
-        events: &str,
+        (encryption, events, more): (&str, &str, &str),
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let path = |name: &str| dir.path().join(name);
@@ -59,7 +66,7 @@ impl Linphone {
             .replace("@ENCRYPTION@", encryption)
             .replace("@EVENTS@", events);
         let rc = rc.replace("@MANDATORY@", if encryption == "none" { "0" } else { "1" });
-        std::fs::write(path("rc"), rc).expect("the disk has room");
+        std::fs::write(path("rc"), rc + more).expect("the disk has room");
         let output = std::fs::File::create(path("output")).expect("the disk has room");
         let mut command = tool::command("linphonec", "linphone-cli");
         command.args(["-d", "5", "-l"]).arg(path("log")).arg("-c").arg(path("rc"));

@@ -136,6 +136,14 @@ impl Bauta {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
+    /// A figure that has no labels; `None` before there is one.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<u64> {
+        let (_, text) = self.http_as(config::ADMIN, "GET", "/metrics", None);
+        let text = text.as_str()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// The octets of a recording.
     ///
     /// # Panics

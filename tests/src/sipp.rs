@@ -133,6 +133,21 @@ impl Sipp {
         Self::start("carrier_wants_longer_sessions.xml", at, hertz, 1, &[], &[], &[])
     }
 
+    /// Goes through another scenario of `interop/sipp` as whoever calls `service` at `server`, with more options of its own.
+    #[must_use]
+    pub fn caller(scenario: &str, at: SocketAddr, server: SocketAddr, from: &str, more: &[&str]) -> Self {
+        let service = crate::config::LINE.to_owned();
+        let mut options = vec!["-s".to_owned(), service, server.to_string()];
+        options.extend(more.iter().map(|option| (*option).to_owned()));
+        Self::start(scenario, at, 440.0, 1, &[("@FROM@", from)], &[], &options)
+    }
+
+    /// Goes through another scenario of `interop/sipp` as whoever is called at port 5060 of `at`.
+    #[must_use]
+    pub fn callee(scenario: &str, at: IpAddr) -> Self {
+        Self::start(scenario, SocketAddr::new(at, SIP_PORT), 1000.0, 1, &[], &[], &[])
+    }
+
     fn start(
         scenario: &str,
         at: SocketAddr,

@@ -244,6 +244,36 @@ fn every_dependency_has_its_reason_in_writing() {
     none("dependencies without a line in docs/DEPENDENCIES.md", &silent);
 }
 
+/// Where the tests are that docs/RFC.md names, by the first word of their names.
+const TESTS: [(&str, &str); 6] = [
+    ("ua", "crates/ua/tests/scenarios"),
+    ("sim", "crates/sim/tests/world"),
+    ("rtp", "crates/rtp/tests/worker"),
+    ("sdp", "crates/sdp/tests/exchange"),
+    ("sip", "crates/sip/tests"),
+    ("tests", "tests/tests"),
+];
+
+#[test]
+fn every_test_that_is_said_to_hold_something_is_there() {
+    let rfc = text(&repository().join("docs/RFC.md"));
+    let names = rfc.split('`').skip(1).step_by(2).filter(|word| word.matches("::").count() == 2);
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for name in names {
+        let parts: Vec<&str> = name.split("::").collect();
+        let dir = TESTS.iter().find(|(first, _)| *first == parts[0]).map(|(_, dir)| *dir);
+        let file = dir.map(|dir| repository().join(dir).join(format!("{}.rs", parts[1])));
+        let source = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        if !source.contains(&format!("#[test]\nfn {}() {{", parts[2])) {
+            missing.push(name.to_owned());
+        }
+        count += 1;
+    }
+    none("tests that docs/RFC.md names", &missing);
+    assert!(count > 90, "only {count} are named");
+}
+
 #[test]
 fn no_link_in_a_document_is_dead() {
     let mut dead = Vec::new();

@@ -8,7 +8,7 @@ use store::{LegRecord, Record};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 35] = [
+const COLUMNS: [Column<Record>; 36] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -22,6 +22,7 @@ const COLUMNS: [Column<Record>; 35] = [
     }),
     ("identity.fault", |r| text(r.identity.as_ref().and_then(|identity| identity.fault.as_ref()))),
     ("identity.claimed", |r| text(r.identity.as_ref().and_then(|identity| identity.claimed.as_ref()))),
+    ("callee_trunk", |r| text(r.callee_trunk.as_ref())),
     ("started_at", |r| r.started_at.to_string()),
     ("answered_at", |r| text(r.answered_at.as_ref())),
     ("bridged_at", |r| text(r.bridged_at.as_ref())),

@@ -145,6 +145,7 @@ impl Gate<'_> {
             claimed: None,
             verification: None,
             callee: None,
+            callee_trunk: None,
             started: self.now,
             answered: None,
             bridged: None,

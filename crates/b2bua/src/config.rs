@@ -74,10 +74,13 @@ pub struct Limits {
 pub struct Trunk {
     /// Its name in records.
     pub name: Box<str>,
-    /// Which addresses may call in; with a certificate, none means any.
+    /// Which addresses may call in; with a certificate or an account, none means any.
     pub allow: Vec<Network>,
     /// Names of which whoever calls in must have proved one by a certificate; none where it needs none.
     pub certificate: Vec<Box<str>>,
+    /// Whether whoever calls in must prove an account of `ua::Config::accounts`. Without `allow` and `certificate` that is enough, from
+    /// wherever it comes.
+    pub inbound: bool,
     /// Where calls go out; nowhere while its name is not resolved.
     pub targets: Vec<Target>,
     /// Host (and port) for Request-URI and To: `sip.carrier.example`, `192.0.2.7:5060`.
@@ -307,8 +310,12 @@ pub struct Line {
     pub whisper: bool,
     /// Whether the callee presses 1 to accept.
     pub confirm: bool,
+    /// How long callers hear it ring before they are answered. Default not at all.
+    pub answer_after: Duration,
     /// Our patience with the callee. Default 45 s.
     pub ring_timeout: Duration,
+    /// What the caller hears before the callee has answered.
+    pub early_media: EarlyMedia,
     /// How long two may talk. Default 2 h.
     pub max_call: Duration,
     /// How long before that they are warned. Default 60 s.
@@ -321,6 +328,15 @@ pub struct Line {
     pub ask_when_needed: bool,
     /// For how long wrong calls count together, and for how long a number is then locked out. Default 10 min.
     pub lockout: Duration,
+}
+
+/// What a caller hears while the callee is being called (RFC 3960).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// Our music, whatever comes from the callee's side.
+    Ours,
+    /// What comes from there, once a description has come; until then our music. Nothing goes there before the answer.
+    Pass,
 }
 
 /// Whom `#` reaches.

@@ -21,6 +21,8 @@ pub(crate) enum Alarm {
     Agent(ua::Timer),
     /// One of a call's.
     Call(Place, Timer),
+    /// The relay did not say in time that a session has closed that was left.
+    Left(rtp::SessionId),
 }
 
 /// What is shared by all calls, lent to one while it handles one input.

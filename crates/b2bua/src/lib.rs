@@ -27,6 +27,6 @@ pub use stir::{Attestation, Fault as IdentityFault, Question, Verdict, Verificat
 pub use switchboard::{Gauges, Switchboard};
 pub use trunks::TrunkStatus;
 pub use ua::{
-    Config as AgentConfig, Counted, Credentials, LegId, Listener as AgentListener, Sessions, Shown, Timing,
-    TrunkId,
+    Account, Config as AgentConfig, Counted, Credentials, LegId, Listener as AgentListener, Sessions, Shown,
+    Timing, TrunkId,
 };

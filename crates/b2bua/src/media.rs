@@ -27,6 +27,9 @@ pub(crate) struct Session {
 enum State {
     /// We offered and wait for their answer. `before` is what held until then.
     Offered { offer: Offer, before: Option<Agreed> },
+    /// They have offered something else before they answered the call, and we have answered that. Another of those who ring may
+    /// still answer the offer we made.
+    Early { offer: Offer, agreed: Agreed },
     /// Both agree.
     Agreed(Agreed),
 }
@@ -88,6 +91,7 @@ impl Session {
     pub(crate) fn media(&self) -> Media {
         match &self.state {
             State::Agreed(agreed) | State::Offered { before: Some(agreed), .. } => media(agreed),
+            State::Early { agreed, .. } => early(media(agreed)),
             State::Offered { before: None, .. } => {
                 // Nothing is sent: whatever the codec is, it takes no room yet.
                 let format = Format {
@@ -113,7 +117,9 @@ impl Session {
 
     fn agreed(&self) -> Option<&Agreed> {
         match &self.state {
-            State::Agreed(agreed) | State::Offered { before: Some(agreed), .. } => Some(agreed),
+            State::Agreed(agreed)
+            | State::Early { agreed, .. }
+            | State::Offered { before: Some(agreed), .. } => Some(agreed),
             State::Offered { before: None, .. } => None,
         }
     }
@@ -126,6 +132,7 @@ impl Session {
     pub(crate) fn offer(&mut self) -> Bytes {
         let (offer, before) = match &self.state {
             State::Offered { offer, before } => (offer.clone(), before.clone()),
+            State::Early { offer, agreed } => (offer.clone(), Some(agreed.clone())),
             State::Agreed(agreed) => (Offer::again(&self.capabilities, agreed), Some(agreed.clone())),
         };
         self.said = sdp::renew(&mut self.local, &self.said, |local| sdp::write_offer(local, &offer));
@@ -133,8 +140,8 @@ impl Session {
         self.said()
     }
 
-    /// Answers a new offer of theirs. `None`: nothing both can speak; what held goes on holding.
-    pub(crate) fn answer(&mut self, offer: &[u8], ids: &mut Ids) -> Option<(Media, Bytes)> {
+    /// Answers a new offer of theirs; `is_early`: before they have answered the call. `None`: nothing both can speak; what held goes on holding.
+    pub(crate) fn answer(&mut self, offer: &[u8], is_early: bool, ids: &mut Ids) -> Option<(Media, Bytes)> {
         let description = Description::parse(offer).ok()?;
         let mut agreed = sdp::answer(&description, &self.capabilities).ok()?;
         let renews =
@@ -147,13 +154,39 @@ impl Session {
         }
         self.said =
             sdp::renew(&mut self.local, &self.said, |local| sdp::write_answer(local, &description, &agreed));
-        self.agree(agreed);
+        let before = std::mem::replace(&mut self.state, State::Agreed(agreed.clone()));
+        self.agree(agreed.clone());
+        if let (true, State::Offered { offer, before: None } | State::Early { offer, .. }) =
+            (is_early, before)
+        {
+            self.state = State::Early { offer, agreed };
+        }
         Some((self.media(), self.said()))
+    }
+
+    /// What comes from them before they have answered the call, by their answer to our offer, or by one of the answers of those
+    /// who ring: none is final, so nothing is settled by it. Nothing is sent to them.
+    pub(crate) fn hear_early(&self, answer: &[u8]) -> Option<Media> {
+        match &self.state {
+            State::Offered { offer, before: None } | State::Early { offer, .. } => {
+                let description = Description::parse(answer).ok()?;
+                Some(early(media(&sdp::read_answer(&description, offer).ok()?)))
+            }
+            State::Offered { before: Some(_), .. } | State::Agreed(_) => None,
+        }
+    }
+
+    /// They have answered the call, and what was agreed before that holds. `None`: nothing was.
+    pub(crate) fn settle(&mut self) -> Option<Media> {
+        if let State::Early { agreed, .. } = &self.state {
+            self.state = State::Agreed(agreed.clone());
+        }
+        self.agreed().is_some().then(|| self.media())
     }
 
     /// Their answer to our offer. `None`: nothing both can speak. Without an offer of ours it changes nothing.
     pub(crate) fn read_answer(&mut self, answer: &[u8], ids: &mut Ids) -> Option<Media> {
-        if let State::Offered { offer, .. } = &self.state {
+        if let State::Offered { offer, .. } | State::Early { offer, .. } = &self.state {
             let description = Description::parse(answer).ok()?;
             let agreed = sdp::read_answer(&description, offer).ok()?;
             let before = self.secured().map(|secured| secured.suite);
@@ -256,6 +289,15 @@ fn media(agreed: &Agreed) -> Media {
     Media { remote, format, direction, srtp: agreed.secured.as_ref().map(srtp), xr: agreed.xr }
 }
 
+/// What comes is heard, and nothing goes.
+fn early(media: Media) -> Media {
+    let direction = match media.direction {
+        Direction::SendReceive | Direction::ReceiveOnly => Direction::ReceiveOnly,
+        Direction::SendOnly | Direction::Inactive => Direction::Inactive,
+    };
+    Media { direction, ..media }
+}
+
 fn srtp(secured: &Secured) -> Srtp {
     let suite = match secured.suite {
         Suite::AesCm128HmacSha1_80 => rtp::Suite::AesCm128HmacSha1_80,
@@ -299,7 +341,8 @@ mod tests {
         let mut ids = Ids::new([7; 32], 0);
         let mut session = answering(&mut ids);
         let said = session.said();
-        let (media, again) = session.answer(offer("80", THEIRS).as_bytes(), &mut ids).expect("as before");
+        let (media, again) =
+            session.answer(offer("80", THEIRS).as_bytes(), false, &mut ids).expect("as before");
         assert_eq!((Some(srtp(&session)), again), (media.srtp, said));
     }
 
@@ -310,7 +353,7 @@ mod tests {
         let mut known = vec![srtp(&session).send];
         // Back to what was before, too: no key is used from a beginning again.
         for (suite, key) in [("80", THEIR_NEXT), ("32", THEIR_NEXT), ("80", THEIR_NEXT), ("80", THEIRS)] {
-            session.answer(offer(suite, key).as_bytes(), &mut ids).expect("we can speak it");
+            session.answer(offer(suite, key).as_bytes(), false, &mut ids).expect("we can speak it");
             assert!(!known.contains(&srtp(&session).send), "{suite} {key}");
             known.push(srtp(&session).send);
         }
@@ -337,7 +380,7 @@ mod tests {
         let mut ids = Ids::new([7; 32], 0);
         let mut session = answering(&mut ids);
         let plain = "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 8\r\n";
-        assert_eq!(session.answer(plain.as_bytes(), &mut ids), None);
+        assert_eq!(session.answer(plain.as_bytes(), false, &mut ids), None);
         let offered = session.offer();
         assert!(String::from_utf8_lossy(&offered).contains("RTP/SAVP 8"), "{offered:?}");
         assert_eq!(session.read_answer(plain.as_bytes(), &mut ids), None);

@@ -28,6 +28,8 @@ pub struct Record {
     pub verification: Option<Verification>,
     /// Whom we dialled last, if anyone; an operator reached by SIP address has no number.
     pub callee: Option<Number>,
+    /// Name of the trunk we dialled them by; `None`: nobody was dialled, or straight at a SIP address.
+    pub callee_trunk: Option<Box<str>>,
     /// When the INVITE came.
     pub started: Instant,
     /// When we answered.

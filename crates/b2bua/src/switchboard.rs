@@ -10,7 +10,7 @@ use number::Number;
 use rtp::{Port, Report, SessionId};
 use sip::Flow;
 use slab::Slab;
-use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, TrunkId, UserAgent};
+use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, Source, TrunkId, UserAgent};
 
 use crate::admission::{Gate, Rate};
 use crate::belief::Asked;
@@ -117,6 +117,7 @@ impl Switchboard {
             match alarm {
                 Alarm::Agent(timer) => self.tell_agent(ua::Input::Fired(timer)),
                 Alarm::Call(place, timer) => self.tell_call(now, place, call::Input::Fired(timer), out),
+                Alarm::Left(session) => self.closed(now, session),
             }
             self.settle(now, out);
         }
@@ -165,8 +166,8 @@ impl Switchboard {
     fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Message { flow, bytes } => {
-                let trunk = self.trunk_of(flow);
-                self.tell_agent(ua::Input::Message { flow, trunk, bytes });
+                let source = self.source_of(now, flow);
+                self.tell_agent(ua::Input::Message { flow, source, bytes });
             }
             Input::Proved { flow, names } => {
                 if let Some(connection) = flow.connection {
@@ -215,6 +216,9 @@ impl Switchboard {
                 self.tell_agent(ua::Input::Configure(Box::new(config.ua.clone())));
                 self.config = Arc::from(config);
                 self.learn_config();
+                for (trunk, what) in self.trunks.news() {
+                    out.push(Output::Trunk(TrunkNotice { trunk, at: now, what }));
+                }
             }
             Control::Resolved { trunk, targets } => {
                 if !self.draining {
@@ -259,10 +263,11 @@ impl Switchboard {
         }
     }
 
-    /// Whose address or certificate this is; our own counts for the first trunk's; nobody's, if it is not to the letter what a trunk is known by.
-    fn trunk_of(&self, flow: Flow) -> Option<TrunkId> {
+    /// Whose address or certificate this is; our own counts for the first trunk's; nobody's, if it is not to the letter what a trunk is known by. Where an account must be
+    /// proved as well, or nothing else is known, there may be several.
+    fn source_of(&self, now: Instant, flow: Flow) -> Source {
         if self.config.own == Some(flow.peer) {
-            return Some(TrunkId(0));
+            return Source::Trunk(TrunkId(0));
         }
         let peer = flow.peer.ip();
         let proved = flow.connection.and_then(|connection| self.proved.get(&connection));
@@ -275,7 +280,21 @@ impl Switchboard {
                 || proved.is_some_and(|names| names.iter().any(|name| trunk.certificate.contains(name)));
             (here || trunk.allow.is_empty()) && is_named()
         };
-        self.config.trunks.iter().position(allows).and_then(|at| u16::try_from(at).ok()).map(TrunkId)
+        let mut of = Vec::new();
+        let mut near = None;
+        for (trunk, place) in self.config.trunks.iter().zip(0..) {
+            let id = TrunkId(place);
+            let is_allowed = allows(trunk);
+            if is_allowed && !trunk.inbound {
+                return Source::Trunk(id);
+            }
+            let is_open = trunk.inbound && trunk.allow.is_empty() && trunk.certificate.is_empty();
+            if is_allowed || is_open {
+                of.push(id);
+                near = near.or(Some(id).filter(|_| is_allowed));
+            }
+        }
+        if of.is_empty() { Source::Stranger } else { Source::Unproved { of, near, at: now.0 } }
     }
 
     fn report(&mut self, now: Instant, report: Report, out: &mut Vec<Output>) {
@@ -288,8 +307,15 @@ impl Switchboard {
         };
         if let Some((place, whose)) = self.by_session.get(&session).copied() {
             self.tell_call(now, place, input(whose, report), out);
-        } else if let (Report::Closed { .. }, Some(port)) = (&report, self.left.get(&session).copied()) {
-            self.left.remove(&session);
+        } else if let Report::Closed { .. } = report {
+            self.timers.disarm(Alarm::Left(session));
+            self.closed(now, session);
+        }
+    }
+
+    /// A session that was left is closed: its port is free.
+    fn closed(&mut self, now: Instant, session: SessionId) {
+        if let Some(port) = self.left.remove(&session) {
             self.ports.give(now, port);
         }
     }
@@ -323,13 +349,13 @@ impl Switchboard {
             call.fall(&mut desk);
         }
         let over = call.is_over();
-        self.hear_call(place);
+        self.hear_call(now, place);
         if over {
             self.remove(place);
         }
     }
 
-    fn hear_call(&mut self, place: Place) {
+    fn hear_call(&mut self, now: Instant, place: Place) {
         for told in self.told.drain(..) {
             match told {
                 Told::Leg(leg, command) => self.work.push_back(ua::Input::Command(leg, command)),
@@ -341,6 +367,7 @@ impl Switchboard {
                     self.by_leg.remove(&leg);
                     self.by_session.remove(&session);
                     self.left.insert(session, port);
+                    self.timers.arm(now, Alarm::Left(session), call::CLOSE_WITHIN);
                 }
             }
         }
@@ -400,6 +427,7 @@ impl Switchboard {
         {
             let (session, port) = own.end(out);
             self.left.insert(session, port);
+            self.timers.arm(now, Alarm::Left(session), call::CLOSE_WITHIN);
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Trunks {
     standings: BTreeMap<Box<str>, Standing>,
     owners: BTreeMap<ErrandId, Box<str>>,
     errands: u32,
+    /// Trunks we are not registered at any more, as that is not wanted any more.
+    left: Vec<Box<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -107,11 +109,20 @@ impl Trunks {
             self.care(trunk, TrunkId(place), &mut standing, &mut commands);
             self.standings.insert(trunk.name.clone(), standing);
         }
-        for standing in before.values_mut() {
+        for (name, standing) in &mut before {
+            if standing.registered == Some(true) {
+                self.left.push(name.clone());
+            }
             // Calls that still run by it are over one day; who counted them is gone.
             stop(standing, &mut commands);
         }
         commands
+    }
+
+    /// What became of trunks by a configuration, to be told to others.
+    pub(crate) fn news(&mut self) -> Vec<(Box<str>, TrunkHappening)> {
+        let left = self.left.drain(..);
+        left.map(|name| (name, TrunkHappening::Unregistered { status: None })).collect()
     }
 
     /// Takes where a trunk is now.
@@ -157,6 +168,9 @@ impl Trunks {
             // Another binding is another errand: what is heard of this one no longer counts.
             commands.push((old.id, ErrandCommand::Stop));
             self.owners.remove(&old.id);
+            if standing.registered == Some(true) {
+                self.left.push(trunk.name.clone());
+            }
             (standing.registered, standing.routes) = (None, Vec::new());
             None
         });

@@ -14,7 +14,7 @@ use sip::{Flow, Transport};
 use tokio::net::UdpSocket;
 use ua::{
     Config, ErrandCommand, ErrandEvent, ErrandId, Input, LegCommand, LegEvent, LegId, Listener, Output,
-    Registering, Timing, TrunkId, UserAgent,
+    Registering, Source, Timing, TrunkId, UserAgent,
 };
 
 use crate::traffic::{Kind, Traffic};
@@ -62,6 +62,8 @@ impl Signalling {
             product: setup.clothes.as_ref().map_or_else(String::new, |clothes| clothes.product.clone()),
             transactions: TRANSACTIONS,
             sessions: None,
+            accounts: Vec::new(),
+            realm: String::new(),
         };
         let mut seed = [0; 32];
         ChaCha20Rng::from_os_rng().fill_bytes(&mut seed);
@@ -119,8 +121,8 @@ impl Signalling {
                     let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
                     self.traffic.received(Kind::Sip, bytes.clone());
                     // Whoever finds a phone may call it.
-                    let trunk = Some(TrunkId(0));
-                    self.handle(Input::Message { flow: Self::flow(peer), trunk, bytes });
+                    let source = Source::Trunk(TrunkId(0));
+                    self.handle(Input::Message { flow: Self::flow(peer), source, bytes });
                 }
                 Err(_elapsed) => {
                     while let Some(timer) = self.timers.pop_due(self.now()) {

@@ -279,6 +279,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             | Command::Play { .. }
             | Command::Stop { .. }
             | Command::Bridge { .. }
+            | Command::Unbridge { .. }
             | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Record { .. } => {}
@@ -361,6 +362,7 @@ mod tests {
                 | Command::Play { .. }
                 | Command::Stop { .. }
                 | Command::Bridge { .. }
+                | Command::Unbridge { .. }
                 | Command::PauseRecording { .. }
                 | Command::Press { .. }
                 | Command::Record { .. } => {}

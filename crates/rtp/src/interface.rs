@@ -139,6 +139,13 @@ pub enum Command {
         /// The other.
         second: SessionId,
     },
+    /// Part two sessions again: neither hears the other any more, and it counts as if they had never been joined.
+    Unbridge {
+        /// One.
+        first: SessionId,
+        /// The other.
+        second: SessionId,
+    },
     /// A key was pressed, as this session's other side says beside its media (SIP INFO). One that comes by its media as
     /// well is one press.
     Press {
@@ -182,7 +189,9 @@ impl Command {
             | Self::Record { session, .. }
             | Self::PauseRecording { session, .. }
             | Self::Close { session } => [Some(*session), None],
-            Self::Bridge { first, second } => [Some(*first), Some(*second)],
+            Self::Bridge { first, second } | Self::Unbridge { first, second } => {
+                [Some(*first), Some(*second)]
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) struct Metrics {
     unproven: Count,
     garbage: Count,
     strangers: Count,
+    unproved: Count,
     strays: Count,
     retransmissions: Count,
     refused: Count,
@@ -83,6 +84,7 @@ impl Metrics {
             unproven: Count::default(),
             garbage: Count::default(),
             strangers: Count::default(),
+            unproved: Count::default(),
             strays: Count::default(),
             retransmissions: Count::default(),
             refused: Count::default(),
@@ -100,6 +102,7 @@ impl Metrics {
         match counted {
             Counted::Garbage => self.garbage.add(1),
             Counted::Stranger => self.strangers.add(1),
+            Counted::Unproved => self.unproved.add(1),
             Counted::Stray => self.strays.add(1),
             Counted::Retransmission => self.retransmissions.add(1),
             Counted::Shed => self.shed.add(1),
@@ -174,42 +177,12 @@ impl Metrics {
             samples: vec![Sample { labels: Vec::new(), value: Value::Number(count.get()) }],
         };
         let (gauge, counter) = (Kind::Gauge, Kind::Counter);
-        let by_cause = Cause::ALL.iter().zip(&self.ended).map(|(cause, count)| Sample {
-            labels: vec![("cause", cause.word().to_owned())],
-            value: Value::Number(count.get()),
-        });
-        let by_heard = Heard::ALL.iter().zip(&self.heard).map(|(heard, count)| Sample {
-            labels: vec![("voice", heard.word().to_owned())],
-            value: Value::Number(count.get()),
-        });
-        let by_verdict = Verdict::ALL.iter().zip(&self.verified).map(|(verdict, count)| Sample {
-            labels: vec![("verdict", verdict.word().to_owned())],
-            value: Value::Number(count.get()),
-        });
         let mut families = vec![
             one("bauta_calls", "Calls now.", gauge, &self.calls),
             one("bauta_legs", "Legs, those that only answer for themselves included.", gauge, &self.legs),
             one("bauta_transactions", "SIP transactions.", gauge, &self.transactions),
             one("bauta_media_ports", "Media port pairs in use.", gauge, &self.ports),
             one("bauta_timers", "Timers set.", gauge, &self.timers),
-            Family {
-                name: "bauta_calls_ended",
-                help: "Calls ended, by cause.",
-                kind: counter,
-                samples: by_cause.collect(),
-            },
-            Family {
-                name: "bauta_calls_heard",
-                help: "Joined calls, by whose voice came: other than both is one-way or dead audio.",
-                kind: counter,
-                samples: by_heard.collect(),
-            },
-            Family {
-                name: "bauta_calls_verified",
-                help: "Calls ended by trunks whose callers are verified, by what became of it.",
-                kind: counter,
-                samples: by_verdict.collect(),
-            },
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one(
                 "bauta_rtp_foreign",
@@ -227,15 +200,53 @@ impl Metrics {
             one("bauta_sip_messages_sent", "SIP messages sent.", counter, &self.messages_sent),
             one("bauta_sip_garbage", "Messages that were no SIP.", counter, &self.garbage),
             one("bauta_sip_strangers", "Requests from addresses no trunk allows.", counter, &self.strangers),
+            one(
+                "bauta_sip_unproved",
+                "Calls whose sender named a wrong account or password.",
+                counter,
+                &self.unproved,
+            ),
             one("bauta_sip_strays", "Responses that matched nothing.", counter, &self.strays),
             one("bauta_sip_retransmissions", "Retransmissions absorbed.", counter, &self.retransmissions),
             one("bauta_sip_refused", "Requests refused without a call.", counter, &self.refused),
             one("bauta_faults", "Faults of our own that ended a call.", counter, &self.faults),
         ];
+        families.extend(self.ends());
         families.extend(self.own());
         families.extend(self.load());
         families.extend(self.media());
         families
+    }
+
+    /// How calls ended, and what was found of them.
+    fn ends(&self) -> [Family; 3] {
+        let by = |label, word: &str, count: &Count| Sample {
+            labels: vec![(label, word.to_owned())],
+            value: Value::Number(count.get()),
+        };
+        let causes = Cause::ALL.iter().zip(&self.ended);
+        let voices = Heard::ALL.iter().zip(&self.heard);
+        let verdicts = Verdict::ALL.iter().zip(&self.verified);
+        [
+            Family {
+                name: "bauta_calls_ended",
+                help: "Calls ended, by cause.",
+                kind: Kind::Counter,
+                samples: causes.map(|(cause, count)| by("cause", cause.word(), count)).collect(),
+            },
+            Family {
+                name: "bauta_calls_heard",
+                help: "Joined calls, by whose voice came: other than both is one-way or dead audio.",
+                kind: Kind::Counter,
+                samples: voices.map(|(heard, count)| by("voice", heard.word(), count)).collect(),
+            },
+            Family {
+                name: "bauta_calls_verified",
+                help: "Calls ended by trunks whose callers are verified, by what became of it.",
+                kind: Kind::Counter,
+                samples: verdicts.map(|(verdict, count)| by("verdict", verdict.word(), count)).collect(),
+            },
+        ]
     }
 
     /// How far behind we are, and what that costs callers.

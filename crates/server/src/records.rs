@@ -44,6 +44,7 @@ impl Scribe {
             line: record.line.map(|line| line.to_string()),
             dialled: record.dialled.to_string(),
             trunk: record.trunk.to_string(),
+            callee_trunk: record.callee_trunk.as_deref().map(str::to_owned),
             caller: self.show(record.caller),
             identity: record.verification.map(|verification| self.identity(verification, record.claimed)),
             callee: self.show(record.callee),

@@ -54,6 +54,9 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         // Nothing is done for trunks in a call that is only thought through.
         (trunk.registration, trunk.ping) = (None, None);
         trunk.verify = b2bua::Verify::default();
+        // Whoever asks what would happen has proved enough.
+        trunk.inbound = false;
+        trunk.certificate.clear();
     }
     if config.trunks[trunk].allow.is_empty() {
         config.trunks[trunk].allow.push(Network { address: peer, prefix: 32 });
@@ -266,6 +269,7 @@ impl Walk {
             }
             Command::Update { .. }
             | Command::Bridge { .. }
+            | Command::Unbridge { .. }
             | Command::PauseRecording { .. }
             | Command::Press { .. }
             | Command::Record { .. }

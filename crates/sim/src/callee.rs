@@ -32,6 +32,50 @@ pub enum Reaction {
     AnswerOnCancel,
     /// Two phones behind a fork: both answer, the second so long after the first.
     Fork(Duration),
+    /// As above, and each sends early media of its own before, the second after the first.
+    ForkEarly(Duration),
+    /// Says these one after the other, a second between them, each reliable one until it is acknowledged (RFC 3262), and then
+    /// does the last.
+    Stages(&'static [Stage], Last),
+}
+
+/// One provisional response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// 101 to 199.
+    pub status: u16,
+    /// Whether it must be acknowledged.
+    pub reliable: bool,
+    /// The session it describes.
+    pub early: Early,
+    /// An UPDATE that offers follows at once.
+    pub update: bool,
+}
+
+/// Which session a provisional response describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Early {
+    /// None.
+    No,
+    /// That of the answer.
+    Answer,
+    /// One at another port.
+    Elsewhere,
+    /// One in which nothing is said.
+    Hushed,
+}
+
+/// How a callee that goes by stages ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// It answers.
+    Answer,
+    /// It refuses with this status.
+    Refuse(u16),
+    /// It goes on ringing.
+    Ring,
+    /// It goes on ringing, and answers as it is cancelled.
+    AnswerOnCancel,
 }
 
 /// What a callee will do.
@@ -68,6 +112,7 @@ impl CalleePlan {
 enum Due {
     Answer,
     Refuse(u16),
+    Stage(usize),
     Act(Act),
 }
 
@@ -109,7 +154,8 @@ impl Callee {
     pub(crate) fn forked(mut self, after: Duration) -> Self {
         self.fork = true;
         self.dialog.local += "-fork";
-        self.plan = CalleePlan::new(Reaction::Answer(after));
+        let early = matches!(self.plan.reaction, Reaction::ForkEarly(_));
+        self.plan = CalleePlan::new(if early { Reaction::Progress(after) } else { Reaction::Answer(after) });
         self
     }
 
@@ -167,6 +213,14 @@ impl Callee {
                 };
                 self.due.insert((now + after, 0), Due::Answer);
             }
+            Reaction::ForkEarly(_) => {
+                let sdp = self.dialog.sdp("sendrecv");
+                self.dialog.answer(now, request, 183, Some(&sdp), out);
+                self.due.insert((now + Duration::from_millis(500), 0), Due::Answer);
+            }
+            Reaction::Stages(..) => {
+                self.due.insert((now, 0), Due::Stage(0));
+            }
             Reaction::Progress(after) => {
                 let sdp = self.dialog.sdp("sendrecv");
                 self.dialog.answer(now, request, 183, Some(&sdp), out);
@@ -198,11 +252,51 @@ impl Callee {
             return;
         }
         self.due.clear();
-        if self.plan.reaction == Reaction::AnswerOnCancel {
+        let answers = Reaction::AnswerOnCancel == self.plan.reaction
+            || matches!(self.plan.reaction, Reaction::Stages(_, Last::AnswerOnCancel));
+        if answers {
             self.answer(now, out);
         } else {
             self.refuse(now, 487, out);
         }
+    }
+
+    /// The next of its stages, or what comes after them.
+    fn stage(&mut self, now: Instant, place: usize, out: &mut Vec<Bytes>) {
+        let Reaction::Stages(stages, last) = self.plan.reaction else { return };
+        if self.dialog.waits_for_prack() {
+            self.due.insert((now + Duration::from_millis(100), 0), Due::Stage(place));
+            return;
+        }
+        let Some(stage) = stages.get(place) else {
+            return match last {
+                Last::Answer => self.answer(now, out),
+                Last::Refuse(status) => self.refuse(now, status, out),
+                Last::Ring | Last::AnswerOnCancel => {}
+            };
+        };
+        let Some(invite) = self.invite.clone() else { return };
+        let port = self.dialog.media_port;
+        let sdp = match stage.early {
+            Early::No => None,
+            Early::Answer => Some(self.dialog.sdp("sendrecv")),
+            Early::Hushed => Some(self.dialog.sdp("inactive")),
+            Early::Elsewhere => {
+                self.dialog.media_port = port + 500;
+                Some(self.dialog.sdp("sendrecv"))
+            }
+        };
+        self.dialog.media_port = port;
+        if stage.reliable {
+            let number = u32::try_from(place).unwrap_or(0) + 100;
+            self.dialog.answer_reliably(now, &invite, (stage.status, number), sdp.as_deref(), out);
+        } else {
+            self.dialog.answer(now, &invite, stage.status, sdp.as_deref(), out);
+        }
+        if stage.update {
+            self.dialog.act(now, Act::Update, out);
+        }
+        self.due.insert((now + Duration::from_secs(1), 0), Due::Stage(place + 1));
     }
 
     fn answer(&mut self, now: Instant, out: &mut Vec<Bytes>) {
@@ -245,6 +339,7 @@ impl Callee {
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Due::Answer => self.answer(now, out),
+                Due::Stage(place) => self.stage(now, place, out),
                 Due::Refuse(status) => self.refuse(now, status, out),
                 Due::Act(act) => self.act(now, act, out),
             }
@@ -262,6 +357,7 @@ impl Callee {
                     | Reaction::Refuse(..)
                     | Reaction::Reject(_)
                     | Reaction::AnswerOnCancel
+                    | Reaction::Stages(..)
             );
         self.dialog.over || never_took_it || (self.fork && !self.answered)
     }

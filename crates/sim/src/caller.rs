@@ -25,6 +25,8 @@ pub struct CallerPlan {
     pub events: bool,
     /// How its descriptions have its voice.
     pub voice: Voice,
+    /// Whether it requires reliable provisional responses (RFC 3262).
+    pub requires_reliable: bool,
     /// Whether it acknowledges.
     pub acknowledges: bool,
     /// Keys pressed, counted from the first prompt it hears.
@@ -43,6 +45,7 @@ impl CallerPlan {
             to: to.to_owned(),
             lines: String::new(),
             offers: true,
+            requires_reliable: false,
             events: true,
             voice: Voice::Plain,
             acknowledges: true,
@@ -106,7 +109,12 @@ impl Caller {
         }
         let sdp = self.dialog.sdp("sendrecv");
         let body = self.plan.offers.then_some(("application/sdp", sdp.as_str()));
-        let lines = format!("Supported: 100rel, timer, replaces\r\n{}", self.plan.lines);
+        let reliable = if self.plan.requires_reliable {
+            "Require: 100rel\r\nSupported: timer, replaces\r\n"
+        } else {
+            "Supported: 100rel, timer, replaces\r\n"
+        };
+        let lines = format!("{reliable}{}", self.plan.lines);
         self.dialog.request(now, &Method::Invite, &lines, body, out);
         if let Some(Ok(Message::Request(request))) = out.last().map(|bytes| sip::parse(bytes.clone())) {
             request.headers().via().branch().unwrap_or_default().clone_into(&mut self.invite_branch);
@@ -122,6 +130,7 @@ impl Caller {
                 let first = self.dialog.response(response, out);
                 if invite && response.status().code() < 200 {
                     self.rung = true;
+                    self.dialog.acknowledge_reliable(now, response, out);
                 }
                 let answered =
                     invite && response.status().code() == 200 && response.headers().cseq().number == 1;
@@ -163,10 +172,9 @@ impl Caller {
         if self.dialog.confirmed {
             self.dialog.act(now, Act::HangUp, out);
         } else if self.rung && !self.cancelled && self.dialog.waits_for(&Method::Invite) {
-            // The CANCEL has the INVITE's branch and number.
             self.cancelled = true;
-            let cseq = self.dialog.cseq;
-            out.push(self.dialog.write(&Method::Cancel, cseq, &self.invite_branch, "", None));
+            let uri = format!("sip:{}@198.51.100.1:5060", self.plan.to);
+            out.push(self.dialog.cancel(&uri, &self.invite_branch));
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Act {
     ReinviteLate,
     /// An UPDATE that offers.
     Update,
+    /// A transfer (REFER).
+    Refer,
     /// A key by INFO.
     Info(char),
     /// An OPTIONS inside the dialog.
@@ -68,6 +70,10 @@ pub(crate) struct Dialog {
     answered: BTreeMap<(String, String), Bytes>,
     /// Our INVITE responses that wait for an ACK, by CSeq.
     unacknowledged: BTreeMap<u32, Pending>,
+    /// Provisional responses of ours that wait for a PRACK, by RSeq.
+    reliable: BTreeMap<u32, Pending>,
+    /// The RSeq that was acknowledged last.
+    rseq: Option<u32>,
     /// ACKs by CSeq, for 2xx that come again.
     acks: BTreeMap<u32, Bytes>,
     /// Both sides have agreed to end.
@@ -109,6 +115,8 @@ impl Dialog {
             pending: BTreeMap::new(),
             answered: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
+            reliable: BTreeMap::new(),
+            rseq: None,
             acks: BTreeMap::new(),
             over: false,
             ended: false,
@@ -211,6 +219,15 @@ impl Dialog {
         ))
     }
 
+    /// The CANCEL of the first INVITE, whose URI, branch and number it has, and no tag of theirs (RFC 3261 §9.1).
+    pub(crate) fn cancel(&mut self, uri: &str, branch: &str) -> Bytes {
+        let remote = std::mem::take(&mut self.remote);
+        let target = std::mem::replace(&mut self.target, uri.to_owned());
+        let bytes = self.write(&Method::Cancel, 1, branch, "", None);
+        (self.remote, self.target) = (remote, target);
+        bytes
+    }
+
     /// The body and type of an act that offers.
     pub(crate) fn act(&mut self, now: Instant, act: Act, out: &mut Vec<Bytes>) {
         const SDP: &str = "application/sdp";
@@ -236,6 +253,15 @@ impl Dialog {
                 let sdp = self.sdp("sendrecv");
                 self.request(now, &Method::Update, "", Some((SDP, &sdp)), out);
             }
+            Act::Refer => {
+                self.request(
+                    now,
+                    &Method::Refer,
+                    "Refer-To: <sip:+79990000000@elsewhere.example>\r\n",
+                    None,
+                    out,
+                );
+            }
             Act::Info(key) => {
                 let body = format!("Signal={key}\r\nDuration=160\r\n");
                 self.request(now, &Method::Info, "", Some(("application/dtmf-relay", &body)), out);
@@ -245,6 +271,7 @@ impl Dialog {
                 self.over = true;
                 self.pending.clear();
                 self.unacknowledged.clear();
+                self.reliable.clear();
             }
             Act::Options => self.request(now, &Method::Options, "", None, out),
         }
@@ -310,6 +337,24 @@ impl Dialog {
         }
     }
 
+    /// The PRACK to a reliable provisional response, in its turn (RFC 3262 §4).
+    pub(crate) fn acknowledge_reliable(&mut self, now: Instant, response: &Response, out: &mut Vec<Bytes>) {
+        let headers = response.headers();
+        let Some(rseq) = headers.rseq().filter(|_| headers.has_token(Name::Require, "100rel")) else {
+            return;
+        };
+        if self.rseq.is_some_and(|last| rseq != last + 1) {
+            return;
+        }
+        self.rseq = Some(rseq);
+        headers.to().tag().unwrap_or_default().clone_into(&mut self.remote);
+        if let Some(contact) = headers.contact() {
+            contact.uri().as_str().clone_into(&mut self.target);
+        }
+        let rack = format!("RAck: {rseq} {} INVITE\r\n", headers.cseq().number);
+        self.request(now, &Method::Prack, &rack, None, out);
+    }
+
     fn offered_nothing(&self, branch: &str) -> bool {
         self.pending.get(branch).is_some_and(|pending| pending.bytes.ends_with(b"\r\n\r\n"))
     }
@@ -320,6 +365,43 @@ impl Dialog {
         now: Instant,
         request: &Request,
         status: u16,
+        sdp: Option<&str>,
+        out: &mut Vec<Bytes>,
+    ) {
+        if status >= 200 && *request.method() == Method::Invite {
+            // A final response ends what waits for a PRACK (RFC 3262 §3).
+            self.reliable.clear();
+        }
+        self.answer_with(now, request, (status, ""), sdp, out);
+    }
+
+    /// A provisional response that is said again until its PRACK comes.
+    pub(crate) fn answer_reliably(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        (status, rseq): (u16, u32),
+        sdp: Option<&str>,
+        out: &mut Vec<Bytes>,
+    ) {
+        self.answer_with(now, request, (status, &format!("Require: 100rel\r\nRSeq: {rseq}\r\n")), sdp, out);
+        let bytes = out.last().cloned().unwrap_or_default();
+        let until = now + T1 * 64;
+        let method = Method::Prack;
+        self.reliable
+            .insert(rseq, Pending { bytes, at: now + T1, interval: T1, until, method, answered: false });
+    }
+
+    /// Whether something waits for a PRACK.
+    pub(crate) fn waits_for_prack(&self) -> bool {
+        !self.reliable.is_empty()
+    }
+
+    fn answer_with(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        (status, lines): (u16, &str),
         sdp: Option<&str>,
         out: &mut Vec<Bytes>,
     ) {
@@ -343,7 +425,7 @@ impl Dialog {
         let body = sdp.unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         text += &format!(
-            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{session}{kind}\
+            "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{mark}@{}>\r\n{}{lines}{session}{kind}\
              P-Asserted-Identity: <sip:{}@{mark}.example>\r\nContent-Length: {}\r\n\r\n{body}",
             line(Name::From),
             self.call_id,
@@ -399,11 +481,15 @@ impl Dialog {
                 let sdp = self.sdp("sendrecv");
                 self.answer(now, request, 200, Some(&sdp), out);
             }
+            Method::Prack => {
+                let rack = request.headers().rack();
+                let known = rack.is_some_and(|rack| self.reliable.remove(&rack.rseq).is_some());
+                self.answer(now, request, if known { 200 } else { 481 }, None, out);
+            }
             Method::Cancel
             | Method::Options
             | Method::Update
             | Method::Info
-            | Method::Prack
             | Method::Register
             | Method::Refer
             | Method::Subscribe
@@ -415,7 +501,7 @@ impl Dialog {
     }
 
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        let all = self.pending.values().chain(self.unacknowledged.values());
+        let all = self.pending.values().chain(self.unacknowledged.values()).chain(self.reliable.values());
         all.map(|pending| pending.at.min(pending.until)).min()
     }
 
@@ -425,6 +511,7 @@ impl Dialog {
         for table in [
             &mut self.pending.values_mut().collect::<Vec<_>>(),
             &mut self.unacknowledged.values_mut().collect(),
+            &mut self.reliable.values_mut().collect(),
         ] {
             for pending in table.iter_mut() {
                 if now >= pending.until {
@@ -441,6 +528,7 @@ impl Dialog {
         }
         if given_up {
             self.pending.retain(|_, pending| now < pending.until);
+            self.reliable.retain(|_, pending| now < pending.until);
             let unheard = self.unacknowledged.len();
             self.unacknowledged.retain(|_, pending| now < pending.until);
             if unheard > self.unacknowledged.len() && !self.ended {

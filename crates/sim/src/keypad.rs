@@ -80,7 +80,7 @@ impl Keypads {
             Command::Close { session } => {
                 self.sessions.remove(session);
             }
-            Command::Bridge { .. } | Command::Press { .. } => {}
+            Command::Bridge { .. } | Command::Unbridge { .. } | Command::Press { .. } => {}
             // Nothing is heard here.
             Command::Play { .. }
             | Command::Stop { .. }

@@ -15,7 +15,7 @@ mod sweep;
 mod world;
 
 pub use audit::Audit;
-pub use callee::{CalleePlan, Reaction};
+pub use callee::{CalleePlan, Early, Last, Reaction, Stage};
 pub use caller::CallerPlan;
 pub use dialog::{Act, Voice};
 pub use network::Weather;

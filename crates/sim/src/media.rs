@@ -80,6 +80,15 @@ impl Relay {
                     }
                 }
             }
+            Command::Unbridge { first, second } => {
+                for (session, peer) in [(first, second), (second, first)] {
+                    let wrong =
+                        self.session(session, "parted").is_some_and(|one| one.peer.take() != Some(peer));
+                    if wrong {
+                        self.wrong.push(format!("{session:?} parted, and was not joined to {peer:?}"));
+                    }
+                }
+            }
             Command::Record { session, .. } => {
                 if let Some(session) = self.session(session, "recorded") {
                     session.records = true;

@@ -50,7 +50,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::CallerHangsUp,
         Self::CalleeHangsUp,
         Self::CallerActs(Act::Reinvite),
@@ -59,7 +59,9 @@ impl Fault {
         Self::CallerActs(Act::Update),
         Self::CallerActs(Act::Info('#')),
         Self::CallerActs(Act::Options),
+        Self::CallerActs(Act::Refer),
         Self::CalleeActs(Act::Reinvite),
+        Self::CalleeActs(Act::Hold),
         Self::CalleeActs(Act::ReinviteLate),
         Self::CalleeActs(Act::Update),
         Self::CalleeActs(Act::Info('1')),

@@ -47,6 +47,7 @@ pub fn config() -> Config {
                 .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
                 .to_vec(),
             certificate: Vec::new(),
+            inbound: false,
             targets: vec![Target { flow, priority: 0, weight: 0 }],
             host: CARRIER_OUT.into(),
             trust: Trust::From,
@@ -70,7 +71,9 @@ pub fn config() -> Config {
             record: true,
             whisper: true,
             confirm: false,
+            answer_after: Duration::ZERO,
             ring_timeout: Duration::from_secs(45),
+            early_media: b2bua::EarlyMedia::Ours,
             max_call: Duration::from_secs(7200),
             warning: Duration::from_secs(60),
             script: ivr_settings(),
@@ -87,6 +90,8 @@ pub fn config() -> Config {
             product: String::new(),
             transactions: 10_000,
             sessions: Some(b2bua::Sessions { interval: 1800, least: 90 }),
+            accounts: Vec::new(),
+            realm: "bauta".to_owned(),
         },
         media: vec![MediaAddress {
             local: carrier("198.51.100.1:1").ip(),
@@ -142,6 +147,8 @@ pub struct World {
     pub orders: Orders,
     /// What must hold.
     pub audit: Audit,
+    /// Everything the relay was told.
+    pub commands: Vec<rtp::Command>,
     /// Every message each peer was sent.
     pub received: BTreeMap<SocketAddr, Vec<Bytes>>,
     network: Network,
@@ -185,6 +192,7 @@ impl World {
             board: Switchboard::new(config, seeds),
             orders: Orders::default(),
             audit: Audit::default(),
+            commands: Vec::new(),
             received: BTreeMap::new(),
             network: Network::new(weather, reliable, seed),
             relay: Relay::default(),
@@ -405,7 +413,7 @@ impl World {
         let media = 40_000 + u16::try_from(2 * self.callees.len()).unwrap_or(0);
         let callee = Callee::new(plan.clone(), peer, "canary-callee", invite, media);
         self.callees.push(callee);
-        if let Reaction::Fork(after) = plan.reaction {
+        if let Reaction::Fork(after) | Reaction::ForkEarly(after) = plan.reaction {
             let second = Callee::new(plan, peer, "canary-callee", invite, media + 1000);
             self.callees.push(second.forked(Duration::from_secs(1) + after));
         }
@@ -442,11 +450,13 @@ impl World {
                     | rtp::Command::Update { .. }
                     | rtp::Command::Stop { .. }
                     | rtp::Command::Bridge { .. }
+                    | rtp::Command::Unbridge { .. }
                     | rtp::Command::PauseRecording { .. }
                     | rtp::Command::Press { .. }
                     | rtp::Command::Record { .. }
                     | rtp::Command::Close { .. } => None,
                 };
+                self.commands.push(command.clone());
                 self.relay.command(self.now, worker, command);
                 self.unheard.extend(hears);
                 self.press();

@@ -26,6 +26,8 @@ pub struct Record {
     pub identity: Option<IdentityRecord>,
     /// Whom we dialled last, likewise.
     pub callee: Option<String>,
+    /// Name of the trunk by which they were dialled; none where nobody was, or straight at a SIP address.
+    pub callee_trunk: Option<String>,
     /// When the INVITE came.
     pub started_at: Timestamp,
     /// When we answered.

@@ -62,6 +62,13 @@ impl Chance {
         }))
     }
 
+    /// A key that nobody else knows.
+    pub(crate) fn key(&mut self) -> [u8; 32] {
+        let mut key = [0; 32];
+        self.rng.fill_bytes(&mut key);
+        key
+    }
+
     /// A tag for a response that is made without keeping state: the same whenever the same octets are asked about
     /// (RFC 3261 §8.2.7).
     pub(crate) fn tag_for(&self, octets: &[u8]) -> String {

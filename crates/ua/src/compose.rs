@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sip::{Compose, Method, Name, NameAddr, Response, Uri, Value, ValueWriter, ViaHop};
+use sip::{Compose, Method, Name, NameAddr, Response, Scheme, Uri, UriRef, Value, ValueWriter, ViaHop};
 
 use crate::chance::Token;
 use crate::digest::{self, Lines};
@@ -12,7 +12,11 @@ use crate::place::Place;
 use crate::session::Asked;
 
 /// The methods we take (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// The option tag of reliable provisional responses (RFC 3262 §8.1).
+pub(crate) const RELIABLE: &str = "100rel";
+/// All extensions we know, where session timers are among them (RFC 3261 §20.37).
+pub(crate) const ALL: &str = "100rel, timer";
 /// The type of session descriptions.
 pub(crate) const SDP: &str = "application/sdp";
 /// What we take in an INFO.
@@ -20,12 +24,26 @@ pub(crate) const KEYS: &str = "application/dtmf-relay, application/dtmf";
 /// Max-Forwards of requests inside a dialog (RFC 3261 §8.1.1.6).
 pub(crate) const HOPS: u8 = 70;
 
-/// Our address, in Contact.
-pub(crate) struct Contact<'a>(pub(crate) &'a Place);
+/// Our address, in Contact: `sips` in a dialog that is (RFC 3261 §12.1.1).
+pub(crate) struct Contact<'a> {
+    place: &'a Place,
+    scheme: Scheme,
+}
+
+impl<'a> Contact<'a> {
+    /// Where whoever is asked by this URI, or was, is to answer.
+    pub(crate) fn beside(place: &'a Place, uri: &UriRef<'_>) -> Self {
+        Self { place, scheme: uri.scheme() }
+    }
+}
 
 impl Value for Contact<'_> {
     fn write(&self, to: &mut ValueWriter<'_>) {
-        to.put("<").put(&*self.0.contact).put(">");
+        let uri = match self.scheme {
+            Scheme::Sips => &self.place.secure_contact,
+            Scheme::Sip | Scheme::Tel | Scheme::Other => &self.place.contact,
+        };
+        to.put("<").put(&**uri).put(">");
     }
 }
 
@@ -42,6 +60,19 @@ impl Q850 {
 impl Value for Q850 {
     fn write(&self, to: &mut ValueWriter<'_>) {
         to.put("Q.850;cause=").put(self.0);
+    }
+}
+
+/// RAck: which reliable provisional response is acknowledged (RFC 3262 §7.2).
+pub(crate) struct RAck {
+    pub(crate) rseq: u32,
+    /// Of the INVITE.
+    pub(crate) sequence: u32,
+}
+
+impl Value for RAck {
+    fn write(&self, to: &mut ValueWriter<'_>) {
+        to.put(self.rseq).put(" ").put(CSeq(self.sequence, &Method::Invite));
     }
 }
 
@@ -93,7 +124,7 @@ impl Heading {
         let method = Method::Invite;
         let compose = self.begin(&method).header(Name::MaxForwards, invite.hops);
         let compose = self.identify(compose, &method, bare(&self.to));
-        let compose = compose.header(Name::Contact, Contact(&self.place));
+        let compose = compose.header(Name::Contact, Contact::beside(&self.place, &self.uri.parts()));
         let withheld = invite.withheld;
         let show = |compose: Compose, shown: &Shown| {
             let own = bare(&self.own);
@@ -112,8 +143,8 @@ impl Heading {
         let compose = compose.maybe(Name::Privacy, withheld.then_some("id"));
         let compose = digest::with(compose, &self.credentials);
         let compose = match asked {
-            Some(asked) => asked.write(compose),
-            None => compose,
+            Some(asked) => asked.write(compose.header(Name::Supported, ALL)),
+            None => compose.header(Name::Supported, RELIABLE),
         };
         compose
             .header(Name::Allow, ALLOW)

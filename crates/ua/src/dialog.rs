@@ -31,8 +31,15 @@ pub(crate) struct Dialog {
     place: Arc<Place>,
     /// How requests of ours are answered for, where there is something to answer with.
     digest: Option<Digest>,
-    /// The credentials of the INVITE.
-    invited: Lines,
+    /// Our last INVITE.
+    invited: Invited,
+}
+
+/// What the ACK to a 2xx repeats of its INVITE (RFC 3261 §13.2.2.4).
+#[derive(Debug)]
+struct Invited {
+    sequence: u32,
+    credentials: Lines,
 }
 
 /// A request of ours, ready to be ended with its body.
@@ -68,7 +75,7 @@ impl Dialog {
             place,
             // Whoever called us has no business to ask who we are.
             digest: None,
-            invited: Lines::new(),
+            invited: Invited { sequence: 0, credentials: Lines::new() },
         }
     }
 
@@ -98,8 +105,32 @@ impl Dialog {
             home: Some(home),
             place: Arc::clone(&heading.place),
             digest,
-            invited: heading.credentials.clone(),
+            invited: Invited { sequence: heading.sequence, credentials: heading.credentials.clone() },
         }
+    }
+
+    /// Goes on where its early dialog was: neither side begins to count anew (§12.2.1.1).
+    pub(crate) fn go_on(&mut self, sequence: u32, remote_sequence: Option<u32>) {
+        self.sequence = self.sequence.max(sequence);
+        self.remote_sequence = remote_sequence;
+    }
+
+    /// Of our last request.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Does something with a way to answer challenges that is not its own: all early dialogs of an INVITE share one.
+    pub(crate) fn lent<T>(&mut self, digest: &mut Option<Digest>, does: impl FnOnce(&mut Self) -> T) -> T {
+        std::mem::swap(&mut self.digest, digest);
+        let done = does(self);
+        std::mem::swap(&mut self.digest, digest);
+        done
+    }
+
+    /// Where its other end is, by its own words.
+    pub(crate) fn target(&self) -> &Uri {
+        &self.target
     }
 
     pub(crate) fn call_id(&self) -> &str {
@@ -202,9 +233,11 @@ impl Dialog {
             if is_new {
                 digest.begin();
             }
-            self.invited = digest.lines(&method, heading.uri.as_str(), body, outgoing.flow, chance);
-            outgoing.compose = digest::with(outgoing.compose, &self.invited);
+            let credentials = digest.lines(&method, heading.uri.as_str(), body, outgoing.flow, chance);
+            outgoing.compose = digest::with(outgoing.compose, &credentials);
+            self.invited.credentials = credentials;
         }
+        self.invited.sequence = self.sequence;
         (outgoing, heading)
     }
 
@@ -220,8 +253,8 @@ impl Dialog {
 
     /// The ACK to a 2xx: a request of its own with the number of the INVITE (§13.2.2.4).
     pub(crate) fn ack(&self, chance: &mut Chance) -> Outgoing {
-        let outgoing = self.outgoing(&Method::Ack, self.sequence, chance);
-        Outgoing { compose: digest::with(outgoing.compose, &self.invited), ..outgoing }
+        let outgoing = self.outgoing(&Method::Ack, self.invited.sequence, chance);
+        Outgoing { compose: digest::with(outgoing.compose, &self.invited.credentials), ..outgoing }
     }
 
     fn outgoing(&self, method: &Method, sequence: u32, chance: &mut Chance) -> Outgoing {

@@ -85,7 +85,7 @@ impl Challenger {
 
 /// Hash functions, the weakest first (RFC 8760 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Algorithm {
+pub(crate) enum Algorithm {
     Md5,
     Sha256,
     Sha512,
@@ -94,7 +94,7 @@ enum Algorithm {
 impl Algorithm {
     const ALL: [Self; 3] = [Self::Md5, Self::Sha256, Self::Sha512];
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Md5 => "MD5",
             Self::Sha256 => "SHA-256",
@@ -102,7 +102,7 @@ impl Algorithm {
         }
     }
 
-    fn hash(self, parts: &[&[u8]]) -> String {
+    pub(crate) fn hash(self, parts: &[&[u8]]) -> String {
         match self {
             Self::Md5 => hash::<Md5>(parts),
             Self::Sha256 => hash::<Sha256>(parts),
@@ -272,6 +272,30 @@ pub(crate) fn with(compose: Compose, lines: &Lines) -> Compose {
     lines.iter().fold(compose, |compose, (name, value)| compose.header(*name, value))
 }
 
+/// What proves an account: never a password itself (RFC 7616 §3.4.1).
+pub(crate) struct Proof<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) realm: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) algorithm: Algorithm,
+}
+
+impl Proof<'_> {
+    /// The response for a request whose method and URI hash to `asked`; `qop` with count and cnonce, where there is one.
+    pub(crate) fn response(&self, qop: Option<(&str, &str, &str)>, asked: &str) -> String {
+        let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
+        let user = hash(&[self.username.as_bytes(), self.realm.as_bytes(), self.password.as_bytes()]);
+        let (user, nonce, asked) = (user.as_bytes(), self.nonce.as_bytes(), asked.as_bytes());
+        match qop {
+            None => hash(&[user, nonce, asked]),
+            Some((qop, count, cnonce)) => {
+                hash(&[user, nonce, count.as_bytes(), cnonce.as_bytes(), qop.as_bytes(), asked])
+            }
+        }
+    }
+}
+
 struct Asked<'a> {
     method: &'a str,
     uri: &'a str,
@@ -289,7 +313,6 @@ fn answer(
     let Challenge { realm, nonce, opaque, algorithm, protection, .. } = challenge;
     let count = format!("{uses:08x}");
     let hash = |parts: &[&[u8]]| algorithm.hash(parts);
-    let user = hash(&[credentials.username.as_bytes(), realm.as_bytes(), credentials.password.as_bytes()]);
     let plain: [&[u8]; 2] = [request.method.as_bytes(), request.uri.as_bytes()];
     let (qop, asked) = match protection {
         Protection::Old => (None, hash(&plain)),
@@ -299,17 +322,9 @@ fn answer(
             (Some("auth-int"), hash(&[plain[0], plain[1], body.as_bytes()]))
         }
     };
-    let response = match qop {
-        None => hash(&[user.as_bytes(), nonce.as_bytes(), asked.as_bytes()]),
-        Some(qop) => hash(&[
-            user.as_bytes(),
-            nonce.as_bytes(),
-            count.as_bytes(),
-            cnonce.as_bytes(),
-            qop.as_bytes(),
-            asked.as_bytes(),
-        ]),
-    };
+    let (username, password) = (&*credentials.username, &*credentials.password);
+    let proof = Proof { username, password, realm, nonce, algorithm: *algorithm };
+    let response = proof.response(qop.map(|qop| (qop, count.as_str(), cnonce)), &asked);
     let mut text = format!(
         "Digest username={}, realm={}, nonce={}, uri={}, response=\"{response}\"",
         quoted(&credentials.username),
@@ -332,7 +347,7 @@ fn answer(
 }
 
 /// A quoted-string (RFC 3261 §25.1).
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for letter in text.chars() {

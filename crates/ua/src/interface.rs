@@ -97,6 +97,10 @@ pub struct Config {
     pub transactions: usize,
     /// Session timers; `None`: they are neither offered nor granted.
     pub sessions: Option<Sessions>,
+    /// What callers of some trunks must prove (RFC 3261 §22).
+    pub accounts: Vec<Account>,
+    /// Where they prove it: who we are to them.
+    pub realm: String,
 }
 
 /// How sessions are kept up (RFC 4028): both sides hear of each other once in an interval, or the call is over.
@@ -106,6 +110,52 @@ pub struct Sessions {
     pub interval: u32,
     /// The shortest interval we take, in seconds; at least 90.
     pub least: u32,
+}
+
+/// An account of ours: calls of its trunk come from whoever proves to know its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whose calls they are then.
+    pub trunk: TrunkId,
+    /// Its name and its password, and whether it may be proved by MD5.
+    pub credentials: Arc<Credentials>,
+    /// Whether it may be proved by SHA-256. Some peers stumble over a challenge they do not understand, beside one that they do.
+    pub sha256: bool,
+}
+
+/// Whose a message is, by where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A stranger's, who may answer our requests and speak inside a dialog, and is otherwise dropped without a word.
+    Stranger,
+    /// This trunk's.
+    Trunk(TrunkId),
+    /// A call is of whichever of these trunks its sender proves to be, by one of its accounts.
+    Unproved {
+        /// Which trunks that can be.
+        of: Vec<TrunkId>,
+        /// Whose address or certificate it is, if anyone's: only to that one anything but a call is answered.
+        near: Option<TrunkId>,
+        /// The time, since whenever.
+        at: Duration,
+    },
+}
+
+impl Source {
+    /// Whose address or certificate it is, if anyone's.
+    pub(crate) fn near(&self) -> Option<TrunkId> {
+        match self {
+            Self::Stranger => None,
+            Self::Trunk(trunk) => Some(*trunk),
+            Self::Unproved { near, .. } => *near,
+        }
+    }
+}
+
+impl From<Option<TrunkId>> for Source {
+    fn from(trunk: Option<TrunkId>) -> Self {
+        trunk.map_or(Self::Stranger, Self::Trunk)
+    }
 }
 
 /// T1, T2 and T4 (RFC 3261 Table 4).
@@ -145,13 +195,12 @@ pub struct Listener {
 /// Everything that can happen to a user agent.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// One SIP message. `trunk` is whose address it came from; `None` for a stranger, who may answer our
-    /// requests and speak inside a dialog, and is otherwise dropped without a word.
+    /// One SIP message.
     Message {
         /// Where it came from.
         flow: Flow,
-        /// Whose address that is.
-        trunk: Option<TrunkId>,
+        /// Whose that is.
+        source: Source,
         /// The whole message.
         bytes: Bytes,
     },
@@ -241,6 +290,10 @@ pub(crate) enum Letter {
     Ack,
     /// Refresh 1xx once a minute (§13.3.1.1).
     Refresh1xx,
+    /// Resend our reliable provisional response (RFC 3262 §3).
+    Retransmit1xx,
+    /// Give up waiting for its PRACK (RFC 3262 §3).
+    Prack,
     /// Give up waiting for the answer to an INVITE that was cancelled (§9.1).
     Cancelled,
     /// How long a leg that is over still answers for itself.
@@ -273,19 +326,20 @@ pub enum LegEvent {
         /// Their answer.
         sdp: Bytes,
     },
-    /// The callee answered; the ACK is sent. `None` if neither the 2xx nor an earlier response carried one.
+    /// The callee answered; the ACK is sent.
     Answered {
-        /// Their answer.
+        /// Their answer. `None` if neither the 2xx nor an earlier response carried one, and where another offer of theirs
+        /// was accepted in this early dialog: then what was agreed last holds.
         sdp: Option<Bytes>,
     },
-    /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE. `sdp` is their answer, where our 2xx
-    /// made the offer; a re-INVITE before the ACK stands for it. Said as well when a refresh of ours, which says our
+    /// The ACK to our 2xx came, to that of the first INVITE or of a re-INVITE, or the PRACK to a reliable 183 that made
+    /// the offer. `sdp` is their answer, where we made the offer; a re-INVITE before the ACK stands for it. Said as well when a refresh of ours, which says our
     /// description again, was answered with another than before.
     Confirmed {
         /// Their answer to our offer.
         sdp: Option<Bytes>,
     },
-    /// A re-INVITE, or an UPDATE with a description. Answer with `Accept` (an answer, or a full offer when
+    /// A re-INVITE, or an UPDATE or PRACK with a description. Answer with `Accept` (an answer, or a full offer when
     /// `offer` is absent) or `Refuse`; there is never more than one to decide. If it is taken back before the
     /// decision, that decision does nothing.
     Reoffered {
@@ -328,7 +382,8 @@ pub enum Ending {
     },
     /// Nothing came back (Timer B or F, a 408 to an INVITE, a lost flow), or there is nothing to send to.
     Unreachable,
-    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4); the leg was ended with BYE.
+    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4), and the leg was ended with BYE; or a reliable provisional
+    /// response was not (RFC 3262 §3), and the leg was refused.
     NeverAcknowledged,
     /// The dialog is unknown to the other side (481, 408 or nothing to a request of ours, §12.2.1.2).
     Gone,
@@ -344,11 +399,11 @@ pub enum Ending {
 pub enum LegCommand {
     /// Make this new leg a callee's: send an INVITE. Only with a `LegId` from `UserAgent::next_leg`.
     Invite(Box<Invite>),
-    /// Send 180.
+    /// Send 180, reliably to a caller who requires that (RFC 3262).
     Ring,
-    /// Send 183 with our session description.
+    /// Send 183 with our session description, reliably to a caller who knows of that (RFC 3262).
     Progress(Bytes),
-    /// Accept what was offered last (INVITE, re-INVITE or UPDATE) with this session description.
+    /// Accept what was offered last (INVITE, re-INVITE, UPDATE or PRACK) with this session description.
     Accept(Bytes),
     /// Refuse what was offered last. Refusing the first INVITE ends the leg; refusing a re-INVITE or UPDATE leaves it
     /// as it was.
@@ -470,8 +525,10 @@ pub enum Shown {
 pub enum Counted {
     /// Not a SIP message.
     Garbage,
-    /// A request from an address no trunk allows.
+    /// A request from an address no trunk allows, or one that is heard no more for a while.
     Stranger,
+    /// A call whose sender named a wrong account or a wrong password.
+    Unproved,
     /// A request answered by the user agent itself with this status (OPTIONS 200 or 503, 400, 405, 481, 483, 501,
     /// 505; 503 where there is no room for another transaction).
     Answered(u16),

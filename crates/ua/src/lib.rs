@@ -3,6 +3,7 @@
 //! Time-free: a timer is an output (`Arm`), later an input (`Fired`). Above this crate nobody sees a SIP header.
 
 mod body;
+mod challenge;
 mod chance;
 mod compose;
 mod dialog;

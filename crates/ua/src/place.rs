@@ -17,6 +17,8 @@ pub(crate) struct Place {
     pub(crate) public: Box<str>,
     /// The URI of our Contact: no user part, so that it says nothing but our address.
     pub(crate) contact: Box<str>,
+    /// The same for those who called us by a `sips` URI (RFC 3261 §12.1.1).
+    pub(crate) secure_contact: Box<str>,
     host: Box<str>,
     ip: Option<IpAddr>,
     port: u16,
@@ -39,6 +41,7 @@ impl Place {
             ip: host.and_then(|host| host.ip()),
             port: uri.and_then(|uri| uri.port()).unwrap_or(listener.transport.port()),
             contact: contact.as_str().into(),
+            secure_contact: format!("sips:{}", listener.public).into(),
         }
     }
 

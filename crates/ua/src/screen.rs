@@ -1,9 +1,9 @@
 //! What a request must hold to before anybody is asked about it (RFC 3261 §8.2).
 
-use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status};
+use sip::{Compose, MediaType, Method, Name, Request, Scheme, Status, Transport};
 
 use crate::body::Body;
-use crate::compose::{ALLOW, KEYS, SDP};
+use crate::compose::{ALLOW, KEYS, RELIABLE, SDP};
 use crate::session::{self, TIMER};
 use crate::settings::Settings;
 
@@ -40,8 +40,6 @@ enum Hint {
     Interval(u32),
 }
 
-/// The option tag of reliable provisional responses (RFC 3262 §8.1).
-pub(crate) const RELIABLE: &str = "100rel";
 /// Most option tags of theirs that a 420 repeats.
 const TAGS: usize = 16;
 
@@ -69,11 +67,17 @@ impl Refused {
 }
 
 /// Looks at a request in the order of RFC 3261 §8.2: method, headers, content. `inside` a dialog or not.
-pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Result<Kind, Refused> {
+pub(crate) fn screen(
+    request: &Request,
+    transport: Transport,
+    inside: bool,
+    settings: &Settings,
+) -> Result<Kind, Refused> {
     let kind = method(request, inside)?;
     match request.uri().scheme() {
         Scheme::Sip | Scheme::Tel => {}
-        // sips promises TLS to the end (§26.2.2), which is not to be had here.
+        // sips promises TLS to the end (§26.2.2), and the end of this leg is here.
+        Scheme::Sips if transport == Transport::Tls => {}
         Scheme::Sips | Scheme::Other => return Err(Refused::plain(Status::UNSUPPORTED_URI_SCHEME)),
     }
     required(request, settings)?;
@@ -89,7 +93,8 @@ pub(crate) fn screen(request: &Request, inside: bool, settings: &Settings) -> Re
             content(request)?;
             interval(request, settings)?;
         }
-        Kind::Bye | Kind::Options | Kind::Info | Kind::Prack => {}
+        Kind::Prack => content(request)?,
+        Kind::Bye | Kind::Options | Kind::Info => {}
     }
     Ok(kind)
 }
@@ -116,8 +121,8 @@ fn method(request: &Request, inside: bool) -> Result<Kind, Refused> {
     }
 }
 
-/// What of all that could be required is supported (§8.2.2.3): session timers, and that no provisional response but a 100
-/// is unreliable (RFC 3262), as there is none. Proxy-Require is meant for those who route by this request: towards the
+/// What of all that could be required is supported (§8.2.2.3): session timers, and reliable provisional responses
+/// (RFC 3262). Proxy-Require is meant for those who route by this request: towards the
 /// callee that is us.
 fn required(request: &Request, settings: &Settings) -> Result<(), Refused> {
     let headers = request.headers();

@@ -63,10 +63,9 @@ impl Asked {
         Some(Self { interval: least, least, ..before })
     }
 
-    /// Writes what is asked for.
+    /// Writes what is asked for, but not that session timers are known here.
     pub(crate) fn write(self, compose: Compose) -> Compose {
         compose
-            .header(Name::Supported, TIMER)
             .header(Name::SessionExpires, Interval { seconds: self.interval, refresher: self.refresher })
             .maybe(Name::MinSe, (self.least > LEAST).then_some(self.least))
     }

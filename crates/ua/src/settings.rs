@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::challenge::Accounts;
+use crate::compose::{ALL, RELIABLE};
 use crate::interface::{Config, Sessions, Timing};
 use crate::place::Place;
-use crate::session::TIMER;
 
 /// What everybody in here may look at.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) transactions: usize,
     /// Session timers, where there are any.
     pub(crate) sessions: Option<Sessions>,
+    /// What callers of some trunks must prove.
+    pub(crate) accounts: Accounts,
+    /// Where they prove it.
+    pub(crate) realm: Box<str>,
 }
 
 impl Settings {
@@ -28,12 +33,14 @@ impl Settings {
             product: (!config.product.is_empty()).then(|| config.product.as_str().into()),
             transactions: config.transactions,
             sessions: config.sessions,
+            accounts: config.accounts.as_slice().into(),
+            realm: config.realm.as_str().into(),
         }
     }
 
     /// The extensions we know (RFC 3261 §20.37).
     pub(crate) fn supported(&self) -> &'static str {
-        if self.sessions.is_some() { TIMER } else { "" }
+        if self.sessions.is_some() { ALL } else { RELIABLE }
     }
 
     /// The listener a flow came in by; `None` if the configuration has no such listener.

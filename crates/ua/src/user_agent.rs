@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sip::{Compose, Fault, Flow, Malformed, Message, Method, Name, Request, Response, Status};
 
+use crate::challenge::{Claimant, Guard, Verdict};
 use crate::chance::{Chance, Token};
 use crate::compose::{ALLOW, Contact, SDP};
 use crate::errand::{self, Errands};
 use crate::interface::{
-    Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, Refusal, RetryAfter, Timer,
-    TrunkId,
+    Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, Refusal, RetryAfter, Source,
+    Timer, TrunkId,
 };
 use crate::leg::{self, Inviting, Offered, Pending, State};
 use crate::legs::Legs;
@@ -29,13 +30,14 @@ pub struct UserAgent {
     legs: Legs,
     transactions: Transactions,
     errands: Errands,
+    guard: Guard,
     unavailable: Option<RetryAfter>,
     shed: Option<Refusal>,
     last_leg: u64,
 }
 
 /// Where a request from a trunk came from, and the listener of ours it came to.
-struct Source {
+struct Origin {
     flow: Flow,
     trunk: TrunkId,
     place: Arc<Place>,
@@ -49,9 +51,12 @@ impl UserAgent {
     /// run replays; in production the seed comes from the system's randomness.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut chance = Chance::new(seed);
+        let guard = Guard::new(&mut chance);
         Self {
             settings: Settings::new(&config),
-            chance: Chance::new(seed),
+            chance,
+            guard,
             legs: Legs::default(),
             transactions: Transactions::default(),
             errands: Errands::default(),
@@ -70,7 +75,7 @@ impl UserAgent {
     /// Takes one input and appends what must be done, in that order. It cannot fail and cannot wait.
     pub fn handle(&mut self, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Message { flow, trunk, bytes } => self.message(flow, trunk, bytes, out),
+            Input::Message { flow, source, bytes } => self.message(flow, source, bytes, out),
             Input::FlowLost(flow) => self.flow_lost(flow, out),
             Input::Fired(timer) => self.fired(timer, out),
             Input::Command(leg, LegCommand::Invite(invite)) => self.invite(leg, &invite, out),
@@ -100,11 +105,11 @@ impl UserAgent {
         self.transactions.len()
     }
 
-    fn message(&mut self, flow: Flow, trunk: Option<TrunkId>, bytes: Bytes, out: &mut Vec<Output>) {
+    fn message(&mut self, flow: Flow, source: Source, bytes: Bytes, out: &mut Vec<Output>) {
         match sip::parse(bytes) {
-            Ok(Message::Request(request)) => self.request(flow, trunk, request, out),
+            Ok(Message::Request(request)) => self.request(flow, source, request, out),
             Ok(Message::Response(response)) => self.response(flow, response, out),
-            Err(malformed) => refuse_malformed(&malformed, flow, trunk, out),
+            Err(malformed) => refuse_malformed(&malformed, flow, source.near(), out),
         }
     }
 
@@ -121,16 +126,12 @@ impl UserAgent {
         }
     }
 
-    fn request(&mut self, flow: Flow, trunk: Option<TrunkId>, request: Request, out: &mut Vec<Output>) {
+    fn request(&mut self, flow: Flow, source: Source, request: Request, out: &mut Vec<Output>) {
         // Nothing can be said where there is no listener to say it.
         let Some(place) = self.settings.place(flow.listener).cloned() else { return };
         let leg = self.legs.of(&request);
-        let trunk = trunk.or_else(|| self.errands.trunk_of(&request));
-        // Nobody but a trunk learns that there is anybody here, unless it is in a dialog with us.
-        if trunk.is_none() && leg.is_none() {
-            return out.push(Output::Counted(Counted::Stranger));
-        }
         let known = self.transactions.find(&request);
+        let Some(trunk) = self.whose(flow, source, &request, leg.is_some(), known, out) else { return };
         out.extend(leg.map(|(leg, _)| leg).or_else(|| self.asked(known, &request)).map(Output::Heard));
         match (request.method(), known) {
             (Method::Ack, _) => self.ack(flow, leg.map(|(leg, _)| leg), known, request, out),
@@ -138,9 +139,66 @@ impl UserAgent {
             (Method::Cancel, None) => self.cancel(flow, request, out),
             (_, None) => match (leg, trunk) {
                 (Some((leg, tag)), _) => self.inside(leg, tag, flow, request, out),
-                (None, Some(trunk)) => self.outside(Source { flow, trunk, place }, request, out),
+                (None, Some(trunk)) => self.outside(Origin { flow, trunk, place }, request, out),
                 (None, None) => {}
             },
+        }
+    }
+
+    /// The trunk a request is of; `None` within, where that does not matter; `None`: nothing else is to be done with it.
+    fn whose(
+        &mut self,
+        flow: Flow,
+        source: Source,
+        request: &Request,
+        is_inside: bool,
+        known: Option<TransactionId>,
+        out: &mut Vec<Output>,
+    ) -> Option<Option<TrunkId>> {
+        let registered = self.errands.trunk_of(request);
+        let (of, near, at) = match source {
+            Source::Unproved { of, near, at } => (of, near, at),
+            // Nobody but a trunk learns that there is anybody here, unless it is in a dialog with us.
+            Source::Stranger | Source::Trunk(_) => {
+                let trunk = source.near().or(registered);
+                if trunk.is_none() && !is_inside {
+                    out.push(Output::Counted(Counted::Stranger));
+                    return None;
+                }
+                return Some(trunk);
+            }
+        };
+        // Whoever is registered at knows our Contact, which nobody else does, and answers no challenge.
+        if registered.is_some() {
+            return Some(registered);
+        }
+        // What belongs to something of ours was proved before, and neither ACK nor CANCEL can be challenged (§22.1).
+        let is_ours = is_inside
+            || known.is_some()
+            || (*request.method() == Method::Cancel && self.transactions.cancelled(request).is_some());
+        let calls = *request.method() == Method::Invite && request.headers().to().tag().is_none();
+        if is_ours || (!calls && near.is_some()) {
+            return Some(near);
+        }
+        if !calls {
+            out.push(Output::Counted(Counted::Stranger));
+            return None;
+        }
+        let claimant = Claimant { of: &of, is_near: near.is_some(), address: flow.peer.ip(), at };
+        let (accounts, realm) = (&self.settings.accounts, &self.settings.realm);
+        match self.guard.look(request, claimant, accounts, realm, &mut self.chance) {
+            Verdict::Proved(trunk) => Some(Some(trunk)),
+            Verdict::Ask { challenges, wrong } => {
+                out.extend(wrong.then_some(Output::Counted(Counted::Unproved)));
+                let explain = |compose| challenges.write(compose).end();
+                self.answer(flow, request, Status::UNAUTHORIZED, explain, out);
+                None
+            }
+            Verdict::Silence { wrong } => {
+                let counted = if wrong { Counted::Unproved } else { Counted::Stranger };
+                out.push(Output::Counted(counted));
+                None
+            }
         }
     }
 
@@ -194,7 +252,7 @@ impl UserAgent {
     /// A new request that belongs to a leg.
     fn inside(&mut self, leg: LegId, tag: Token, flow: Flow, request: Request, out: &mut Vec<Output>) {
         let Some(pending) = self.open(request, flow, leg, tag, true, out) else { return };
-        match screen(&pending.request, true, &self.settings) {
+        match screen(&pending.request, flow.transport, true, &self.settings) {
             Ok(kind) => self.tell(leg, leg::Input::Request(kind, Box::new(pending)), out),
             Err(refused) => {
                 leg::refuse(&pending, &refused, &mut self.wires(leg, out));
@@ -204,9 +262,9 @@ impl UserAgent {
     }
 
     /// A request from a trunk that belongs to no leg.
-    fn outside(&mut self, from: Source, request: Request, out: &mut Vec<Output>) {
+    fn outside(&mut self, from: Origin, request: Request, out: &mut Vec<Output>) {
         let flow = from.flow;
-        let kind = match screen(&request, false, &self.settings) {
+        let kind = match screen(&request, flow.transport, false, &self.settings) {
             Ok(kind) => kind,
             Err(refused) => {
                 let explain = |compose| refused.explain(compose).end();
@@ -229,17 +287,19 @@ impl UserAgent {
         }
     }
 
-    fn options(&mut self, from: &Source, request: &Request, out: &mut Vec<Output>) {
+    fn options(&mut self, from: &Origin, request: &Request, out: &mut Vec<Output>) {
         let supported = self.settings.supported();
         let can = |compose: Compose| {
-            let compose = compose.header(Name::Contact, Contact(&from.place)).header(Name::Allow, ALLOW);
+            let compose = compose
+                .header(Name::Contact, Contact::beside(&from.place, &request.uri()))
+                .header(Name::Allow, ALLOW);
             compose.header(Name::Accept, SDP).header(Name::Supported, supported).end()
         };
         self.answer(from.flow, request, Status::OK, can, out);
     }
 
-    fn offered(&mut self, from: Source, request: Request, out: &mut Vec<Output>) {
-        let Source { flow, trunk, place } = from;
+    fn offered(&mut self, from: Origin, request: Request, out: &mut Vec<Output>) {
+        let Origin { flow, trunk, place } = from;
         if self.transactions.is_merged(&request) {
             return self.answer(flow, &request, Status::LOOP_DETECTED, Compose::end, out);
         }

@@ -59,6 +59,17 @@ impl Wires<'_> {
             .maybe(Name::Server, self.settings.product.as_deref())
     }
 
+    /// Begins a response that makes a dialog or refreshes one (RFC 3261 §12.1.1).
+    pub(crate) fn in_dialog(&self, pending: &Pending, status: Status, place: &Place) -> Compose {
+        let mut compose = self.answer(pending, status);
+        if pending.request.headers().to().tag().is_none() {
+            compose = compose.copied(&pending.request, Name::RecordRoute);
+        }
+        compose
+            .header(Name::Contact, Contact::beside(place, &pending.request.uri()))
+            .header(Name::Allow, ALLOW)
+    }
+
     /// The response that makes a dialog or refreshes one, with a session description where there is one,
     /// and what is granted of session timers (RFC 3261 §12.1.1, §13.3.1; RFC 3311 §5.2).
     pub(crate) fn description(
@@ -69,11 +80,7 @@ impl Wires<'_> {
         sdp: Option<&Bytes>,
         granted: Option<Granted>,
     ) -> Bytes {
-        let mut compose = self.answer(pending, status);
-        if pending.request.headers().to().tag().is_none() {
-            compose = compose.copied(&pending.request, Name::RecordRoute);
-        }
-        compose = compose.header(Name::Contact, Contact(place)).header(Name::Allow, ALLOW);
+        let mut compose = self.in_dialog(pending, status, place);
         if status.is_success() {
             compose = compose.header(Name::Supported, self.settings.supported());
         }

@@ -170,6 +170,7 @@ impl Outside {
             Command::Play { .. }
             | Command::Update { .. }
             | Command::Stop { .. }
+            | Command::Unbridge { .. }
             | Command::Record { .. }
             | Command::PauseRecording { .. }
             | Command::Press { .. }

@@ -46,6 +46,9 @@ impl Asking {
             | Event::Confirmed
             | Event::Trying
             | Event::Ringing
+            | Event::Progressed(_)
+            | Event::Renewed
+            | Event::Quiet
             | Event::Answered(_)
             | Event::CalleeEnded(_)
             | Event::Digit(Whose::Callee, _)

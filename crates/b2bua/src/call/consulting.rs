@@ -18,12 +18,21 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            answer(core, desk)
+            if core.line.answer_after.is_zero() {
+                return answer(core, desk);
+            }
+            desk.leg(core.caller.id, LegCommand::Ring);
+            desk.arm(Timer::Answer, core.line.answer_after);
+            State::Arriving
         }
+        Event::Fired(Timer::Answer) => answer(core, desk),
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
@@ -58,6 +67,9 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
         Event::Begun
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
@@ -116,6 +128,9 @@ impl Consulting {
             | Event::Confirmed
             | Event::Trying
             | Event::Ringing
+            | Event::Progressed(_)
+            | Event::Renewed
+            | Event::Quiet
             | Event::Answered(_)
             | Event::CalleeEnded(_)
             | Event::Digit(..)

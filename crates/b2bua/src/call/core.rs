@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::Instant;
 use ivr::Prompt;
-use rtp::{Command, PlayId, PromptId, Statistics};
+use rtp::{Command, Direction, Media, PlayId, PromptId, Statistics};
 use ua::{LegCommand, Refusal, Why};
 
 use super::leg::Hold;
@@ -17,7 +17,7 @@ use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
 /// How long the relay may take to close before the record is written without its figures.
-const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Longer than any prompts in a row. Only a relay that is dead says nothing for so long, and then nobody talks either.
 const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(1_200);
@@ -138,10 +138,16 @@ impl Core {
         }
     }
 
-    /// Their new offer, or their wish for ours.
-    pub(crate) fn reoffered(&mut self, whose: Whose, offer: Option<&[u8]>, desk: &mut Desk<'_>) {
+    /// Their new offer, or their wish for ours; `is_early`: a callee's who has not answered.
+    pub(crate) fn reoffered(
+        &mut self,
+        whose: Whose,
+        offer: Option<&[u8]>,
+        is_early: bool,
+        desk: &mut Desk<'_>,
+    ) {
         let Some(leg) = self.leg_mut(whose) else { return };
-        let command = match leg.reoffered(offer, desk) {
+        let command = match leg.reoffered(offer, is_early, desk) {
             Some(sdp) => LegCommand::Accept(sdp),
             None => LegCommand::Refuse(Refusal { status: 488, retry_after: None }),
         };
@@ -157,6 +163,47 @@ impl Core {
         true
     }
 
+    /// They have answered the call, and say nothing of the session: what was agreed before holds. `false`: nothing was.
+    pub(crate) fn settle_callee(&mut self, desk: &mut Desk<'_>) -> bool {
+        let Some(callee) = &mut self.callee else { return false };
+        let Some(media) = callee.description.settle() else { return false };
+        callee.update(media, desk);
+        true
+    }
+
+    /// The caller hears what comes from the callee's side before there is an answer, where anything may come.
+    pub(crate) fn hear_callee_early(&mut self, media: Media, desk: &mut Desk<'_>) {
+        let Some(callee) = &mut self.callee else { return };
+        callee.update(media, desk);
+        if media.direction != Direction::ReceiveOnly {
+            return self.hush_callee(desk);
+        }
+        if std::mem::replace(&mut callee.heard_early, true) {
+            return;
+        }
+        let (first, second) = (self.caller.session, callee.session);
+        self.stop(Whose::Caller, desk);
+        desk.media(self.caller.port.worker, Command::Bridge { first, second });
+    }
+
+    /// It hears our music again.
+    pub(crate) fn hush_callee(&mut self, desk: &mut Desk<'_>) {
+        if self.part_callee(desk) {
+            self.play(Whose::Caller, self.language, &[Prompt::Music], true, desk);
+        }
+    }
+
+    /// It hears nothing of the callee's side any more. `false`: it did not before.
+    fn part_callee(&mut self, desk: &mut Desk<'_>) -> bool {
+        let Some(callee) = &mut self.callee else { return false };
+        let was_heard = std::mem::take(&mut callee.heard_early);
+        if was_heard {
+            let (first, second) = (self.caller.session, callee.session);
+            desk.media(self.caller.port.worker, Command::Unbridge { first, second });
+        }
+        was_heard
+    }
+
     pub(crate) fn callee_is_down(&mut self) {
         if let Some(callee) = &mut self.callee {
             callee.up = false;
@@ -169,6 +216,7 @@ impl Core {
 
     /// Ends the callee's leg and its media; the call goes on.
     pub(crate) fn end_callee(&mut self, why: Why, desk: &mut Desk<'_>) {
+        self.part_callee(desk);
         let Some(callee) = &mut self.callee else { return };
         if std::mem::take(&mut callee.up) {
             desk.leg(callee.id, LegCommand::End(why));

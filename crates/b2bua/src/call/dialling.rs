@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use ivr::Prompt;
 use number::{Form, Number};
+use rtp::Media;
 use sdp::Local;
 use sip::Flow;
 use ua::{Ending, Invite, LegCommand, LegId};
 
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
-use crate::config::{Operator, Sender, SrtpPolicy, Trunk};
+use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
 use crate::interface::{Callee, Happening, Output, Role};
 use crate::media::{self, Session};
@@ -97,6 +98,7 @@ fn attempt(
             }
             core.callee_trunk = Some(trunk.name.clone());
         }
+        core.record.callee_trunk.clone_from(&core.callee_trunk);
         let leg = invite(whom, road, core, desk)?;
         desk.out.push(Output::Leg { call: core.id(), leg, callee: Some(callee) });
         if let (Road::Trunk(way), false) = (road, roads.is_empty()) {
@@ -220,9 +222,20 @@ impl Dialling {
                 State::Dialling(self)
             }
             Event::Ringing => {
-                if !std::mem::replace(&mut self.rings, true) {
-                    desk.notice(core.id(), Happening::Ringing);
-                }
+                self.ring(core, desk);
+                State::Dialling(self)
+            }
+            Event::Progressed(sdp) => {
+                self.ring(core, desk);
+                hear_early(core.callee.as_ref().and_then(|leg| leg.description.hear_early(&sdp)), core, desk);
+                State::Dialling(self)
+            }
+            Event::Renewed => {
+                hear_early(core.callee.as_ref().map(|leg| leg.description.media()), core, desk);
+                State::Dialling(self)
+            }
+            Event::Quiet => {
+                core.hush_callee(desk);
                 State::Dialling(self)
             }
             Event::Answered(sdp) => self.answered(sdp.as_deref(), core, desk),
@@ -257,6 +270,13 @@ impl Dialling {
         }
     }
 
+    /// Whatever comes from there says that the callee is being called.
+    fn ring(&mut self, core: &Core, desk: &mut Desk<'_>) {
+        if !std::mem::replace(&mut self.rings, true) {
+            desk.notice(core.id(), Happening::Ringing);
+        }
+    }
+
     /// The way did not take the call: the next one, while there is one. `outcome`: what it came to if there is none.
     fn next_way(
         mut self: Box<Self>,
@@ -285,7 +305,12 @@ impl Dialling {
     fn answered(&self, sdp: Option<&[u8]>, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Ring);
         desk.disarm(Timer::Attempt);
-        if !sdp.is_some_and(|sdp| core.learn(super::Whose::Callee, sdp, desk)) {
+        let is_known = match sdp {
+            Some(sdp) => core.learn(super::Whose::Callee, sdp, desk),
+            None => core.settle_callee(desk),
+        };
+        core.hush_callee(desk);
+        if !is_known {
             return self.failed(outcome::callee(Cause::NotAcceptable, None, 88), core, desk);
         }
         match self.callee {
@@ -299,6 +324,15 @@ impl Dialling {
         desk.disarm(Timer::Attempt);
         core.end_callee(outcome::why(&outcome), desk);
         parting::begin(self.callee, outcome, core, desk)
+    }
+}
+
+/// The caller hears what comes from the callee's side, where the line has it so; `None`: there is nothing both can speak.
+fn hear_early(media: Option<Media>, core: &mut Core, desk: &mut Desk<'_>) {
+    match (core.line.early_media, media) {
+        (EarlyMedia::Ours, _) => {}
+        (EarlyMedia::Pass, Some(media)) => core.hear_callee_early(media, desk),
+        (EarlyMedia::Pass, None) => core.hush_callee(desk),
     }
 }
 

@@ -32,11 +32,13 @@ pub(crate) struct Leg {
     pub(crate) description: Session,
     /// What the leg hears from us now.
     pub(crate) play: Option<PlayId>,
+    /// It is a callee's who has not answered, and the caller hears what comes from there.
+    pub(crate) heard_early: bool,
 }
 
 impl Leg {
     pub(crate) fn new(id: LegId, session: SessionId, port: Port, description: Session) -> Self {
-        Self { id, up: true, session, port, hold: Hold::Port, description, play: None }
+        Self { id, up: true, session, port, hold: Hold::Port, description, play: None, heard_early: false }
     }
 
     pub(crate) fn open(&mut self, media: Media, desk: &mut Desk<'_>) {
@@ -77,10 +79,15 @@ impl Leg {
         }
     }
 
-    /// Answers what they offered, or offers where they asked us to. `None`: nothing both can speak.
-    pub(crate) fn reoffered(&mut self, offer: Option<&[u8]>, desk: &mut Desk<'_>) -> Option<Bytes> {
+    /// Answers what they offered, or offers where they asked us to; `is_early`: before they have answered the call. `None`: nothing both can speak.
+    pub(crate) fn reoffered(
+        &mut self,
+        offer: Option<&[u8]>,
+        is_early: bool,
+        desk: &mut Desk<'_>,
+    ) -> Option<Bytes> {
         let Some(offer) = offer else { return Some(self.description.offer()) };
-        let (media, answer) = self.description.answer(offer, desk.ids)?;
+        let (media, answer) = self.description.answer(offer, is_early, desk.ids)?;
         self.update(media, desk);
         Some(answer)
     }

@@ -17,7 +17,7 @@ use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
 
-pub(crate) use self::core::{Core, Stuff};
+pub(crate) use self::core::{CLOSE_WITHIN, Core, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
@@ -39,6 +39,8 @@ pub(crate) enum Whose {
 pub(crate) enum Timer {
     /// The store did not answer in time, or whoever verifies callers.
     Store,
+    /// The caller has heard it ring long enough.
+    Answer,
     /// One of the script's.
     Script(ivr::Timer),
     /// The relay did not say in time that a prompt was heard.
@@ -58,8 +60,9 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Store,
+        Self::Answer,
         Self::Script(ivr::Timer::Hint),
         Self::Script(ivr::Timer::Input),
         Self::Play(Whose::Caller),
@@ -134,6 +137,12 @@ pub(crate) enum Event {
     Confirmed,
     Trying,
     Ringing,
+    /// The callee's side described a session before the answer.
+    Progressed(Bytes),
+    /// It described another, which was answered.
+    Renewed,
+    /// Nothing came from there for long.
+    Quiet,
     Answered(Option<Bytes>),
     CalleeEnded(Ending),
     Digit(Whose, char),
@@ -147,7 +156,7 @@ pub(crate) enum Event {
 pub(crate) enum State {
     /// Whether the caller is who they say is being verified; nobody has been told of the call.
     Verifying(Verifying),
-    /// The first checkpoint is not durable yet; the caller is not answered.
+    /// The first checkpoint is not durable yet, or the caller still hears it ring.
     Arriving,
     /// The caller is answered with our offer; their answer comes with the ACK.
     Answering,
@@ -212,6 +221,10 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             enter(state, Event::Finished(whose), core, desk)
         }
         Input::Finished(..) => state,
+        // Before the answer nobody need say anything.
+        Input::Silent(Whose::Callee) if matches!(state, State::Dialling(_)) => {
+            enter(state, Event::Quiet, core, desk)
+        }
         Input::Silent(whose) => core.finish(verdict(&state, outcome::silent(whose.into())), desk),
         Input::Closed(whose, statistics) => {
             core.closed(whose, statistics, desk);
@@ -267,8 +280,9 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
 fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match (whose, event) {
         (whose, LegEvent::Reoffered { offer }) => {
-            core.reoffered(whose, offer.as_deref(), desk);
-            state
+            let is_early = whose == Whose::Callee && matches!(state, State::Dialling(_));
+            core.reoffered(whose, offer.as_deref(), is_early, desk);
+            if is_early { enter(state, Event::Renewed, core, desk) } else { state }
         }
         (whose, LegEvent::Confirmed { sdp }) => {
             if let Some(sdp) = sdp
@@ -295,9 +309,8 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             enter(state, Event::CalleeEnded(ending), core, desk)
         }
         (Whose::Callee, LegEvent::Trying) => enter(state, Event::Trying, core, desk),
-        (Whose::Callee, LegEvent::Ringing | LegEvent::Progressed { .. }) => {
-            enter(state, Event::Ringing, core, desk)
-        }
+        (Whose::Callee, LegEvent::Ringing) => enter(state, Event::Ringing, core, desk),
+        (Whose::Callee, LegEvent::Progressed { sdp }) => enter(state, Event::Progressed(sdp), core, desk),
         (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
         (
             Whose::Caller,

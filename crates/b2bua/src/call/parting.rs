@@ -28,6 +28,9 @@ pub(crate) fn handle(outcome: Outcome, event: Event, core: &mut Core, desk: &mut
         | Event::Confirmed
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::CalleeEnded(_)
         | Event::Digit(..)

@@ -46,6 +46,9 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         | Event::Confirmed
         | Event::Trying
         | Event::Ringing
+        | Event::Progressed(_)
+        | Event::Renewed
+        | Event::Quiet
         | Event::Answered(_)
         | Event::Digit(..)
         | Event::Finished(_)

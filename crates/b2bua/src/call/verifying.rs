@@ -45,6 +45,9 @@ impl Verifying {
             | Event::Confirmed
             | Event::Trying
             | Event::Ringing
+            | Event::Progressed(_)
+            | Event::Renewed
+            | Event::Quiet
             | Event::Answered(_)
             | Event::CalleeEnded(_)
             | Event::Digit(..)

@@ -63,6 +63,9 @@ impl Whispering {
             | Event::Confirmed
             | Event::Trying
             | Event::Ringing
+            | Event::Progressed(_)
+            | Event::Renewed
+            | Event::Quiet
             | Event::Answered(_)
             | Event::Digit(..)
             | Event::Finished(Whose::Caller)

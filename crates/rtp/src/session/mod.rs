@@ -197,6 +197,12 @@ impl Session {
         self.interrupt();
     }
 
+    /// Nobody is heard any more, and nobody was.
+    pub(crate) fn parted(&mut self) {
+        self.alone = None;
+        self.interrupt();
+    }
+
     /// When it wants to be called next.
     pub(crate) fn due_at(&self) -> Instant {
         let others = [

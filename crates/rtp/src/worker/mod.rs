@@ -90,6 +90,7 @@ impl Worker {
                 }
             }
             Command::Bridge { first, second } => self.bridge(first, second),
+            Command::Unbridge { first, second } => self.unbridge(first, second),
             Command::Press { session, digit } => self.press(now, session, digit, sink),
             Command::Record { session, name } => match self.slot(session) {
                 Some(slot) => {
@@ -280,6 +281,19 @@ impl Worker {
         self.sessions[first].join(second);
         self.sessions[second].join(first);
         self.equip(first);
+    }
+
+    fn unbridge(&mut self, first: SessionId, second: SessionId) {
+        let (Some(first), Some(second)) = (self.slot(first), self.slot(second)) else { return };
+        if self.sessions[first].peer != Some(second) {
+            return;
+        }
+        self.part(first);
+        for slot in [first, second] {
+            self.sessions[slot].parted();
+            self.equip(slot);
+            self.rearm(slot);
+        }
     }
 
     /// Something was agreed, joined or recorded: both sides of it take what they need.

@@ -5,6 +5,7 @@
 mod bridge;
 mod codecs;
 mod digits;
+mod early;
 mod inband;
 mod lifecycle;
 mod mixed;

@@ -1,5 +1,6 @@
 //! `[[trunk]]`: who we are there, and whether it is told where we are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::sip::{Scheme, Uri};
@@ -11,6 +12,27 @@ use super::value;
 use super::walk::{Section, Walk};
 
 static PASSWORD: Keys = Keys { plain: "password", environment: "password_env", file: "password_file" };
+
+static INBOUND: Keys =
+    Keys { plain: "inbound_password", environment: "inbound_password_env", file: "inbound_password_file" };
+
+/// What whoever calls in by a trunk must prove to know, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inbound {
+    /// The account, and whether MD5 will do.
+    pub(crate) credentials: Arc<Credentials>,
+    /// Whether SHA-256 will do.
+    pub(crate) sha256: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Sha256,
+    Md5,
+}
+
+const ALGORITHMS: &[(&str, Result<Algorithm, &str>)] =
+    &[("sha-256", Ok(Algorithm::Sha256)), ("md5", Ok(Algorithm::Md5))];
 
 /// Who we are at a trunk.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,6 +92,31 @@ pub(super) fn read<'d>(
     let registered = aor.as_deref().filter(|_| register);
     let registration = registered.map(|aor| Registration { aor: aor.into(), expires });
     Account { credentials, aor, registration }
+}
+
+/// What whoever calls in by this trunk must prove to know.
+pub(super) fn inbound<'d>(walk: &mut Walk<'d>, section: &Section<'d>, account: &Account) -> Option<Inbound> {
+    let algorithms = walk.list(section, "inbound_algorithms", |value| value::word(value, ALGORITHMS));
+    let algorithms = algorithms.or(vec![Algorithm::Sha256, Algorithm::Md5]);
+    if algorithms.is_empty() {
+        walk.fault(section.place("inbound_algorithms"), "is empty: nothing could be proved");
+    }
+    if !section.has("inbound_username") {
+        let keys =
+            ["inbound_password", "inbound_password_env", "inbound_password_file", "inbound_algorithms"];
+        senseless(walk, section, &keys, "inbound_username");
+        return None;
+    }
+    if account.registration.is_some() {
+        let text = "a carrier at which is registered does not answer challenges; keep one of the two";
+        walk.fault(section.place("inbound_username"), text);
+    }
+    let username = walk.get(section, "inbound_username", value::text).ok();
+    let password = secret::needed(walk, section, &INBOUND).map(|(password, _)| password);
+    let (username, password) = username.zip(password)?;
+    let md5 = algorithms.contains(&Algorithm::Md5);
+    let known = Credentials { username: username.into(), password: password.into(), realm: None, md5 };
+    Some(Inbound { credentials: Arc::new(known), sha256: algorithms.contains(&Algorithm::Sha256) })
 }
 
 fn senseless<'d>(walk: &mut Walk<'d>, section: &Section<'d>, keys: &[&str], without: &str) {

@@ -52,6 +52,9 @@ fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk:
     for (index, range) in trunk.allow.iter().flatten().enumerate() {
         let clash = earlier.iter().find_map(|other| {
             let theirs = other.allow.iter().flatten().find(|theirs| overlap(theirs, range))?;
+            if trunk.inbound.is_some() && other.inbound.is_some() {
+                return None;
+            }
             Some((other.name.as_deref().unwrap_or("without a name"), theirs))
         });
         if let Some((name, theirs)) = clash {
@@ -61,6 +64,19 @@ fn overlaps<'d>(walk: &mut Walk<'d>, trunk: &trunk::Draft<'d>, earlier: &[trunk:
                  make them apart, or make both one trunk"
             );
             walk.fault(trunk.section.element("allow", index), text);
+        }
+    }
+    if let Some(inbound) = &trunk.inbound {
+        let same = |other: &&trunk::Draft<'_>| {
+            other
+                .inbound
+                .as_ref()
+                .is_some_and(|theirs| theirs.credentials.username == inbound.credentials.username)
+        };
+        if let Some(other) = earlier.iter().find(same) {
+            let other = other.name.as_deref().unwrap_or("without a name");
+            let text = format!("trunk {other:?} has the same: nobody could tell them apart");
+            walk.fault(trunk.section.place("inbound_username"), text);
         }
     }
     for (index, name) in trunk.certificate.iter().enumerate() {

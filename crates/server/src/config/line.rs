@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::{Attestation, Choice, Policy, Treatment};
+use b2bua::{Attestation, Choice, EarlyMedia, Policy, Treatment};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -35,7 +35,9 @@ pub(super) const SCHEMA: Schema = Schema {
         "lockout",
         "hint_after",
         "input_timeout",
+        "answer_after",
         "ring_timeout",
+        "early_media",
         "max_call",
         "warning",
     ],
@@ -89,7 +91,9 @@ pub(crate) struct Manner {
     pub(crate) lockout: Duration,
     pub(crate) hint_after: Duration,
     pub(crate) input_timeout: Duration,
+    pub(crate) answer_after: Duration,
     pub(crate) ring_timeout: Duration,
+    pub(crate) early_media: EarlyMedia,
     pub(crate) max_call: Duration,
     pub(crate) warning: Duration,
 }
@@ -201,6 +205,9 @@ const SERVICES: &[(&str, Result<(), &str>)] = &[
 
 const ASK: &[(&str, Result<bool, &str>)] = &[("always", Ok(false)), ("when-needed", Ok(true))];
 
+const EARLY: &[(&str, Result<EarlyMedia, &str>)] =
+    &[("ours", Ok(EarlyMedia::Ours)), ("pass", Ok(EarlyMedia::Pass))];
+
 fn language(value: &DeValue<'_>) -> Result<String, String> {
     value::word(value, &LANGUAGES.map(|language| (language, Ok(language.to_owned()))))
 }
@@ -223,6 +230,7 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
     let script = ivr::Settings::default();
     let hint_after = time("hint_after", Duration::ZERO..=second * 60, script.hint_after);
     let input_timeout = time("input_timeout", second..=second * 120, script.input_timeout);
+    let answer_after = time("answer_after", Duration::ZERO..=second * 60, Duration::ZERO);
     let ring_timeout = time("ring_timeout", second..=second * 300, second * 45);
     let max_call = time("max_call", second..=second * 86_400, second * 7200);
     let warning = time("warning", Duration::ZERO..=second * 3600, (second * 60).min(max_call / 2));
@@ -253,7 +261,9 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         lockout,
         hint_after,
         input_timeout,
+        answer_after,
         ring_timeout,
+        early_media: walk.get(section, "early_media", |value| value::word(value, EARLY)).or(EarlyMedia::Ours),
         max_call,
         warning,
     }

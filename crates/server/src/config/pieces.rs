@@ -1,9 +1,10 @@
 //! What each part of the server wants of the configuration.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use b2bua::{AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings};
+use b2bua::{Account, AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
 
 use super::{Checked, Line, Operator, Trunk, Webhook};
 
@@ -69,7 +70,20 @@ impl Checked {
             product: "Bauta".to_owned(),
             transactions: self.transactions(),
             sessions: self.sip.sessions,
+            accounts: self.accounts(),
+            realm: self.sip.realm.clone(),
         }
+    }
+
+    /// What callers must prove, by the trunks' places.
+    fn accounts(&self) -> Vec<Account> {
+        let trunks = self.trunks.iter().zip(0..);
+        let accounts = trunks.filter_map(|(trunk, place)| {
+            let inbound = trunk.inbound.as_ref()?;
+            let credentials = Arc::clone(&inbound.credentials);
+            Some(Account { trunk: TrunkId(place), credentials, sha256: inbound.sha256 })
+        });
+        accounts.collect()
     }
 
     /// Those of the calls there may be at once, and of those that may have ended a moment ago: over UDP a transaction
@@ -114,6 +128,7 @@ impl Trunk {
             name: self.name.as_str().into(),
             allow: self.allow.clone(),
             certificate: self.certificate.clone(),
+            inbound: self.inbound.is_some(),
             targets: Vec::new(),
             host: self.destination.host_port().into(),
             trust: self.trust,
@@ -144,7 +159,9 @@ impl Line {
             record: manner.record,
             whisper: manner.whisper,
             confirm: manner.confirm,
+            answer_after: manner.answer_after,
             ring_timeout: manner.ring_timeout,
+            early_media: manner.early_media,
             max_call: manner.max_call,
             warning: manner.warning,
             script: ScriptSettings {

@@ -33,6 +33,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "key_file",
         "roots_file",
         "nameservers",
+        "realm",
     ],
     refused: &[
         ("tls", "listen on tls://, and write certificate_file and key_file"),
@@ -64,6 +65,8 @@ pub(crate) struct Sip {
     pub(crate) max_message: usize,
     /// Who is asked for names; those of the system where there are none.
     pub(crate) nameservers: Vec<SocketAddr>,
+    /// Who we are to those who must prove an account.
+    pub(crate) realm: String,
     /// What TLS is made of, where it is listened for.
     pub(crate) tls: Option<Files>,
 }
@@ -88,7 +91,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> (Section<'d>,
     let busy_status = walk.get(&section, "busy_status", busy);
     let tls = tls(walk, &section, &listeners);
     let nameservers = walk.list(&section, "nameservers", nameserver).or(Vec::new());
+    let realm = walk.get(&section, "realm", value::text).or("bauta".to_owned());
     let sip = Sip {
+        realm,
         nameservers,
         tls,
         listeners,

@@ -8,7 +8,7 @@ use b2bua::{Credentials, Network, Profile, Registration, SrtpPolicy, Trust, Veri
 use number::{Number, Plan};
 use toml::de::DeValue;
 
-use super::account::{self, Account};
+use super::account::{self, Account, Inbound};
 use super::address::{self, Destination};
 use super::profile;
 use super::value;
@@ -21,6 +21,11 @@ pub(super) const SCHEMA: Schema = Schema {
         "uri",
         "allow",
         "certificate",
+        "inbound_username",
+        "inbound_password",
+        "inbound_password_env",
+        "inbound_password_file",
+        "inbound_algorithms",
         "numbers",
         "trust",
         "verify",
@@ -63,6 +68,8 @@ pub(crate) struct Trunk {
     pub(crate) allow: Vec<Network>,
     /// Names of which whoever calls in must prove one.
     pub(crate) certificate: Vec<Box<str>>,
+    /// What whoever calls in must prove to know.
+    pub(crate) inbound: Option<Inbound>,
     /// The numbers it lets us present.
     pub(crate) numbers: Vec<Number>,
     /// Which header names the caller.
@@ -101,6 +108,7 @@ pub(super) struct Draft<'d> {
     pub(super) name: Option<String>,
     pub(super) allow: Option<Vec<Network>>,
     pub(super) certificate: Vec<Box<str>>,
+    pub(super) inbound: Option<Inbound>,
     pub(super) numbers: Option<Vec<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
@@ -119,6 +127,7 @@ impl Draft<'_> {
             destination: self.destination?,
             allow: self.allow?,
             certificate: self.certificate,
+            inbound: self.inbound,
             numbers: self.numbers?,
             trust: self.trust,
             verify: self.verify,
@@ -146,7 +155,9 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let destination = walk.needed(&section, "uri", uri, address::trunk);
     let account = account::read(walk, &section, destination.as_ref());
     let certificate = walk.list(&section, "certificate", host_name).or(Vec::new());
-    let is_known = account.registration.is_some() || !certificate.is_empty();
+    let inbound = account::inbound(walk, &section, &account);
+    let is_known =
+        account.registration.is_some() || !certificate.is_empty() || section.has("inbound_username");
     let allow = allow(walk, &section, destination.as_ref(), is_known);
     let numbers = match walk.list(&section, "numbers", |value| value::number(value, plan)) {
         Given::Absent => {
@@ -178,6 +189,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         name,
         allow,
         certificate,
+        inbound,
         numbers,
         destination,
         trust,
@@ -264,7 +276,7 @@ fn allow<'d>(
         Given::Absent => {
             let destination = destination?;
             let Some(address) = destination.address() else {
-                // Its calls are known by a certificate, or by what we register, which nobody else knows.
+                // Its calls are known by a certificate or an account, or by what we register, which nobody else knows.
                 if is_known {
                     return Some(Vec::new());
                 }

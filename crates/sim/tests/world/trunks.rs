@@ -378,4 +378,70 @@ fn a_new_configuration_ends_what_is_not_wanted_any_more_and_keeps_what_is() {
     assert_eq!(told(&world, FIRST, "REGISTER"), before + 1, "Expires 0");
     assert_eq!(world.board.gauges().errands, 0);
     assert_eq!(world.board.trunks()[2].registered, None);
+    let told = world.audit.trunks.iter().filter(|(name, _)| name == "carrier").map(|(_, what)| *what);
+    let registered = TrunkHappening::Registered { expires: seconds(120) };
+    assert_eq!(told.collect::<Vec<_>>(), [registered, TrunkHappening::Unregistered { status: None }]);
+}
+
+#[test]
+fn a_trunk_that_is_no_more_is_not_registered_at_any_more() {
+    let mut config = None;
+    let mut world = three(|given| {
+        registering(given);
+        config = Some(given.clone());
+    });
+    world.set_there(FIRST, true);
+    world.feed(Input::Wake);
+    world.run_for(seconds(5));
+    let mut next = config.expect("it was given");
+    next.trunks.remove(0);
+    next.lines[0].trunks = Choice::InOrder(vec![TrunkId(0)]);
+    world.feed(Input::Control(Control::Configure(Box::new(next))));
+    let ended = ("carrier".to_owned(), TrunkHappening::Unregistered { status: None });
+    assert_eq!(world.audit.trunks.last(), Some(&ended));
+    world.run_until_quiet();
+    world.assert_clean();
+}
+
+#[test]
+fn a_record_names_the_trunk_the_callee_was_called_by() {
+    let mut world = three(|_| {});
+    world.carrier(FIRST, CalleePlan::new(Reaction::Reject(503)));
+    let world = calls(world);
+    let record = &world.audit.records[0];
+    assert_eq!((&*record.trunk, record.callee_trunk.as_deref()), ("carrier", Some("second")));
+    let mut alone = three(|_| {});
+    alone.caller(seconds(0), CallerPlan::keying(COURIER, LINE, ""));
+    alone.run_until_quiet();
+    assert_eq!(alone.audit.records[0].callee_trunk, None);
+}
+
+#[test]
+fn whoever_must_prove_an_account_is_asked_and_is_no_call_before_that() {
+    let account = |config: &mut Config| {
+        let known = b2bua::Credentials { username: "u".into(), password: "p".into(), realm: None, md5: true };
+        config.trunks[0].inbound = true;
+        config.ua.accounts =
+            vec![b2bua::Account { trunk: TrunkId(0), credentials: known.into(), sha256: true }];
+    };
+    for (allow, status) in [(true, Some(401)), (false, Some(401))] {
+        let mut world = three(|config| {
+            account(config);
+            if !allow {
+                config.trunks[0].allow.clear();
+            }
+        });
+        world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345"));
+        world.run_until_quiet();
+        world.assert_clean();
+        assert_eq!((world.statuses(), world.audit.records.len()), (vec![status], 0));
+    }
+    // Another trunk's address is that trunk's, whatever this one asks.
+    let mut world = three(account);
+    let options = "OPTIONS sip:198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.2;branch=z9hG4bKo\r\nFrom: <sip:a@b>;tag=1\r\n\
+                   To: <sip:c@d>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n\r\n";
+    world.feed(Input::Message { flow: flow(SECOND), bytes: options.into() });
+    world.run_until_quiet();
+    let second: SocketAddr = SECOND.parse().expect("an address");
+    assert!(world.received[&second][0].starts_with(b"SIP/2.0 200 "));
 }

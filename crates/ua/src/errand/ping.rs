@@ -98,7 +98,7 @@ impl Ping {
             .header(Name::To, NameAddr { display: None, uri: self.uri.parts(), tag: None })
             .header(Name::CallId, call_id.as_str())
             .header(Name::CSeq, CSeq(1, &method))
-            .header(Name::Contact, Contact(&place))
+            .header(Name::Contact, Contact::beside(&place, &self.uri.parts()))
             .header(Name::Accept, SDP)
             .maybe(Name::UserAgent, wires.settings.product.as_deref())
             .end();

@@ -26,8 +26,14 @@ pub(crate) struct Awaiting {
 }
 
 impl Awaiting {
-    /// Accepts an INVITE with a session description: an answer, or an offer if the INVITE made none.
-    pub(crate) fn begin(invite: &Pending, response: Bytes, is_first: bool, wires: &mut Wires<'_>) -> Self {
+    /// Accepts an INVITE; `offers`: with an offer, as the INVITE made none.
+    pub(crate) fn begin(
+        invite: &Pending,
+        response: Bytes,
+        is_first: bool,
+        offers: bool,
+        wires: &mut Wires<'_>,
+    ) -> Self {
         let timing = wires.settings.timing;
         wires.respond(invite, Status::OK, response.clone());
         wires.arm(Letter::Retransmit2xx, timing.t1);
@@ -38,7 +44,7 @@ impl Awaiting {
             sequence: invite.sequence(),
             pause: timing.t1,
             is_first,
-            offers: invite.description().is_none(),
+            offers,
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use sip::{Flow, Response};
+use sip::{Flow, Response, Status};
 
+use super::early::EarlyDialogs;
 use super::inviting::OwnInvite;
 use super::{HangingUp, Input, State, ordinary};
+use crate::body::Body;
 use crate::interface::{Ending, Letter, Why};
 use crate::transaction::{Part, Sent, Start, User};
 use crate::wires::Wires;
@@ -13,14 +15,22 @@ use crate::wires::Wires;
 #[derive(Debug)]
 pub(crate) struct Cancelling {
     call: OwnInvite,
+    early: EarlyDialogs,
     why: Why,
     /// The CANCEL is sent.
     is_sent: bool,
 }
 
 impl Cancelling {
-    pub(crate) fn begin(call: OwnInvite, is_proceeding: bool, why: Why, wires: &mut Wires<'_>) -> State {
-        let mut state = Self { call, why, is_sent: false };
+    pub(crate) fn begin(
+        call: OwnInvite,
+        mut early: EarlyDialogs,
+        is_proceeding: bool,
+        why: Why,
+        wires: &mut Wires<'_>,
+    ) -> State {
+        early.end(wires);
+        let mut state = Self { call, early, why, is_sent: false };
         if is_proceeding {
             state.cancel(wires);
         }
@@ -34,6 +44,9 @@ impl Cancelling {
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
         match input {
             Input::Response(Part::Invite, response, flow) => return self.response(&response, flow, wires),
+            Input::Response(Part::Prack, response, flow) => {
+                self.early.answered(&response, flow, &mut self.call, wires);
+            }
             Input::Unanswered(Part::Invite) => return self.ended(Ending::Unreachable, wires),
             Input::Fired(Letter::Cancelled) => {
                 wires.transactions.abandon(self.call.transaction);
@@ -60,6 +73,11 @@ impl Cancelling {
             if !self.is_sent {
                 self.cancel(wires);
             }
+            if status != Status::TRYING {
+                // Whoever waits for a PRACK may hold back what they have to say to our CANCEL.
+                let sdp = Body::read(response.headers(), response.body()).description();
+                self.early.hear(response, flow, sdp.as_ref(), &mut self.call, wires);
+            }
             return State::Cancelling(self);
         }
         if !status.is_success() {
@@ -69,7 +87,8 @@ impl Cancelling {
         if self.is_sent {
             wires.disarm(Letter::Cancelled);
         }
-        let (dialog, forks) = self.call.answered(response, flow, wires);
+        let mut begun = self.early.reached(response.headers().to().tag().unwrap_or_default(), wires);
+        let (dialog, forks) = self.call.answered(response, flow, &mut begun, wires);
         HangingUp::begin(dialog, Some(Box::new(forks)), self.why, wires)
     }
 

@@ -8,6 +8,7 @@ use super::awaiting::Awaiting;
 use super::forks::Forks;
 use super::offered::refusing;
 use super::pending::Pending;
+use super::reliable::Owed;
 use super::upkeep::{Fate, Upkeep};
 use super::{HangingUp, Input, Leaving, Over, State, ordinary};
 use crate::dialog::Dialog;
@@ -20,6 +21,8 @@ use crate::wires::Wires;
 pub(crate) struct Established {
     dialog: Dialog,
     awaiting: Option<Awaiting>,
+    /// A provisional response that was not acknowledged before we answered: it still may be (RFC 3262 §3).
+    owed: Option<Owed>,
     /// A re-INVITE, or an UPDATE with a session description, that waits for our decision.
     reoffer: Option<Box<Pending>>,
     forks: Option<Box<Forks>>,
@@ -28,22 +31,29 @@ pub(crate) struct Established {
 
 impl Established {
     /// We have answered.
-    pub(crate) fn answered(dialog: Dialog, awaiting: Awaiting, upkeep: Upkeep) -> State {
+    pub(crate) fn answered(dialog: Dialog, awaiting: Awaiting, owed: Option<Owed>, upkeep: Upkeep) -> State {
         State::Established(Box::new(Self {
             dialog,
             awaiting: Some(awaiting),
+            owed,
             reoffer: None,
             forks: None,
             upkeep,
         }))
     }
 
-    /// They have answered.
-    pub(crate) fn reached(dialog: Dialog, forks: Forks, upkeep: Upkeep) -> State {
+    /// They have answered; an offer that they made before that may still wait.
+    pub(crate) fn reached(
+        dialog: Dialog,
+        forks: Forks,
+        reoffer: Option<Box<Pending>>,
+        upkeep: Upkeep,
+    ) -> State {
         State::Established(Box::new(Self {
             dialog,
             awaiting: None,
-            reoffer: None,
+            owed: None,
+            reoffer,
             forks: Some(Box::new(forks)),
             upkeep,
         }))
@@ -82,7 +92,9 @@ impl Established {
                 }
             }
             Input::ConnectionLost => self.dialog.lose_connection(),
-            Input::Response(Part::Bye | Part::Unattended, ..) | Input::Unanswered(_) | Input::Fired(_) => {}
+            Input::Response(Part::Bye | Part::Prack | Part::Unattended, ..)
+            | Input::Unanswered(_)
+            | Input::Fired(_) => {}
         }
         State::Established(self)
     }
@@ -103,7 +115,8 @@ impl Established {
         let granted = self.upkeep.grant(&reoffer.request, wires);
         let response = wires.description(&reoffer, Status::OK, self.dialog.place(), Some(sdp), granted);
         if reoffer.is_invite() {
-            self.awaiting = Some(Awaiting::begin(&reoffer, response, false, wires));
+            let offers = reoffer.description().is_none();
+            self.awaiting = Some(Awaiting::begin(&reoffer, response, false, offers, wires));
         } else {
             wires.respond(&reoffer, Status::OK, response);
         }
@@ -141,8 +154,10 @@ impl Established {
             Kind::Update => self.updated(request, wires),
             Kind::Options => ordinary::options(&request, self.dialog.place(), wires),
             Kind::Info => ordinary::info(&request, wires),
-            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
-            Kind::Prack => wires.reply(&request, Status::CALL_DOES_NOT_EXIST),
+            Kind::Prack => {
+                let owed = self.owed.take_if(|owed| owed.is_for(&request.request));
+                wires.reply(&request, owed.map_or(Status::CALL_DOES_NOT_EXIST, |_| Status::OK));
+            }
         }
         State::Established(self)
     }

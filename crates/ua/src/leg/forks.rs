@@ -20,6 +20,8 @@ pub(crate) struct Forks {
     heading: Arc<Heading>,
     home: Flow,
     acknowledged: Vec<Acknowledged>,
+    /// How far we have counted in the early dialogs, by their tags.
+    begun: Vec<(Box<str>, u32)>,
 }
 
 #[derive(Debug)]
@@ -31,8 +33,14 @@ struct Acknowledged {
 
 impl Forks {
     /// Acknowledges the first 2xx, which made this dialog.
-    pub(crate) fn begin(heading: Arc<Heading>, home: Flow, dialog: &Dialog, wires: &mut Wires<'_>) -> Self {
-        let mut forks = Self { heading, home, acknowledged: Vec::with_capacity(1) };
+    pub(crate) fn begin(
+        heading: Arc<Heading>,
+        home: Flow,
+        begun: Vec<(Box<str>, u32)>,
+        dialog: &Dialog,
+        wires: &mut Wires<'_>,
+    ) -> Self {
+        let mut forks = Self { heading, home, acknowledged: Vec::with_capacity(1), begun };
         forks.acknowledge(dialog, wires);
         forks
     }
@@ -44,6 +52,9 @@ impl Forks {
             wires.send(known.flow, known.ack.clone());
         } else if self.acknowledged.len() < FORKS {
             let mut dialog = Dialog::asking(&self.heading, response, self.home, flow, None);
+            if let Some((_, sequence)) = self.begun.iter().find(|(known, _)| **known == *tag) {
+                dialog.go_on(*sequence, None);
+            }
             self.acknowledge(&dialog, wires);
             wires.bye(&mut dialog, None, Part::Unattended);
         }

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sip::{Flow, Method, Response, Status, Uri};
 
-use super::forks::{FORKS, Forks};
-use super::pending::Pending;
-use super::{Cancelling, Established, Input, State, Upkeep, ordinary};
+use super::early::{Begun, EarlyDialogs, News};
+use super::forks::Forks;
+use super::{Cancelling, Established, Input, State, Upkeep};
 use crate::body::Body;
 use crate::chance::Token;
 use crate::compose::Heading;
 use crate::dialog::Dialog;
 use crate::digest::{Digest, Lines};
 use crate::interface::{Ending, Invite, LegCommand, LegEvent};
-use crate::screen::Kind;
 use crate::session::{self, Asked};
 use crate::transaction::{Part, TransactionId};
 use crate::wires::Wires;
@@ -23,7 +21,7 @@ use crate::wires::Wires;
 #[derive(Debug)]
 pub(crate) struct Inviting {
     call: OwnInvite,
-    early: Vec<Early>,
+    early: EarlyDialogs,
     /// A CANCEL may be sent (§9.1).
     is_proceeding: bool,
     is_heard: bool,
@@ -37,35 +35,35 @@ pub(crate) struct OwnInvite {
     pub(crate) transaction: TransactionId,
     /// Where it was sent.
     pub(crate) home: Flow,
-    retry: Box<Retry>,
+    pub(crate) retry: Box<Retry>,
 }
 
 /// What it takes to send an INVITE again: it was challenged, or asked for too short an interval.
 #[derive(Debug)]
-struct Retry {
+pub(crate) struct Retry {
     invite: Invite,
     /// `None` where there is nothing to answer a challenge with.
-    digest: Option<Digest>,
+    pub(crate) digest: Option<Digest>,
     asked: Option<Asked>,
     /// It was refused with 422 before.
     is_raised: bool,
 }
 
 impl OwnInvite {
-    /// The dialog a 2xx makes, acknowledged.
-    pub(crate) fn answered(self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> (Dialog, Forks) {
-        let dialog = Dialog::asking(&self.heading, response, self.home, flow, self.retry.digest);
-        let forks = Forks::begin(self.heading, self.home, &dialog, wires);
+    /// The dialog a 2xx makes, acknowledged; it goes on from what was begun before.
+    pub(crate) fn answered(
+        self,
+        response: &Response,
+        flow: Flow,
+        begun: &mut Begun,
+        wires: &mut Wires<'_>,
+    ) -> (Dialog, Forks) {
+        let mut dialog = Dialog::asking(&self.heading, response, self.home, flow, self.retry.digest);
+        begun.resume(&mut dialog);
+        let sequences = std::mem::take(&mut begun.sequences);
+        let forks = Forks::begin(self.heading, self.home, sequences, &dialog, wires);
         (dialog, forks)
     }
-}
-
-/// One early dialog: a tag of theirs, the place of their last request in it, and their session description.
-#[derive(Debug)]
-struct Early {
-    tag: Box<str>,
-    sequence: Option<u32>,
-    sdp: Option<Bytes>,
 }
 
 impl Inviting {
@@ -80,7 +78,13 @@ impl Inviting {
         let digest = invite.credentials.as_ref().map(|credentials| Digest::new(credentials, invite.flow));
         let retry = Box::new(Retry { invite: invite.clone(), digest, asked, is_raised: false });
         let call = OwnInvite { heading, transaction, home: invite.flow, retry };
-        let state = Self { call, early: Vec::new(), is_proceeding: false, is_heard: false, rings: false };
+        let state = Self {
+            call,
+            early: EarlyDialogs::default(),
+            is_proceeding: false,
+            is_heard: false,
+            rings: false,
+        };
         State::Inviting(Box::new(state))
     }
 
@@ -92,15 +96,32 @@ impl Inviting {
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
         match input {
             Input::Command(LegCommand::End(why)) => {
-                Cancelling::begin(self.call, self.is_proceeding, why, wires)
+                Cancelling::begin(self.call, self.early, self.is_proceeding, why, wires)
+            }
+            Input::Command(LegCommand::Accept(sdp)) => {
+                self.early.accept(sdp, &self.call, wires);
+                State::Inviting(self)
+            }
+            Input::Command(LegCommand::Refuse(refusal)) => {
+                self.early.refuse(refusal, wires);
+                State::Inviting(self)
             }
             Input::Response(Part::Invite, response, flow) => self.response(&response, flow, wires),
+            Input::Response(Part::Prack, response, flow) => {
+                self.early.answered(&response, flow, &mut self.call, wires);
+                State::Inviting(self)
+            }
             Input::Unanswered(Part::Invite) => {
+                self.early.end(wires);
                 wires.ended(Ending::Unreachable);
                 State::Gone
             }
             Input::Request(kind, request) => {
-                self.request(kind, &request, wires);
+                self.early.request(kind, request, &self.call, wires);
+                State::Inviting(self)
+            }
+            Input::Unanswerable(transaction) => {
+                self.early.withdraw(transaction);
                 State::Inviting(self)
             }
             Input::Command(_)
@@ -109,7 +130,6 @@ impl Inviting {
             | Input::Response(..)
             | Input::Unanswered(_)
             | Input::Settled
-            | Input::Unanswerable(_)
             | Input::Fired(_)
             | Input::ConnectionLost => State::Inviting(self),
         }
@@ -123,21 +143,17 @@ impl Inviting {
             {
                 wires.say(LegEvent::Trying);
             }
-            self.provisional(response, wires);
+            self.provisional(response, flow, wires);
             return State::Inviting(self);
         }
         if status.is_success() {
-            let sdp = self.description(response);
-            let headers = response.headers();
-            let mut upkeep = Upkeep::new(headers, self.call.retry.invite.offer.clone(), sdp.clone());
-            let (dialog, forks) = self.call.answered(response, flow, wires);
-            upkeep.agree(session::agreed(headers, wires.settings.sessions), wires);
-            wires.say(LegEvent::Answered { sdp });
-            return Established::reached(dialog, forks, upkeep);
+            return self.reached(response, flow, wires);
         }
+        // Whatever becomes of the INVITE, no early dialog of this one goes on.
+        self.early.end(wires);
         if self.call.is_sent_again(response, flow, wires) {
             // Another request, of which nothing has been heard yet.
-            self.early.clear();
+            self.early = EarlyDialogs::default();
             self.is_proceeding = false;
             return State::Inviting(self);
         }
@@ -155,75 +171,42 @@ impl Inviting {
         State::Gone
     }
 
-    fn provisional(&mut self, response: &Response, wires: &mut Wires<'_>) {
+    fn reached(self, response: &Response, flow: Flow, wires: &mut Wires<'_>) -> State {
+        let headers = response.headers();
+        let mut begun = self.early.reached(headers.to().tag().unwrap_or_default(), wires);
+        let said = begun.said.take();
+        let sdp = match Body::read(headers, response.body()).description() {
+            // What the 2xx repeats has not been the answer any more since then.
+            _ if said.is_some() => None,
+            Some(sdp) => Some(sdp),
+            None => begun.sdp.take(),
+        };
+        let theirs = sdp.clone().or_else(|| begun.sdp.take());
+        let own = said.unwrap_or_else(|| self.call.retry.invite.offer.clone());
+        let mut upkeep = Upkeep::new(headers, own, theirs);
+        let (dialog, forks) = self.call.answered(response, flow, &mut begun, wires);
+        upkeep.agree(session::agreed(headers, wires.settings.sessions), wires);
+        wires.say(LegEvent::Answered { sdp });
+        Established::reached(dialog, forks, begun.reoffer, upkeep)
+    }
+
+    fn provisional(&mut self, response: &Response, flow: Flow, wires: &mut Wires<'_>) {
         let status = response.status();
         if status == Status::TRYING {
             return;
         }
         let sdp = Body::read(response.headers(), response.body()).description();
-        let is_new = self.learn(response.headers().to().tag().unwrap_or_default(), sdp.as_ref());
-        match sdp {
-            Some(sdp) if is_new => wires.say(LegEvent::Progressed { sdp }),
-            Some(_) => {}
+        let news = self.early.hear(response, flow, sdp.as_ref(), &mut self.call, wires);
+        match (news, sdp) {
+            (News::Old, _) | (News::Known, Some(_)) => {}
+            (News::Described, Some(sdp)) => wires.say(LegEvent::Progressed { sdp }),
             // A fork that has ended rings no more (RFC 6228).
-            None if status == Status::EARLY_DIALOG_TERMINATED => {}
-            None => {
+            (_, None) if status == Status::EARLY_DIALOG_TERMINATED => {}
+            (_, None) => {
                 if !std::mem::replace(&mut self.rings, true) {
                     wires.say(LegEvent::Ringing);
                 }
             }
-        }
-    }
-
-    /// Notes an early dialog. `true` if its session description is not the one it had.
-    fn learn(&mut self, tag: &str, sdp: Option<&Bytes>) -> bool {
-        if let Some(early) = self.early.iter_mut().find(|early| *early.tag == *tag) {
-            let is_new = sdp.is_some() && early.sdp.as_ref() != sdp;
-            if is_new {
-                early.sdp = sdp.cloned();
-            }
-            return is_new;
-        }
-        if self.early.len() < FORKS {
-            self.early.push(Early { tag: tag.into(), sequence: None, sdp: sdp.cloned() });
-        }
-        true
-    }
-
-    /// Their session description: in the 2xx, or, from those who do not repeat it, the last one of their early
-    /// dialog. Some change their tag on the way.
-    fn description(&self, response: &Response) -> Option<Bytes> {
-        let tag = response.headers().to().tag().unwrap_or_default();
-        let early = || {
-            let own = self.early.iter().find(|early| *early.tag == *tag).and_then(|early| early.sdp.clone());
-            own.or_else(|| self.early.iter().rev().find_map(|early| early.sdp.clone()))
-        };
-        Body::read(response.headers(), response.body()).description().or_else(early)
-    }
-
-    /// A request inside an early dialog.
-    fn request(&mut self, kind: Kind, request: &Pending, wires: &mut Wires<'_>) {
-        let tag = request.request.headers().from().tag().unwrap_or_default();
-        let Some(early) = self.early.iter_mut().find(|early| *early.tag == *tag) else {
-            return wires.reply(request, Status::CALL_DOES_NOT_EXIST);
-        };
-        let number = request.sequence();
-        if early.sequence.is_some_and(|last| number <= last) {
-            return wires.reply(request, Status::SERVER_INTERNAL_ERROR);
-        }
-        early.sequence = Some(number);
-        let place = &self.call.heading.place;
-        match kind {
-            // Whoever is called does not end an early dialog by BYE (§15).
-            Kind::Bye => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
-            // Our own offer is open: a true crossing (§14.2, RFC 3311 §5.2).
-            Kind::Invite => wires.reply(request, Status::REQUEST_PENDING),
-            Kind::Update if request.description().is_some() => wires.reply(request, Status::REQUEST_PENDING),
-            Kind::Update => ordinary::refresh(request, place, None, wires),
-            Kind::Options => ordinary::options(request, place, wires),
-            Kind::Info => ordinary::info(request, wires),
-            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
-            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
         }
     }
 }

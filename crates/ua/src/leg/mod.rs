@@ -3,6 +3,7 @@
 
 mod awaiting;
 mod cancelling;
+mod early;
 mod established;
 mod forks;
 mod hanging_up;
@@ -12,6 +13,7 @@ mod offered;
 mod ordinary;
 mod over;
 mod pending;
+mod reliable;
 mod upkeep;
 
 use sip::{Flow, Request, Response};

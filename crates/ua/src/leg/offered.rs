@@ -9,13 +9,14 @@ use sip::{Name, Status};
 
 use super::awaiting::Awaiting;
 use super::pending::Pending;
+use super::reliable::{Acknowledged, Knows, Owed, Reliable};
 use super::{Established, Input, Over, State, Upkeep, ordinary};
 use crate::compose::Q850;
 use crate::dialog::Dialog;
 use crate::identity;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, TrunkId, Why};
 use crate::place::Place;
-use crate::screen::{Kind, RELIABLE};
+use crate::screen::Kind;
 use crate::wires::Wires;
 
 /// How often a provisional response is said again, so that no proxy gives up (§13.3.1.1).
@@ -25,8 +26,23 @@ const REFRESH: Duration = Duration::from_secs(60);
 pub(crate) struct Offered {
     dialog: Dialog,
     invite: Pending,
+    knows: Knows,
+    reliable: Reliable,
     /// The last provisional response with our tag.
-    said: Option<(Status, Bytes)>,
+    said: Option<Said>,
+    /// The answer that is held back until our description in a provisional response is acknowledged.
+    accepting: Option<Bytes>,
+    /// An UPDATE or a PRACK with an offer that waits for our decision.
+    reoffer: Option<Box<Pending>>,
+    /// What was agreed on by such a one: ours and theirs.
+    renewed: Option<(Bytes, Option<Bytes>)>,
+}
+
+/// A provisional response, to be said again once a minute.
+#[derive(Debug, Clone)]
+enum Said {
+    Plain(Status, Bytes),
+    Reliably(Status),
 }
 
 impl Offered {
@@ -36,7 +52,17 @@ impl Offered {
         let dialog = Dialog::answering(&invite.request, invite.tag, invite.flow, place, wires.chance);
         let incoming = identity::incoming(&invite.request, invite.description(), invite.flow, trunk);
         wires.say(LegEvent::Offered(Box::new(incoming)));
-        State::Offered(Box::new(Self { dialog, invite, said: None }))
+        let knows = Knows::of(&invite.request);
+        State::Offered(Box::new(Self {
+            dialog,
+            invite,
+            knows,
+            reliable: Reliable::default(),
+            said: None,
+            accepting: None,
+            reoffer: None,
+            renewed: None,
+        }))
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {
@@ -46,7 +72,7 @@ impl Offered {
     pub(crate) fn handle(mut self: Box<Self>, input: Input, wires: &mut Wires<'_>) -> State {
         match input {
             Input::Command(command) => self.command(command, wires),
-            Input::Request(kind, request) => self.request(kind, &request, wires),
+            Input::Request(kind, request) => self.request(kind, request, wires),
             Input::Cancel(transaction) if transaction == self.invite.transaction => {
                 self.withdrawn(Ending::Cancelled, wires)
             }
@@ -56,9 +82,20 @@ impl Offered {
                 State::Gone
             }
             Input::Fired(Letter::Refresh1xx) => {
-                if let Some((status, response)) = self.said.clone() {
-                    self.provisional(status, response, wires);
+                match self.said.clone() {
+                    Some(Said::Plain(status, response)) => self.plainly(status, response, wires),
+                    Some(Said::Reliably(status)) => self.provisional(status, None, wires),
+                    None => {}
                 }
+                State::Offered(self)
+            }
+            Input::Fired(Letter::Retransmit1xx) => {
+                self.reliable.resend(&self.invite, wires);
+                State::Offered(self)
+            }
+            Input::Fired(Letter::Prack) => self.never_acknowledged(wires),
+            Input::Unanswerable(transaction) => {
+                self.reoffer.take_if(|reoffer| reoffer.transaction == transaction);
                 State::Offered(self)
             }
             Input::ConnectionLost => {
@@ -70,7 +107,6 @@ impl Offered {
             | Input::Response(..)
             | Input::Unanswered(_)
             | Input::Settled
-            | Input::Unanswerable(_)
             | Input::Fired(_) => State::Offered(self),
         }
     }
@@ -78,27 +114,26 @@ impl Offered {
     fn command(mut self: Box<Self>, command: LegCommand, wires: &mut Wires<'_>) -> State {
         match command {
             LegCommand::Ring => {
-                let response =
-                    wires.description(&self.invite, Status::RINGING, self.dialog.place(), None, None);
-                self.provisional(Status::RINGING, response, wires);
+                self.provisional(Status::RINGING, None, wires);
                 State::Offered(self)
             }
             LegCommand::Progress(sdp) => {
-                let status = Status::SESSION_PROGRESS;
-                let response = wires.description(&self.invite, status, self.dialog.place(), Some(&sdp), None);
-                self.provisional(status, response, wires);
+                self.provisional(Status::SESSION_PROGRESS, Some(sdp), wires);
                 State::Offered(self)
             }
-            LegCommand::Accept(sdp) => {
-                self.quiet(wires);
-                let invite = &self.invite;
-                let mut upkeep = Upkeep::new(invite.request.headers(), sdp.clone(), invite.description());
-                let granted = upkeep.grant(&invite.request, wires);
-                let response =
-                    wires.description(invite, Status::OK, self.dialog.place(), Some(&sdp), granted);
-                let awaiting = Awaiting::begin(&self.invite, response, true, wires);
-                Established::answered(self.dialog, awaiting, upkeep)
+            LegCommand::Accept(sdp) if self.reoffer.is_some() => {
+                self.accept_reoffer(sdp, wires);
+                self.go_on(wires)
             }
+            LegCommand::Refuse(refusal) if self.reoffer.is_some() => {
+                self.refuse_reoffer(refusal, wires);
+                self.go_on(wires)
+            }
+            LegCommand::Accept(sdp) if self.reliable.holds_back() => {
+                self.accepting = Some(sdp);
+                State::Offered(self)
+            }
+            LegCommand::Accept(sdp) => self.accept(&sdp, wires),
             LegCommand::Refuse(refusal) => self.refuse(refusal, None, wires),
             LegCommand::End(why) => {
                 let refusal = Refusal { status: why.status, retry_after: None };
@@ -108,8 +143,22 @@ impl Offered {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, why: Option<Why>, wires: &mut Wires<'_>) -> State {
-        self.quiet(wires);
+    fn accept(mut self: Box<Self>, sdp: &Bytes, wires: &mut Wires<'_>) -> State {
+        let owed = self.quiet(wires);
+        let invite = &self.invite;
+        let (own, theirs) = self.renewed.take().unwrap_or_else(|| (sdp.clone(), invite.description()));
+        let mut upkeep = Upkeep::new(invite.request.headers(), own, theirs);
+        let granted = upkeep.grant(&invite.request, wires);
+        // Where offer and answer have been exchanged there is nothing left to say of the session (RFC 3261 §13.2.1).
+        let said = Some(sdp).filter(|_| !self.reliable.is_settled());
+        let response = wires.description(invite, Status::OK, self.dialog.place(), said, granted);
+        let offers = said.is_some() && invite.description().is_none();
+        let awaiting = Awaiting::begin(&self.invite, response, true, offers, wires);
+        Established::answered(self.dialog, awaiting, owed, upkeep)
+    }
+
+    fn refuse(mut self: Box<Self>, refusal: Refusal, why: Option<Why>, wires: &mut Wires<'_>) -> State {
+        let owed = self.quiet(wires);
         let status = refusing(refusal.status);
         let response = wires
             .answer(&self.invite, status)
@@ -118,57 +167,158 @@ impl Offered {
             .end();
         wires.respond(&self.invite, status, response);
         wires.ended(Ending::Ordered);
-        State::Gone
+        match owed {
+            Some(owed) => Over::owing(&self.dialog, owed, wires),
+            None => State::Gone,
+        }
     }
 
-    fn request(mut self: Box<Self>, kind: Kind, request: &Pending, wires: &mut Wires<'_>) -> State {
+    /// Nobody acknowledges what must be (RFC 3262 §3).
+    fn never_acknowledged(mut self: Box<Self>, wires: &mut Wires<'_>) -> State {
+        self.quiet(wires);
+        wires.reply(&self.invite, Status::SERVER_TIMEOUT);
+        wires.ended(Ending::NeverAcknowledged);
+        Over::begin(&self.dialog, None, wires)
+    }
+
+    fn accept_reoffer(&mut self, sdp: Bytes, wires: &mut Wires<'_>) {
+        let Some(reoffer) = self.reoffer.take() else { return };
+        let response = wires.description(&reoffer, Status::OK, self.dialog.place(), Some(&sdp), None);
+        wires.respond(&reoffer, Status::OK, response);
+        self.renewed = Some((sdp, reoffer.description()));
+    }
+
+    fn refuse_reoffer(&mut self, refusal: Refusal, wires: &mut Wires<'_>) {
+        let Some(reoffer) = self.reoffer.take() else { return };
+        let status = refusing(refusal.status);
+        let response = wires.answer(&reoffer, status).maybe(Name::RetryAfter, refusal.retry_after).end();
+        wires.respond(&reoffer, status, response);
+    }
+
+    fn request(mut self: Box<Self>, kind: Kind, request: Box<Pending>, wires: &mut Wires<'_>) -> State {
         if !self.dialog.follow(&request.request, request.flow, wires.place(request.flow)) {
-            wires.reply(request, Status::SERVER_INTERNAL_ERROR);
+            wires.reply(&request, Status::SERVER_INTERNAL_ERROR);
             return State::Offered(self);
         }
         match kind {
             // The caller may hang up an early dialog by BYE instead of CANCEL (§15).
             Kind::Bye => {
-                wires.reply(request, Status::OK);
+                wires.reply(&request, Status::OK);
                 return self.withdrawn(Ending::HungUp { q850: request.request.headers().q850() }, wires);
             }
-            // A second offer while the first is not answered (§14.2, RFC 3311 §5.2).
-            Kind::Invite => wires.not_now(request),
-            Kind::Update if request.description().is_some() => wires.not_now(request),
-            Kind::Update => {
-                self.dialog.retarget(request.request.headers());
-                ordinary::refresh(request, self.dialog.place(), None, wires);
-            }
-            Kind::Options => ordinary::options(request, self.dialog.place(), wires),
-            Kind::Info => ordinary::info(request, wires),
-            // Nothing reliable was said that it could acknowledge (RFC 3262 §3).
-            Kind::Prack => wires.reply(request, Status::CALL_DOES_NOT_EXIST),
+            // A second offer while the first is not answered (§14.2).
+            Kind::Invite => wires.not_now(&request),
+            Kind::Update => self.updated(request, wires),
+            Kind::Options => ordinary::options(&request, self.dialog.place(), wires),
+            Kind::Info => ordinary::info(&request, wires),
+            Kind::Prack => return self.acknowledged(request, wires),
         }
         State::Offered(self)
     }
 
+    /// An UPDATE (RFC 3311 §5.2).
+    fn updated(&mut self, update: Box<Pending>, wires: &mut Wires<'_>) {
+        if self.reoffer.is_some() {
+            return wires.not_now(&update);
+        }
+        if update.description().is_some() {
+            if self.reliable.is_settled() {
+                return self.reoffered(update, wires);
+            }
+            if self.reliable.holds_back() && self.invite.description().is_none() {
+                // Our own offer is open: a true crossing.
+                return wires.reply(&update, Status::REQUEST_PENDING);
+            }
+            // Theirs is.
+            return wires.not_now(&update);
+        }
+        self.dialog.retarget(update.request.headers());
+        ordinary::refresh(&update, self.dialog.place(), None, wires);
+    }
+
+    fn reoffered(&mut self, request: Box<Pending>, wires: &mut Wires<'_>) {
+        self.dialog.retarget(request.request.headers());
+        wires.say(LegEvent::Reoffered { offer: request.description() });
+        self.reoffer = Some(request);
+    }
+
+    /// A PRACK (RFC 3262 §3, §5).
+    fn acknowledged(mut self: Box<Self>, prack: Box<Pending>, wires: &mut Wires<'_>) -> State {
+        let Some(acknowledged) = self.reliable.is_for(&prack.request) else {
+            wires.reply(&prack, Status::CALL_DOES_NOT_EXIST);
+            return State::Offered(self);
+        };
+        let sdp = prack.description();
+        let has_offered = self.invite.description().is_some();
+        match (acknowledged, sdp) {
+            // A second offer while the first is not answered, or while another of theirs is not (RFC 3261 §14.2).
+            (Acknowledged::Plain, Some(_)) if !self.reliable.is_settled() || self.reoffer.is_some() => {
+                wires.not_now(&prack);
+                return State::Offered(self);
+            }
+            (Acknowledged::Described, Some(answer)) if !has_offered => {
+                wires.reply(&prack, Status::OK);
+                wires.say(LegEvent::Confirmed { sdp: Some(answer) });
+            }
+            (_, Some(_)) => self.reoffered(prack, wires),
+            (_, None) => wires.reply(&prack, Status::OK),
+        }
+        if let Some((status, sdp)) = self.reliable.acknowledged(wires) {
+            self.provisional(status, sdp, wires);
+        }
+        self.go_on(wires)
+    }
+
+    /// What was held back is said, once nothing stands in its way.
+    fn go_on(mut self: Box<Self>, wires: &mut Wires<'_>) -> State {
+        let is_free = self.reoffer.is_none() && !self.reliable.holds_back();
+        match self.accepting.take_if(|_| is_free) {
+            Some(sdp) => self.accept(&sdp, wires),
+            None => State::Offered(self),
+        }
+    }
+
     /// The caller does not want it any more (§9.2, §15.1.2).
-    fn withdrawn(self: Box<Self>, ending: Ending, wires: &mut Wires<'_>) -> State {
+    fn withdrawn(mut self: Box<Self>, ending: Ending, wires: &mut Wires<'_>) -> State {
         self.quiet(wires);
         wires.reply(&self.invite, Status::REQUEST_TERMINATED);
         wires.ended(ending);
         Over::begin(&self.dialog, None, wires)
     }
 
-    /// Where only what is reliable may be said nothing is, until there is a final response (RFC 3262 §3).
-    fn provisional(&mut self, status: Status, response: Bytes, wires: &mut Wires<'_>) {
-        if self.invite.request.headers().has_token(Name::Require, RELIABLE) {
-            return;
+    /// Says it reliably where the caller wants nothing else, or where there is a session description in it and the caller
+    /// can: what is agreed on then is agreed on for both (RFC 3262 §3, §5).
+    fn provisional(&mut self, status: Status, sdp: Option<Bytes>, wires: &mut Wires<'_>) {
+        let is_reliable = match self.knows {
+            Knows::Nothing => false,
+            Knows::Supports => sdp.is_some(),
+            Knows::Requires => true,
+        };
+        if is_reliable {
+            self.reliable.say(&self.invite, status, sdp, self.dialog.place(), wires);
+            wires.arm(Letter::Refresh1xx, REFRESH);
+            self.said = Some(Said::Reliably(status));
+        } else {
+            let response = wires.description(&self.invite, status, self.dialog.place(), sdp.as_ref(), None);
+            self.plainly(status, response, wires);
         }
-        wires.respond(&self.invite, status, response.clone());
-        wires.arm(Letter::Refresh1xx, REFRESH);
-        self.said = Some((status, response));
     }
 
-    fn quiet(&self, wires: &mut Wires<'_>) {
+    fn plainly(&mut self, status: Status, response: Bytes, wires: &mut Wires<'_>) {
+        wires.respond(&self.invite, status, response.clone());
+        wires.arm(Letter::Refresh1xx, REFRESH);
+        self.said = Some(Said::Plain(status, response));
+    }
+
+    /// There is a final response. What still waits for a decision gets one; what must be acknowledged may still be.
+    fn quiet(&mut self, wires: &mut Wires<'_>) -> Option<Owed> {
         if self.said.is_some() {
             wires.disarm(Letter::Refresh1xx);
         }
+        if let Some(reoffer) = self.reoffer.take() {
+            wires.reply(&reoffer, Status::REQUEST_TERMINATED);
+        }
+        self.reliable.stop(wires)
     }
 }
 

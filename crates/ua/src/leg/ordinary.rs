@@ -15,7 +15,7 @@ use crate::wires::Wires;
 pub(crate) fn options(pending: &Pending, place: &Place, wires: &mut Wires<'_>) {
     let response = wires
         .answer(pending, Status::OK)
-        .header(Name::Contact, Contact(place))
+        .header(Name::Contact, Contact::beside(place, &pending.request.uri()))
         .header(Name::Allow, ALLOW)
         .header(Name::Accept, SDP)
         .header(Name::Supported, wires.settings.supported())

@@ -12,7 +12,7 @@ use crate::body::Body;
 use crate::compose::{ALLOW, Contact, SDP};
 use crate::dialog::{Dialog, Outgoing};
 use crate::interface::Letter;
-use crate::session::{self, Granted, Terms};
+use crate::session::{self, Granted, TIMER, Terms};
 use crate::transaction::{Part, Sent, Start, TransactionId, User};
 use crate::wires::Wires;
 
@@ -222,9 +222,13 @@ impl Upkeep {
     ) {
         let least = self.least.max(wires.settings.sessions.map_or(0, |sessions| sessions.least));
         let place = Arc::clone(dialog.place());
+        let target = dialog.target().clone();
+        let target = target.parts();
         let product = wires.settings.product.as_deref();
         let ask = |compose: Compose| {
-            let compose = compose.header(Name::Contact, Contact(&place)).header(Name::Allow, ALLOW);
+            let compose =
+                compose.header(Name::Contact, Contact::beside(&place, &target)).header(Name::Allow, ALLOW);
+            let compose = compose.header(Name::Supported, TIMER);
             terms.asked(least).write(compose).maybe(Name::UserAgent, product)
         };
         let timing = wires.settings.timing;

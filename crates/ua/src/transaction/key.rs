@@ -70,6 +70,7 @@ pub(crate) enum Sent {
     Cancel,
     Bye,
     Update,
+    Prack,
     Register,
     Options,
 }
@@ -81,10 +82,10 @@ impl Sent {
             Method::Cancel => Some(Self::Cancel),
             Method::Bye => Some(Self::Bye),
             Method::Update => Some(Self::Update),
+            Method::Prack => Some(Self::Prack),
             Method::Register => Some(Self::Register),
             Method::Options => Some(Self::Options),
             Method::Ack
-            | Method::Prack
             | Method::Info
             | Method::Message
             | Method::Refer

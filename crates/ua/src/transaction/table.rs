@@ -40,6 +40,8 @@ pub(crate) enum Part {
     Bye,
     /// An UPDATE or a re-INVITE that refreshes the session.
     Refresh,
+    /// A PRACK in an early dialog.
+    Prack,
     /// A CANCEL, or a BYE to a fork that is not wanted: nobody waits for the answer.
     Unattended,
 }

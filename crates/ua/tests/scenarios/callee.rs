@@ -42,6 +42,7 @@ fn our_invite_is_composed_from_values_alone_and_small() {
             "CSeq",
             "Contact",
             "P-Asserted-Identity",
+            "Supported",
             "Allow",
             "Accept",
             "User-Agent",

@@ -320,25 +320,3 @@ fn a_description_inside_a_multipart_body_is_the_offer() {
     let LegEvent::Offered(incoming) = world.only_event() else { panic!("offered") };
     assert_eq!(incoming.offer, Some(sdp(OFFER)));
 }
-
-#[test]
-fn a_caller_who_requires_100rel_hears_nothing_it_would_have_to_acknowledge() {
-    let mut world = World::new();
-    let (mut caller, leg) = world.caller_with("Require: 100rel\r\n", Some(OFFER));
-    world.tell(leg, LegCommand::Ring);
-    world.tell(leg, LegCommand::Progress(sdp(ANSWER)));
-    world.pass(Duration::from_secs(100));
-    world.silent();
-    world.tell(leg, LegCommand::Accept(sdp(ANSWER)));
-    let ok = world.only();
-    assert_eq!((ok.status(), ok.body()), (200, ANSWER));
-    caller.learn(&ok);
-    let ack = caller.ack(&mut world, "");
-    world.hear(&ack);
-    assert_eq!(world.only_event(), LegEvent::Confirmed { sdp: None });
-    let rest = with_body("RAck: 1 101 INVITE\r\n", None);
-    let prack = caller.request(&mut world, "PRACK", &rest);
-    world.hear(&prack);
-    assert_eq!(world.only().status(), 481, "there was nothing to acknowledge");
-    assert_eq!(world.heard(), []);
-}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod accounts;
 mod callee;
 mod caller;
 mod cancel;
@@ -11,11 +12,14 @@ mod forks;
 mod outside;
 mod peer;
 mod ping;
+mod prack;
+mod prack_of_ours;
 mod random;
 mod registration;
 mod reoffer;
 mod routing;
 mod sessions;
+mod sips;
 mod strangers;
 mod torture;
 mod transport;

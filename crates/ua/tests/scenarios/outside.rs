@@ -21,8 +21,8 @@ fn options_tell_what_we_can() {
     let mut world = World::new();
     let ok = ask(&mut world, "OPTIONS", "", None);
     assert_eq!(ok.status(), 200);
-    assert_eq!(ok.header("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
-    assert_eq!((ok.header("Accept"), ok.header("Supported")), ("application/sdp", ""));
+    assert_eq!(ok.header("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK");
+    assert_eq!((ok.header("Accept"), ok.header("Supported")), ("application/sdp", "100rel"));
     assert_eq!((ok.header("Contact"), ok.header("Server")), ("<sip:192.0.2.1:5060>", "Bauta"));
     assert_eq!(world.counted, [Counted::Answered(200)]);
     assert_eq!((world.ua.transactions(), world.timers()), (0, 0), "nothing is kept of it");

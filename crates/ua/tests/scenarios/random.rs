@@ -173,6 +173,8 @@ impl Game {
                 "Session-Expires: 95\r\n",
                 "Supported: timer\r\nSession-Expires: 89\r\n",
                 "Require: x\r\n",
+                "Require: 100rel\r\n",
+                "Supported: 100rel\r\n",
                 "Record-Route: <sip:203.0.113.1;lr>\r\n",
             ])
             .unwrap();
@@ -185,7 +187,7 @@ impl Game {
         let Some(at) = self.dice.late(self.callers.len()) else { return };
         let methods = [
             "BYE", "INFO", "INFO", "OPTIONS", "UPDATE", "UPDATE", "INVITE", "INVITE", "INVITE", "REFER",
-            "FROB", "CANCEL",
+            "FROB", "CANCEL", "PRACK", "PRACK", "PRACK",
         ];
         let method = methods[self.dice.roll(methods.len())];
         let offer = (self.dice.roll(2) == 0).then_some(OFFER);
@@ -196,6 +198,14 @@ impl Game {
             "UPDATE" => caller.update(world, offer),
             "INFO" => {
                 caller.request(world, "INFO", "Content-Type: application/dtmf\r\nContent-Length: 1\r\n\r\n5")
+            }
+            "PRACK" => {
+                // As if it had heard the last response that asks for one, or one before or after it.
+                let heard =
+                    world.sent.iter().rev().find_map(|sent| sent.text.all("RSeq").first()?.parse().ok());
+                let rseq: u32 = heard.unwrap_or(7) + *self.dice.pick(&[0, 0, 0, 0, 1]).unwrap();
+                let rack = format!("RAck: {rseq} {} INVITE\r\n", caller.invite_sequence);
+                caller.request(world, "PRACK", &with_body(&rack, offer))
             }
             method => caller.bare(world, method),
         };
@@ -247,7 +257,7 @@ impl Game {
             .unwrap();
         let tag = *self.dice.pick(&["b1", "b1", "b1", "b2", "b3"]).unwrap();
         let body = (self.dice.roll(2) == 0).then_some(OFFER);
-        let lines = format!("{CONTACT}{}{}", self.challenge(status), self.terms());
+        let lines = format!("{CONTACT}{}{}{}", self.challenge(status), self.terms(), self.reliably(status));
         let callee = &self.callees[at];
         let text = callee.respond(status, if status == 100 { "" } else { tag }, &lines, body);
         let call_id = callee.invite.header("Call-ID").to_owned();
@@ -269,6 +279,14 @@ impl Game {
         };
         let stale = *self.dice.pick(&["", ", stale=true"]).unwrap();
         format!("{header}: Digest realm=\"r\", nonce=\"{}\", qop=\"auth\"{stale}\r\n", self.dice.roll(4))
+    }
+
+    /// Whether a provisional response is to be acknowledged.
+    fn reliably(&mut self, status: u16) -> String {
+        match self.dice.roll(2) {
+            0 if status < 200 => format!("Require: 100rel\r\nRSeq: {}\r\n", 1 + self.dice.roll(3)),
+            _ => String::new(),
+        }
     }
 
     /// What a response may say of session timers.
@@ -388,7 +406,9 @@ impl Game {
             match sent.text.status() {
                 // The answer to a garbled request has what was left of it.
                 _ if !["To", "Call-ID", "CSeq"].iter().all(|name| sent.text.has(name)) => assert!(!self.fair),
-                0 if matches!(sent.text.method(), "BYE" | "CANCEL" | "UPDATE") => self.asked.push(sent.text),
+                0 if matches!(sent.text.method(), "BYE" | "CANCEL" | "UPDATE" | "PRACK") => {
+                    self.asked.push(sent.text)
+                }
                 0 if sent.text.method() == "INVITE" && sent.text.param("To", "tag").is_some() => {
                     self.asked.push(sent.text);
                 }
@@ -421,7 +441,7 @@ impl Game {
 }
 
 /// Every header we ever write.
-const HEADERS: [&str; 26] = [
+const HEADERS: [&str; 28] = [
     "Accept",
     "Accept-Encoding",
     "Allow",
@@ -435,6 +455,8 @@ const HEADERS: [&str; 26] = [
     "Max-Forwards",
     "Min-SE",
     "P-Asserted-Identity",
+    "RAck",
+    "RSeq",
     "Proxy-Authorization",
     "Reason",
     "Record-Route",

@@ -59,7 +59,7 @@ fn what_a_caller_asks_for_is_granted() {
         let (_, _, ok) = talking(&mut world(), asked);
         assert_eq!(ok.all("Session-Expires"), granted.into_iter().collect::<Vec<_>>(), "{asked}");
         assert_eq!(ok.all("Require"), if required { vec!["timer"] } else { vec![] }, "{asked}");
-        assert_eq!(ok.header("Supported"), "timer");
+        assert_eq!(ok.header("Supported"), "100rel, timer");
     }
 }
 
@@ -243,7 +243,7 @@ fn a_callee_is_offered_session_timers_and_says_who_refreshes() {
     let mut world = world();
     let (callee, _) = reached(&mut world, "Require: timer\r\nSession-Expires: 600;refresher=uas\r\n");
     let invite = &callee.invite;
-    assert_eq!((invite.header("Supported"), invite.header("Session-Expires")), ("timer", "1800"));
+    assert_eq!((invite.header("Supported"), invite.header("Session-Expires")), ("100rel, timer", "1800"));
     assert_eq!(invite.header("Min-SE"), "120");
     world.pass(seconds(567));
     assert_eq!((world.heard(), world.take()), (vec![], vec![]));

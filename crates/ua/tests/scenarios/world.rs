@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
     Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
-    Shown, Timer, Timing, TrunkId, UserAgent, Why,
+    Shown, Source, Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -38,6 +38,8 @@ pub(crate) fn config() -> Config {
         product: "Bauta".to_owned(),
         transactions: 1000,
         sessions: None,
+        accounts: Vec::new(),
+        realm: String::new(),
     }
 }
 
@@ -200,7 +202,11 @@ impl World {
     }
 
     pub(crate) fn hear_octets(&mut self, flow: Flow, trunk: Option<TrunkId>, octets: &[u8]) {
-        self.input(Input::Message { flow, trunk, bytes: Bytes::copy_from_slice(octets) });
+        self.hear_from(flow, trunk.into(), octets);
+    }
+
+    pub(crate) fn hear_from(&mut self, flow: Flow, source: Source, octets: &[u8]) {
+        self.input(Input::Message { flow, source, bytes: Bytes::copy_from_slice(octets) });
     }
 
     pub(crate) fn tell(&mut self, leg: LegId, command: LegCommand) {

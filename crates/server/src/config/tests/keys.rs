@@ -92,7 +92,9 @@ code_attempts = 4
 lockout = "5m"
 hint_after = "2s"
 input_timeout = "9s"
+answer_after = "2s"
 ring_timeout = "30s"
+early_media = "pass"
 max_call = "1h"
 warning = "30s"
 [prompts]
@@ -289,7 +291,9 @@ fn every_key_of_a_line_changes_what_it_names() {
         lockout: second * 300,
         hint_after: second * 2,
         input_timeout: second * 9,
+        answer_after: second * 2,
         ring_timeout: second * 30,
+        early_media: b2bua::EarlyMedia::Pass,
         max_call: second * 3600,
         warning: second * 30,
     };
@@ -370,7 +374,9 @@ fn what_is_left_out_has_the_documented_default() {
         lockout: second * 600,
         hint_after: Duration::from_millis(1500),
         input_timeout: second * 8,
+        answer_after: Duration::ZERO,
         ring_timeout: second * 45,
+        early_media: b2bua::EarlyMedia::Ours,
         max_call: second * 7200,
         warning: second * 60,
     };

@@ -45,6 +45,42 @@ fn a_secret_comes_from_the_file_the_environment_or_a_file_of_its_own() {
 }
 
 #[test]
+fn what_callers_must_prove_is_a_secret_of_ours_and_of_one_trunk() {
+    let read = |lines: &str| {
+        let text = LEAST.replace("[[line]]", &format!("{lines}\n[[line]]"));
+        parse(&text, Path::new("bauta.toml"), &|name| {
+            (name == "PBX").then(|| "swordfish-and-more".to_owned())
+        })
+    };
+    let checked = read("inbound_username = \"pbx\"\ninbound_password_env = \"PBX\"").checked.unwrap();
+    let inbound = checked.trunks[0].inbound.clone().unwrap();
+    let known = &inbound.credentials;
+    assert_eq!((&*known.username, &*known.password), ("pbx", "swordfish-and-more"));
+    assert_eq!((known.md5, inbound.sha256), (true, true));
+    assert_eq!(checked.sip.realm, "bauta");
+    assert!(!format!("{checked:?}").contains("swordfish"));
+    let fault = |lines: &str| read(lines).checked.unwrap_err()[0].to_string();
+    assert!(fault("inbound_username = \"pbx\"").contains("trunk[0].inbound_password: is missing"));
+    assert!(fault("inbound_username = \"pbx\"\ninbound_password = \"short\"").contains("16"));
+    let proved = "inbound_username = \"pbx\"\ninbound_password_env = \"PBX\"\ninbound_algorithms = ";
+    let old = read(&format!("{proved}[\"md5\"]")).checked.unwrap().trunks[0].inbound.clone().unwrap();
+    assert_eq!((old.credentials.md5, old.sha256), (true, false));
+    assert!(fault(&format!("{proved}[]")).contains("nothing could be proved"));
+    assert!(fault("inbound_algorithms = [\"md5\"]").contains("means nothing without inbound_username"));
+    let registers = "username = \"a\"\npassword = \"1\"\nregister = true\ninbound_username = \"pbx\"\n\
+                     inbound_password_env = \"PBX\"";
+    assert!(fault(registers).contains("does not answer challenges"));
+    let second = "inbound_username = \"pbx\"\ninbound_password_env = \"PBX\"\n[[trunk]]\nname = \"second\"\n\
+                  uri = \"sip:pbx.example\"\nnumbers = [\"+4930123456\"]\ninbound_username = \"pbx\"\n\
+                  inbound_password_env = \"PBX\"";
+    assert!(fault(second).contains("nobody could tell them apart"), "{}", fault(second));
+    let two = second.replacen("= \"pbx\"", "= \"other\"", 1);
+    // Two behind one address are told apart by their accounts.
+    let two = two.replacen("inbound", "allow = [\"192.0.2.7\"]\ninbound", 1) + "\nallow = [\"192.0.2.7\"]";
+    assert!(read(&two).checked.unwrap_err().iter().all(|fault| !fault.to_string().contains("overlaps")));
+}
+
+#[test]
 fn a_trunks_password_is_as_the_carrier_gave_it_and_belongs_to_a_user() {
     let read = |lines: &str| {
         let text = LEAST.replace("[[line]]", &format!("{lines}\n[[line]]"));
