@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::config::Config;
 use crate::tool;
 
-/// Where the certificate of the signer is, as its tokens say.
+/// Where the certificate of the signer is, as its PASSporTs say.
 const HOST: &str = "cert.canary-signer.example";
 const PATH: &str = "shaken/709j.pem";
 /// Extensions of the signer's certificate: it speaks for the numbers of the provider 709J (RFC 8226 §9).

@@ -55,7 +55,7 @@ fn a_caller_for_whom_openssl_signed_is_joined_and_the_record_says_so() {
     assert_eq!(record["identity"], identity("passed", json!("A"), json!(null), json!(null)), "{record:#}");
     assert_eq!((&record["callee_reached"], &record["caller"]), (&json!(true), &json!(format!("+{COURIER}"))));
     assert_eq!(counted(&bauta, "passed"), "1");
-    // Whoever has a fresh token can say so as well.
+    // Whoever has a fresh PASSporT can say so as well.
     let trace = bauta.trace(record["id"].as_str().expect("an id"), "application/json");
     let trace = String::from_utf8(trace).expect("JSON");
     let claims = token.split('.').nth(1).expect("claims");
@@ -106,7 +106,7 @@ fn whoever_is_not_verified_is_refused_before_the_answer_and_told_why() {
 }
 
 #[test]
-fn whoever_is_disproved_is_a_stranger_and_nothing_of_the_token_goes_further() {
+fn whoever_is_disproved_is_a_stranger_and_nothing_of_the_passport_goes_further() {
     let signer = Signer::new();
     let scene = Scene::brief(|config| signer.believed(config));
     scene.put_order();
