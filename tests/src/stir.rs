@@ -32,7 +32,7 @@ impl Signer {
     #[must_use]
     pub fn new() -> Self {
         let signer = Self { dir: tempfile::tempdir().expect("a directory can be made") };
-        let certificate = signer.certificates().join(HOST).join(PATH);
+        let certificate = signer.certificate();
         let folder = certificate.parent().expect("it lies in a folder");
         std::fs::create_dir_all(folder).expect("the disk has room");
         std::fs::write(signer.path("extensions"), EXTENSIONS).expect("the disk has room");
@@ -68,6 +68,20 @@ impl Signer {
 
     fn certificates(&self) -> PathBuf {
         self.path("certificates")
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.certificates().join(HOST).join(PATH)
+    }
+
+    /// Takes its certificate out of the folder, or puts it back there.
+    ///
+    /// # Panics
+    /// If it is there already.
+    pub fn publish(&self, is_there: bool) {
+        let (folder, aside) = (self.certificate(), self.path("aside.pem"));
+        let (from, to) = if is_there { (aside, folder) } else { (folder, aside) };
+        std::fs::rename(from, to).expect("it is where it was");
     }
 
     fn openssl(&self, arguments: &[&str]) {

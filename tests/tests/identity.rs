@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::config::{Config, LINE};
 use tests::loopback::{Loopback, SIP_PORT};
+use tests::peer::Peer;
 use tests::peer::call::Dial;
 use tests::program::Bauta;
 use tests::scene::{CLIENT, CODE, COURIER, STRANGER, Scene};
 use tests::sipp::{Caller, Keys, Sipp};
 use tests::stir::Signer;
+use tests::wait;
 
 /// A program that refuses whoever is not verified.
 fn strict(signer: &Signer) -> (Loopback, Bauta) {
@@ -102,6 +104,30 @@ fn whoever_is_not_verified_is_refused_before_the_answer_and_told_why() {
         assert_eq!(record["answered_at"], json!(null));
     }
     assert_eq!((counted(&bauta, "none"), counted(&bauta, "failed")), ("1".to_owned(), "7".to_owned()));
+    bauta.assert_no_fault();
+}
+
+#[test]
+fn a_certificate_that_is_put_into_the_folder_counts_after_a_reload() {
+    let signer = Signer::new();
+    signer.publish(false);
+    let (loopback, bauta) = strict(&signer);
+    let peer = Peer::at("caller", loopback.carrier());
+    let dial = || {
+        let dial = Dial { headers: vec![signer.sign(COURIER, LINE)], ..Dial::new(COURIER, LINE) };
+        peer.dial(loopback.sip(), &dial)
+    };
+    assert_eq!(dial().refused(), 436);
+    let record = bauta.await_record();
+    let claimed = json!(format!("+{COURIER}"));
+    assert_eq!(record["identity"], identity("none", json!(null), json!("unknown-certificate"), claimed));
+    signer.publish(true);
+    bauta.signal(libc::SIGHUP);
+    wait::until_true("the reload", wait::LATER, || bauta.log().contains("reloaded"));
+    let mut call = dial();
+    call.answered();
+    call.hang_up();
+    assert_eq!(bauta.await_records(2).len(), 2);
     bauta.assert_no_fault();
 }
 
