@@ -52,7 +52,7 @@ fn identity(invite: &Request) -> Identity {
 
 /// Whom a URI names, if it names anyone. `verstat` is a parameter of the number; some write it after the host.
 fn named(uri: &UriRef<'_>) -> Option<Named> {
-    let is_nobody = uri.host().is_some_and(|host| host.to_string().eq_ignore_ascii_case(NOBODY));
+    let is_nobody = uri.host().is_some_and(|host| host.as_str().eq_ignore_ascii_case(NOBODY));
     let user = if is_nobody { "anonymous".to_owned() } else { user(uri)? };
     let verstat = uri.number_params().get("verstat").or_else(|| uri.params().get("verstat"));
     Some(Named { user, verstat: verstat.map(str::to_owned) })
