@@ -36,7 +36,8 @@ fn identity(invite: &Request) -> Identity {
     let full = calling
         .and_then(|party| party.params().get("privacy"))
         .is_some_and(|privacy| privacy.eq_ignore_ascii_case(b"full"));
-    let withheld = ["id", "user", "header"];
+    // `full` is no word of RFC 3323, and some write it.
+    let withheld = ["id", "user", "header", "full"];
     let asked = headers.privacy().any(|value| withheld.iter().any(|word| value.eq_ignore_ascii_case(word)));
     Identity {
         from: named(&headers.from().uri()),
@@ -183,6 +184,7 @@ mod tests {
             ("Privacy: none\r\n", false),
             ("Privacy: critical; User\r\n", true),
             ("Privacy: header\r\n", true),
+            ("Privacy: full\r\n", true),
             ("Privacy: session\r\n", false),
             ("Remote-Party-ID: <sip:a@t>;privacy=full\r\n", true),
             ("Remote-Party-ID: <sip:a@t>;party=called;privacy=full\r\n", false),
