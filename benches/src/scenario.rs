@@ -4,6 +4,7 @@ mod codecs;
 mod order_call;
 mod parse_invite;
 mod relay;
+mod verify_caller;
 mod write_invite;
 
 /// A scenario: its name, and what runs it so many rounds.
@@ -17,6 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "parse-invite", run: parse_invite::run },
     Scenario { name: "write-invite", run: write_invite::run },
     Scenario { name: "order-call", run: order_call::run },
+    Scenario { name: "verify-caller", run: verify_caller::run },
     Scenario { name: "relay-packet", run: relay::packet },
     Scenario { name: "relay-transcoded", run: relay::transcoded },
     Scenario { name: "relay-srtp", run: relay::srtp },

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::config::Config;
 use crate::tool;
 
-/// Where the certificate of the signer is, as its tokens say.
+/// Where the certificate of the signer is, as its PASSporTs say.
 const HOST: &str = "cert.canary-signer.example";
 const PATH: &str = "shaken/709j.pem";
 /// Extensions of the signer's certificate: it speaks for the numbers of the provider 709J (RFC 8226 §9).
@@ -32,7 +32,7 @@ impl Signer {
     #[must_use]
     pub fn new() -> Self {
         let signer = Self { dir: tempfile::tempdir().expect("a directory can be made") };
-        let certificate = signer.certificates().join(HOST).join(PATH);
+        let certificate = signer.certificate();
         let folder = certificate.parent().expect("it lies in a folder");
         std::fs::create_dir_all(folder).expect("the disk has room");
         std::fs::write(signer.path("extensions"), EXTENSIONS).expect("the disk has room");
@@ -68,6 +68,20 @@ impl Signer {
 
     fn certificates(&self) -> PathBuf {
         self.path("certificates")
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.certificates().join(HOST).join(PATH)
+    }
+
+    /// Takes its certificate out of the folder, or puts it back there.
+    ///
+    /// # Panics
+    /// If it is there already.
+    pub fn publish(&self, is_there: bool) {
+        let (folder, aside) = (self.certificate(), self.path("aside.pem"));
+        let (from, to) = if is_there { (aside, folder) } else { (folder, aside) };
+        std::fs::rename(from, to).expect("it is where it was");
     }
 
     fn openssl(&self, arguments: &[&str]) {

@@ -29,7 +29,7 @@ pub(crate) struct Files {
     pub(crate) roots: PathBuf,
     /// A folder: what `https://HOST/PATH` names lies at `HOST/PATH` in it, PEM.
     pub(crate) certificates: PathBuf,
-    /// For how long after it was signed a token is taken.
+    /// For how long after it was signed a PASSporT is taken.
     pub(crate) freshness: Duration,
 }
 

@@ -30,7 +30,7 @@ pub enum Fault {
     CallerFlowLost,
     /// The flow to the callee's side is lost.
     CalleeFlowLost,
-    /// The store never answers again.
+    /// The store never answers again, nor does whoever verifies callers.
     StoreSilent,
     /// The store fails at what it was asked.
     StoreFails,

@@ -466,9 +466,10 @@ impl World {
                 self.answer(Input::Found { call, finding });
             }
             Output::Verify { call, question } => {
+                self.last_call = Some(call);
                 self.questions.push(*question);
                 if let Some(verification) = self.verification {
-                    self.later(STORE, Input::Verified { call, verification });
+                    self.answer(Input::Verified { call, verification });
                 }
             }
             Output::Checkpoint(record) => {
@@ -559,10 +560,13 @@ impl World {
         self.feed(Input::FlowLost(Flow { peer, ..self.flow }));
     }
 
-    /// The store says nothing any more.
+    /// The store says nothing any more, nor does whoever verifies callers.
     pub fn silence_store(&mut self) {
         self.store_is_silent = true;
-        self.due.retain(|_, input| !matches!(input, Input::Found { .. } | Input::Begun { .. }));
+        let is_answer = |input: &Input| {
+            matches!(input, Input::Found { .. } | Input::Begun { .. } | Input::Verified { .. })
+        };
+        self.due.retain(|_, input| !is_answer(input));
     }
 
     /// The store fails at whatever it was asked last.

@@ -1,4 +1,4 @@
-//! Certificates of who signs (RFC 8226, RFC 5280): a leaf that holds the key of tokens, and those between it and a root.
+//! Certificates of who signs (RFC 8226, RFC 5280): a leaf that holds the key of PASSporTs, and those between it and a root.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use crate::authority::Authority;
 
 /// id-pe-TNAuthList (RFC 8226 §9).
 const TN_AUTH_LIST: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 26];
-/// id-pe-JWTClaimConstraints (RFC 8226 §8), id-pe-eJWTClaimConstraints (RFC 9118 §5): what a token may say.
+/// id-pe-JWTClaimConstraints (RFC 8226 §8), id-pe-eJWTClaimConstraints (RFC 9118 §5): what a PASSporT may say.
 const CONSTRAINTS: [&[u64]; 2] = [&[1, 3, 6, 1, 5, 5, 7, 1, 27], &[1, 3, 6, 1, 5, 5, 7, 1, 33]];
 /// Certificates of one chain.
 const MOST: usize = 8;
 /// A point of P-256, uncompressed (SEC 1 §2.3.3).
 const POINT: usize = 65;
 
-/// Why a file is no chain of certificates by which a token can be verified.
+/// Why a file is no chain of certificates by which a PASSporT can be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateFault {
     /// No certificate in PEM.
@@ -34,7 +34,7 @@ pub enum CertificateFault {
     Usage,
     /// The first does not say for which numbers it speaks (RFC 8226 §9).
     NoNumbers,
-    /// One of them limits what a token may say (RFC 8226 §8), which is not followed here.
+    /// One of them limits what a PASSporT may say (RFC 8226 §8), which is not followed here.
     Constrained,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for CertificateFault {
             Self::Usage => "the key of its first certificate is not for signing",
             Self::NoNumbers => "its first certificate does not say for which numbers it speaks (TNAuthList)",
             Self::Constrained => {
-                "a certificate limits what tokens may say (JWTClaimConstraints), which is not followed"
+                "a certificate limits what PASSporTs may say (JWTClaimConstraints), which is not followed"
             }
         })
     }
@@ -99,7 +99,7 @@ pub(crate) fn read(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Certifica
 pub(crate) struct Facts {
     /// Its key, if that is one of P-256.
     key: Option<[u8; POINT]>,
-    /// Whether its key may sign tokens, and certificates; anything where it does not say.
+    /// Whether its key may sign PASSporTs, and certificates; anything where it does not say.
     signs: bool,
     pub(crate) vouches: bool,
     /// For which numbers it speaks; any number where it does not say.

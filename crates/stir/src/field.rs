@@ -1,10 +1,10 @@
-//! The value of one Identity header field (RFC 8224 §4): a token and its parameters.
+//! The value of one Identity header field (RFC 8224 §4): a PASSporT and its parameters.
 //!
 //! `Identity: eyJ….eyJ….rq3…;info=<https://biloxi.example.org/biloxi.cer>;alg=ES256;ppt="shaken"`
 
 use crate::Fault;
 
-/// Octets of a value: those of a signed token are below a thousand.
+/// Octets of a value: those of a signed PASSporT are below a thousand.
 const LONGEST: usize = 8_192;
 /// Parameters of a value: three are known.
 const MOST: usize = 16;
@@ -12,7 +12,7 @@ const MOST: usize = 16;
 /// One Identity header field, cut into its parts; what they say is not read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// Header, payload and signature of the token, in base64url.
+    /// Header, payload and signature of the PASSporT, in base64url.
     pub(crate) parts: [&'a str; 3],
     /// Where the certificate is.
     pub(crate) info: &'a str,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_a_token_and_its_parameters() {
+    fn a_value_is_a_passport_and_its_parameters() {
         for text in [
             "h.p.s;info=<https://c.example/a.cer>;alg=ES256;ppt=shaken",
             "h.p.s; info=<https://c.example/a.cer> ;x ; y=1;PPT = \"shaken\"; Alg=\"ES256\"",

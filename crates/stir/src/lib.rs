@@ -1,4 +1,4 @@
-//! Whether a caller is who the signalling says (STIR): the Identity header (RFC 8224), the token in it (PASSporT, RFC 8225, and its kind
+//! Whether a caller is who the signalling says (STIR): the Identity header (RFC 8224), the PASSporT in it (PASSporT, RFC 8225, and its kind
 //! `shaken`, RFC 8588), and the certificates it is signed by (RFC 8226). Time enters as an argument, and so does every file.
 
 mod authority;

@@ -1,4 +1,4 @@
-//! The token (PASSporT, RFC 8225): who calls whom, and when, as somebody signed it.
+//! The PASSporT (PASSporT, RFC 8225): who calls whom, and when, as somebody signed it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use crate::{Attestation, Fault, Field};
 /// Octets of a signature by ES256 (RFC 7518 §3.4).
 pub(crate) const SIGNATURE: usize = 64;
 
-/// A token that was read; nothing in it is proved.
+/// A PASSporT that was read; nothing in it is proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passport {
     /// Where the certificate is, by what was signed.
@@ -22,7 +22,7 @@ pub struct Passport {
     pub(crate) from: Option<Number>,
     /// Who is called, as far as they are telephone numbers.
     pub(crate) to: Vec<Number>,
-    /// How well the caller is known, in a token of the kind `shaken`.
+    /// How well the caller is known, in a PASSporT of the kind `shaken`.
     pub(crate) attestation: Option<Attestation>,
     /// By ES256.
     pub(crate) signature: [u8; SIGNATURE],
@@ -65,7 +65,7 @@ struct Destination {
 }
 
 impl Passport {
-    /// Reads the token of a header field. `None`: it is of a kind that says nothing of who calls, and is to be passed over
+    /// Reads the PASSporT of a header field. `None`: it is of a kind that says nothing of who calls, and is to be passed over
     /// (RFC 8224 §6.2 step 1).
     ///
     /// # Errors
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_who_calls_whom_and_when() {
+    fn a_passport_says_who_calls_whom_and_when() {
         let passport = read(HEADER, CLAIMS).unwrap().unwrap();
         assert_eq!(&*passport.certificate, "https://c.example/a");
         assert_eq!((passport.signed_at, passport.attestation), (1_443_208_345, Some(Attestation::Partial)));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_kind_is_passed_over() {
+    fn a_passport_of_another_kind_is_passed_over() {
         let other = HEADER.replace("shaken", "div");
         assert_eq!(read(&other, "anything"), Ok(None));
         assert_eq!(signed(&other, CLAIMS, &[7; 64], ";ppt=div"), Ok(None));

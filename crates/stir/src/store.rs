@@ -1,4 +1,4 @@
-//! Whom we believe: roots, and the certificates of those who sign, each under the address tokens name it by.
+//! Whom we believe: roots, and the certificates of those who sign, each under the address PASSporTs name it by.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// With these roots, in PEM. A token is taken so long after it was signed, and as long before, by our clock.
+    /// With these roots, in PEM. A PASSporT is taken so long after it was signed, and as long before, by our clock.
     ///
     /// # Errors
     /// A root that cannot be read.
@@ -120,7 +120,7 @@ impl Store {
     fn vouch(&self, chain: &Chain, number: Option<Number>, now: u64) -> Result<(), Fault> {
         let leaf = EndEntityCert::try_from(&chain.leaf).map_err(|_| Fault::Untrusted)?;
         let moment = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        // No usage of its own is defined for tokens: one that is limited to others is none of ours.
+        // No usage of its own is defined for PASSporTs: one that is limited to others is none of ours.
         let usage = KeyUsage::client_auth();
         let path = leaf.verify_for_usage(ALGORITHMS, &self.roots, &chain.between, moment, usage, None, None);
         let path = path.map_err(|_| Fault::Untrusted)?;

@@ -37,7 +37,7 @@ impl Attestation {
 /// What became of verifying who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// The number is the caller's, as well as the attestation says; a token that is not of the kind `shaken` has none.
+    /// The number is the caller's, as well as the attestation says; a PASSporT that is not of the kind `shaken` has none.
     Passed(Option<Attestation>),
     /// It is not, or nobody who says so can be believed.
     Failed(Fault),
@@ -123,7 +123,7 @@ impl Verdict {
 /// Why a caller is not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// The header field or its token is not as RFC 8224 and RFC 8225 have it.
+    /// The header field or its PASSporT is not as RFC 8224 and RFC 8225 have it.
     Unreadable,
     /// The compact form, which is not taken apart here (RFC 8224 §4.1).
     Compact,
@@ -141,7 +141,7 @@ pub enum Fault {
     Untrusted,
     /// The certificate is one of other numbers (RFC 8226 §9).
     OtherNumbers,
-    /// The signature is not of this token and key.
+    /// The signature is not of this PASSporT and key.
     Signature,
     /// The carrier says that it tried, and the caller failed (`verstat`).
     Carrier,

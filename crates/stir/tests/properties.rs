@@ -30,7 +30,7 @@ fn question(identities: Vec<Box<[u8]>>) -> Question {
     Question { identities, from: number("12155551212"), to: number("12155551213") }
 }
 
-/// Text that is nearly JSON of a token.
+/// Text that is nearly JSON of a PASSporT.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_token_says_is_read_or_refused_and_proves_nothing_by_itself(
+    fn whatever_a_passport_says_is_read_or_refused_and_proves_nothing_by_itself(
         header in json(), claims in json(), signature in vec(any::<u8>(), 60..68), now in any::<u64>(),
     ) {
         let part = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);

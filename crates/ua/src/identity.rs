@@ -36,7 +36,8 @@ fn identity(invite: &Request) -> Identity {
     let full = calling
         .and_then(|party| party.params().get("privacy"))
         .is_some_and(|privacy| privacy.eq_ignore_ascii_case(b"full"));
-    let withheld = ["id", "user", "header"];
+    // `full` is no word of RFC 3323, and some write it.
+    let withheld = ["id", "user", "header", "full"];
     let asked = headers.privacy().any(|value| withheld.iter().any(|word| value.eq_ignore_ascii_case(word)));
     Identity {
         from: named(&headers.from().uri()),
@@ -52,7 +53,7 @@ fn identity(invite: &Request) -> Identity {
 
 /// Whom a URI names, if it names anyone. `verstat` is a parameter of the number; some write it after the host.
 fn named(uri: &UriRef<'_>) -> Option<Named> {
-    let is_nobody = uri.host().is_some_and(|host| host.to_string().eq_ignore_ascii_case(NOBODY));
+    let is_nobody = uri.host().is_some_and(|host| host.as_str().eq_ignore_ascii_case(NOBODY));
     let user = if is_nobody { "anonymous".to_owned() } else { user(uri)? };
     let verstat = uri.number_params().get("verstat").or_else(|| uri.params().get("verstat"));
     Some(Named { user, verstat: verstat.map(str::to_owned) })
@@ -183,6 +184,7 @@ mod tests {
             ("Privacy: none\r\n", false),
             ("Privacy: critical; User\r\n", true),
             ("Privacy: header\r\n", true),
+            ("Privacy: full\r\n", true),
             ("Privacy: session\r\n", false),
             ("Remote-Party-ID: <sip:a@t>;privacy=full\r\n", true),
             ("Remote-Party-ID: <sip:a@t>;party=called;privacy=full\r\n", false),

@@ -462,7 +462,7 @@ pub struct Identity {
     pub asserted: Vec<Named>,
     /// Remote-Party-ID with party=calling or none said, the first.
     pub remote_party: Option<Named>,
-    /// Privacy asks to withhold the identity (`id`, `user`, `header`; RFC 3323), or Remote-Party-ID says
+    /// Privacy asks to withhold the identity (`id`, `user`, `header`, RFC 3323; `full`), or Remote-Party-ID says
     /// privacy=full.
     pub withheld: bool,
     /// Identity (RFC 8224), the first values, as they came: nothing of them is read here.

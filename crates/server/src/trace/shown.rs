@@ -10,7 +10,7 @@ use sip::Message;
 use super::{Kept, Seen};
 
 /// Header fields whose values stand for a password (RFC 3261 §22, RFC 7616 §3.5): who has many of them can try passwords. And
-/// tokens that prove who calls (RFC 8224 §12.1): whoever has a fresh one can say so as well, and in base64 no number can be masked.
+/// PASSporTs that prove who calls (RFC 8224 §12.1): whoever has a fresh one can say so as well, and in base64 no number can be masked.
 const SECRET: [&str; 6] = [
     "authorization",
     "proxy-authorization",

@@ -57,7 +57,7 @@ fn cause(record: &Record) -> Cause {
     record.outcome.expect("a record has its outcome").cause
 }
 
-/// What became of a call with a token of which whoever verifies says this.
+/// What became of a call with a PASSporT of which whoever verifies says this.
 fn verified(verification: Verification, policy: Policy) -> (World, Record) {
     let mut world = world(config(IDENTITY, policy));
     world.verify(verification);
@@ -117,7 +117,7 @@ fn callers_nobody_speaks_for_are_treated_as_the_line_says() {
             let (_, record) = verified(verification, policy(treatment, Treatment::Refuse));
             assert_eq!((record.callee_reached, record.operator_reached), (is_believed, !is_believed));
         }
-        // Without any token nobody is asked.
+        // Without any PASSporT nobody is asked.
         let mut world = world(config(IDENTITY, policy(treatment, Treatment::Refuse)));
         let record = call(&mut world, courier());
         assert_eq!(record.callee_reached, is_believed);

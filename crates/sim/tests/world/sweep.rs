@@ -186,9 +186,27 @@ fn a_call_that_goes_by_the_second_trunk() {
     assert!(sweep(next_trunk, 10) > 500);
 }
 
+fn verified(seed: u64) -> World {
+    let mut config = sim::config();
+    config.trunks[0].verify = b2bua::Verify { verstat: true, identity: true };
+    config.lines[0].policy.unverified = b2bua::Treatment::Stranger;
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    world.verify(b2bua::Verification::Passed(None));
+    let caller =
+        CallerPlan::keying(COURIER, LINE, "12345").saying("Identity: a.b.c;info=<https://c.example/a>");
+    world.caller(seconds(0), caller.doing(seconds(40), Act::HangUp));
+    world
+}
+
 #[test]
 fn a_call_that_succeeds() {
     assert!(sweep(talk, 1) > 500);
+}
+
+#[test]
+fn a_call_whose_caller_is_verified_first() {
+    assert!(sweep(verified, 7) > 500);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tokens and certificates made here, each with one thing wrong.
+//! PASSporTs and certificates made here, each with one thing wrong.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -94,7 +94,7 @@ impl Signer {
         self.sign(&header(), &claims(attest, from, to, at))
     }
 
-    /// A token as it should be.
+    /// A PASSporT as it should be.
     fn usual(&self) -> String {
         self.shaken("A", FROM, TO, NOW)
     }
@@ -153,7 +153,7 @@ fn full() -> Verification {
 }
 
 #[test]
-fn a_token_that_is_right_in_everything_passes_with_its_attestation() {
+fn a_passport_that_is_right_in_everything_passes_with_its_attestation() {
     let (signer, store) = usual();
     assert_eq!(store.untrusted(NOW).count(), 0);
     for (letter, attestation) in
@@ -166,7 +166,7 @@ fn a_token_that_is_right_in_everything_passes_with_its_attestation() {
 }
 
 #[test]
-fn a_token_is_taken_for_as_long_as_it_is_fresh() {
+fn a_passport_is_taken_for_as_long_as_it_is_fresh() {
     let (signer, store) = usual();
     for (at, passes) in [(NOW - 60, true), (NOW + 60, true), (NOW - 61, false), (NOW + 61, false), (0, false)]
     {
@@ -177,7 +177,7 @@ fn a_token_is_taken_for_as_long_as_it_is_fresh() {
 }
 
 #[test]
-fn a_token_of_another_call_proves_nothing() {
+fn a_passport_of_another_call_proves_nothing() {
     let (signer, store) = usual();
     let verify = |from, to| store.verify(&question(&[&signer.shaken("A", from, to, NOW)]), NOW);
     assert_eq!(verify("12155551299", TO), Fault::OtherCaller.into());
@@ -349,7 +349,7 @@ fn a_file_that_cannot_serve_says_why() {
 }
 
 #[test]
-fn of_several_tokens_one_that_is_right_suffices() {
+fn of_several_passports_one_that_is_right_suffices() {
     let (signer, store) = usual();
     let (right, weak) = (signer.usual(), signer.shaken("C", FROM, TO, NOW));
     let stale = signer.shaken("A", FROM, TO, 0);
@@ -419,7 +419,7 @@ fn the_example_of_es256_verifies_and_nothing_like_it() {
 }
 
 #[test]
-fn no_octet_of_a_token_may_be_another() {
+fn no_octet_of_a_passport_may_be_another() {
     let (signer, store) = usual();
     let token = signer.usual();
     let end = token.find(';').unwrap();

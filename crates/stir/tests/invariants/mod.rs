@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use number::Number;
 use stir::{Field, Passport, Question, Store, Verdict};
 
-/// When tokens of the corpus were signed.
+/// When PASSporTs of the corpus were signed.
 const NOW: u64 = 1_800_000_000;
 
 /// Whom we believe: a root, and one below it. Their keys are gone, so that nobody can sign anything any more.
