@@ -1,5 +1,6 @@
 //! `bauta serve`: the server, and the signals it obeys.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,10 +35,19 @@ pub(crate) fn run(file: &Path) -> Exit {
     exit
 }
 
+/// Lines for people, or for programs where `BAUTA_LOG_FORMAT` is `json`: one object each.
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("BAUTA_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let format = std::env::var("BAUTA_LOG_FORMAT").unwrap_or_default();
+    if format == "json" {
+        return lines.json().flatten_event(true).init();
+    }
+    lines.with_ansi(std::io::stderr().is_terminal()).init();
+    if !matches!(format.as_str(), "" | "text") {
+        tracing::warn!(format, "BAUTA_LOG_FORMAT is neither \"text\" nor \"json\": this is text");
+    }
 }
 
 fn warn(warnings: &[Remark]) {
