@@ -8,7 +8,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Ok(description) = Description::parse(octets) else { return };
     let codecs = Codec::ALL.to_vec();
     let capabilities =
-        Capabilities { codecs, events: true, noise: true, ptime: 20, security: Security::Off };
+        Capabilities { codecs, events: true, noise: true, ptime: 20, security: Security::Off, xr: true };
     if let Ok(agreed) = answer(&description, &capabilities) {
         let local = Local { address: [198, 51, 100, 1].into(), port: 20000, session: 4611, version: 7 };
         let written = Description::parse(&write_answer(&local, &description, &agreed))
