@@ -166,6 +166,7 @@ impl Outside {
             }
             Command::Bridge { .. } => self.bridges += 1,
             Command::Play { .. }
+            | Command::Unbridge { .. }
             | Command::Update { .. }
             | Command::Stop { .. }
             | Command::Record { .. }
