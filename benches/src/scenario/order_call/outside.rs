@@ -168,6 +168,7 @@ impl Outside {
             }
             Command::Bridge { .. } => self.bridges += 1,
             Command::Play { .. }
+            | Command::Unbridge { .. }
             | Command::Update { .. }
             | Command::Stop { .. }
             | Command::Unbridge { .. }

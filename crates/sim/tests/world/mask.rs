@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::worlds::{CLIENT, COURIER, LINE, OPERATOR, STRANGER, seconds, with_order};
 use b2bua::Control;
-use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
+use sim::{Act, CalleePlan, CallerPlan, Early, Last, Reaction, Stage, Weather, World};
 
 const CALLERS: &str = "192.0.2.11:5060";
 const CALLEES: &str = "192.0.2.12:5060";
@@ -90,6 +90,26 @@ fn nothing_crosses_when_either_side_changes_its_session_or_says_things_inside_th
 fn nothing_crosses_through_early_media_or_a_fork() {
     for reaction in [Reaction::Progress(seconds(3)), Reaction::Fork(seconds(0))] {
         masked(COURIER, CLIENT, "12345", CalleePlan::new(reaction), Some((30, Act::HangUp)));
+    }
+}
+
+#[test]
+fn nothing_crosses_where_early_media_is_heard_and_what_is_reliable_is_acknowledged() {
+    const STAGES: &[Stage] = &[
+        Stage { status: 180, reliable: true, early: Early::No, update: false },
+        Stage { status: 183, reliable: true, early: Early::Answer, update: true },
+    ];
+    for last in [Last::Answer, Last::Refuse(486), Last::Ring] {
+        let mut config = sim::config();
+        config.lines[0].early_media = b2bua::EarlyMedia::Pass;
+        config.lines[0].answer_after = seconds(2);
+        let mut world = with_order(World::new(config, Weather::FAIR, 3));
+        world.callee(CLIENT, CalleePlan::new(Reaction::Stages(STAGES, last)));
+        let plan = CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp);
+        world.caller(seconds(0), CallerPlan { requires_reliable: true, ..plan });
+        world.run_until_quiet();
+        world.assert_clean();
+        assert_masked(&world, COURIER, CLIENT);
     }
 }
 

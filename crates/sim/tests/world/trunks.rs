@@ -445,3 +445,24 @@ fn whoever_must_prove_an_account_is_asked_and_is_no_call_before_that() {
     let second: SocketAddr = SECOND.parse().expect("an address");
     assert!(world.received[&second][0].starts_with(b"SIP/2.0 200 "));
 }
+
+#[test]
+fn an_account_beside_a_certificate_is_asked_of_nobody_who_has_not_proved_that() {
+    let mut config = sim::config();
+    config.trunks[0].certificate = vec!["sbc.carrier.test".into()];
+    config.trunks[0].allow.clear();
+    config.trunks[0].inbound = true;
+    let mut world = World::new(config, Weather::FAIR, 1);
+    let flow = Flow { connection: Some(1), ..flow("198.18.0.1:40000") };
+    let invite = "INVITE sip:+78005553535@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKc\r\n\
+                  From: <sip:a@h>;tag=1\r\nTo: <sip:x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nMax-Forwards: 9\r\n\
+                  Content-Length: 0\r\n\r\n";
+    let heard = |world: &mut World| {
+        world.feed(Input::Message { flow, bytes: invite.into() });
+        world.run_for(seconds(1));
+        std::mem::take(&mut world.received).into_values().flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(heard(&mut world), Vec::<bytes::Bytes>::new());
+    world.feed(Input::Proved { flow, names: vec!["sbc.carrier.test".into()] });
+    assert!(heard(&mut world)[0].starts_with(b"SIP/2.0 401 "));
+}
