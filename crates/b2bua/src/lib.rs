@@ -13,6 +13,7 @@ mod media;
 mod outcome;
 mod ports;
 mod record;
+pub mod snapshot;
 mod switchboard;
 mod trunks;
 

@@ -115,7 +115,7 @@ impl Signalling {
                 Output::Arm(timer, after) => self.timers.arm(now, timer, after),
                 Output::Disarm(timer) => self.timers.disarm(timer),
                 Output::Event(leg, event) => self.said.push_back((leg, event)),
-                Output::Heard(_) | Output::Errand(..) | Output::Counted(_) => {}
+                Output::Heard(_) | Output::Changed(_) | Output::Errand(..) | Output::Counted(_) => {}
             }
         }
     }

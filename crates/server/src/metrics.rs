@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     pub(crate) messages_received: Count,
     pub(crate) messages_sent: Count,
     pub(crate) faults: Count,
+    pub(crate) restored: Count,
     calls: Count,
     legs: Count,
     transactions: Count,
@@ -56,6 +57,7 @@ impl Metrics {
             messages_received: Count::default(),
             messages_sent: Count::default(),
             faults: Count::default(),
+            restored: Count::default(),
             calls: Count::default(),
             legs: Count::default(),
             transactions: Count::default(),
@@ -151,6 +153,12 @@ impl Metrics {
                 kind: counter,
                 samples: by_heard.collect(),
             },
+            one(
+                "bauta_calls_restored",
+                "Calls that went on after the node had died.",
+                counter,
+                &self.restored,
+            ),
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one(
                 "bauta_rtp_foreign",

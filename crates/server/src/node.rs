@@ -10,6 +10,7 @@ use std::time::Duration;
 use api::webhooks::{Deliverer, WebhookError};
 use api::{Gate, Privacy};
 use b2bua::{Control, Input, Switchboard};
+use clock::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
@@ -20,16 +21,17 @@ use tokio::task::JoinSet;
 
 use crate::asks::Desk;
 use crate::config::{Checked, Numbers};
+use crate::housekeeping;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
+use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
 use crate::signalling::{self, Bind, Flows, Loop, Tls, Turn};
-use crate::time::{Clock, wall_ms};
+use crate::time::Clock;
 use crate::trace::{Shown, Trace};
-use crate::{housekeeping, recovery};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
@@ -104,6 +106,8 @@ struct Parts {
     clock: Clock,
     /// Octets of the longest SIP message that is taken.
     longest: usize,
+    /// Calls to be taken up again before anything else is.
+    recovered: Recovered,
 }
 
 impl Node {
@@ -112,7 +116,8 @@ impl Node {
     /// # Errors
     /// The first thing that could not be had.
     pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
-        let (clock, epoch_ms) = (Clock::start(), wall_ms());
+        let clock = Clock::start();
+        let epoch_ms = clock.wall_ms(Instant::ZERO);
         let data = &checked.node.data_dir;
         folder(data)?;
         folder(&checked.recording.files.folder)?;
@@ -126,7 +131,7 @@ impl Node {
         let hooks = checked.webhooks.iter().map(crate::config::Webhook::receiver).collect();
         let deliverer = Deliverer::new(&gate, hooks)?;
         let scribe = scribe(&checked, clock, &privacy);
-        recovery::recover(&store, &scribe)?;
+        let recovered = recovery::recover(&store, &scribe, checked.media.rtp_timeout)?;
         repair(&checked.recording.files)?;
 
         let turns = signalling::queue();
@@ -141,11 +146,22 @@ impl Node {
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();
-        let world = World { relay, keeper, scribe, metrics: Arc::clone(&metrics), turns: sender.clone() };
+        let metered = Arc::clone(&metrics);
+        let world =
+            World { relay, keeper, scribe, metrics: metered, turns: sender.clone(), alive: Instant::ZERO };
         let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
         let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
         let trace = trace(&checked, &config);
-        let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock, longest })?;
+        let board = spawn_board(Parts {
+            config: config.clone(),
+            world,
+            trace,
+            sip,
+            turns,
+            clock,
+            longest,
+            recovered,
+        })?;
 
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -400,7 +416,7 @@ fn binds(checked: &Checked) -> Vec<Bind> {
 fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
     let (bound, outcome) = std::sync::mpsc::channel();
     let run = move || {
-        let Parts { config, world, trace, sip: (binds, tls), turns, clock, longest } = parts;
+        let Parts { config, world, trace, sip: (binds, tls), turns, clock, longest, recovered } = parts;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -412,9 +428,11 @@ fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
             let (sender, receiver) = turns;
             match Flows::bind(&binds, tls, sender) {
                 Ok(flows) => {
-                    let _ = bound.send(Ok(()));
                     let board = Switchboard::new(config, seed());
-                    Loop { board, world, trace, flows, turns: receiver, clock, longest }.run().await;
+                    let mut turning = Loop { board, world, trace, flows, turns: receiver, clock, longest };
+                    turning.restore(recovered);
+                    let _ = bound.send(Ok(()));
+                    turning.run().await;
                 }
                 Err((address, error)) => {
                     let _ = bound.send(Err(StartError::Listen { address, error, key: "sip.listen" }));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use b2bua::{Control, Counted, Finding, Gauges, Input, Output, TrunkHappening};
+use b2bua::snapshot::Snapshot;
+use b2bua::{Control, Counted, Finding, Gauges, Happening, Input, Output, TrunkHappening};
 use clock::Instant;
 use relay::Relay;
 use sip::Flow;
@@ -11,6 +12,7 @@ use store::Timestamp;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::records::{Scribe, ulid};
+use crate::recovery::{self, SIGN_OF_LIFE};
 use crate::signalling::Turn;
 
 /// Everything the switchboard's outputs act on, the SIP sockets aside.
@@ -20,6 +22,8 @@ pub(crate) struct World {
     pub(crate) scribe: Scribe,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
+    /// When the store was last told that the node is alive.
+    pub(crate) alive: Instant,
 }
 
 impl World {
@@ -63,15 +67,7 @@ impl World {
                     let _ = self.turns.try_send(Turn::Board(failed));
                 }
             }
-            Output::Checkpoint(record) => {
-                let kept = self.scribe.record(&record);
-                if record.answered.is_none() {
-                    tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
-                    self.keeper.begin(record.call, |batch| batch.checkpoint(&kept));
-                } else {
-                    self.keeper.keep(|batch| batch.checkpoint(&kept));
-                }
-            }
+            Output::Checkpoint(snapshot) => self.checkpoint(&snapshot),
             Output::Record(record) => self.record(now, &record),
             Output::Called { line, callee, code } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
@@ -79,6 +75,9 @@ impl World {
             }
             Output::Notice(notice) => {
                 tracing::debug!(call = %notice.call, what = notice.what.name(), "call");
+                if let Happening::Restored(_) = notice.what {
+                    self.metrics.restored.add(1);
+                }
                 let event = self.scribe.event(&notice);
                 self.keeper.keep(|batch| batch.event(event));
             }
@@ -102,6 +101,18 @@ impl World {
         }
     }
 
+    fn checkpoint(&mut self, snapshot: &Snapshot) {
+        let record = &snapshot.record;
+        let kept = self.scribe.record(record);
+        let rest = recovery::call::write(snapshot, self.scribe.clock.wall_ms(Instant::ZERO));
+        if record.answered.is_none() {
+            tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
+            self.keeper.begin(record.call, |batch| batch.checkpoint(&kept, &rest));
+        } else {
+            self.keeper.keep(|batch| batch.checkpoint(&kept, &rest));
+        }
+    }
+
     fn record(&mut self, now: Instant, record: &b2bua::Record) {
         self.metrics.ended(record);
         let kept = self.scribe.record(record);
@@ -118,13 +129,19 @@ impl World {
     }
 
     /// When `flush` is wanted, though nothing happens.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.keeper.due()
+    pub(crate) fn due(&self, gauges: &Gauges) -> Option<Instant> {
+        let sign = (gauges.calls > 0).then(|| self.alive + SIGN_OF_LIFE);
+        self.keeper.due().into_iter().chain(sign).min()
     }
 
     /// Hands on what was gathered while the switchboard handled its inputs.
     pub(crate) fn flush(&mut self, now: Instant, gauges: &Gauges) {
         self.relay.flush();
+        if gauges.calls > 0 && now >= self.alive + SIGN_OF_LIFE {
+            self.alive = now;
+            let wall = Timestamp(self.scribe.clock.wall_ms(now));
+            self.keeper.keep(|batch| batch.alive(wall));
+        }
         self.keeper.flush(now);
         self.metrics.gauges(gauges);
     }

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clock::Instant;
 
-/// The node's clock. `Instant::ZERO` is the moment it was made.
+/// What the clock shows when the node begins: calls that are taken up again have begun before, and none lasts so long.
+const HEAD: Duration = Duration::from_secs(30 * 86_400);
+
+/// The node's clock. `Instant::ZERO` is a good while before it was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     began: std::time::Instant,
@@ -16,12 +19,12 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant(self.began.elapsed())
+        Instant(HEAD + self.began.elapsed())
     }
 
     /// As the runtime's timers want it.
     pub(crate) fn deadline(&self, at: Instant) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.began + at.0)
+        tokio::time::Instant::from_std(self.began + at.since(Instant(HEAD)))
     }
 
     /// What the wall clock showed at `at`, by what it shows now: a step of the wall clock moves all of them.

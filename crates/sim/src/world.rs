@@ -20,6 +20,7 @@ use crate::audit::Audit;
 use crate::callee::{Callee, CalleePlan, Reaction};
 use crate::caller::{Caller, CallerPlan, port};
 use crate::dialog::Act;
+use crate::disk::Disk;
 use crate::media::Relay;
 use crate::network::{Datagram, Mishap, Network, Weather};
 use crate::orders::Orders;
@@ -132,6 +133,11 @@ pub struct World {
     pub audit: Audit,
     /// Every message each peer was sent.
     pub received: BTreeMap<SocketAddr, Vec<Bytes>>,
+    disk: Disk,
+    config: Config,
+    seeds: [u8; 32],
+    /// When the node, which is dead, is back.
+    dead_until: Option<Instant>,
     network: Network,
     relay: Relay,
     flow: Flow,
@@ -166,10 +172,14 @@ impl World {
         seeds[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Instant::ZERO,
-            board: Switchboard::new(config, seeds),
+            board: Switchboard::new(config.clone(), seeds),
             orders: Orders::default(),
             audit: Audit::default(),
             received: BTreeMap::new(),
+            disk: Disk::default(),
+            config,
+            seeds,
+            dead_until: None,
             network: Network::new(weather, reliable, seed),
             relay: Relay::default(),
             flow,
@@ -282,6 +292,7 @@ impl World {
             self.network.next_arrival(),
             self.relay.next_report(),
             self.board.next_wake(),
+            self.dead_until,
         ];
         all.into_iter().flatten().min()
     }
@@ -297,7 +308,9 @@ impl World {
 
     fn happen(&mut self) {
         let now = self.now;
-        if let Some(datagram) = self.network.arrive(now) {
+        if self.dead_until.is_some_and(|until| until <= now) {
+            self.rise();
+        } else if let Some(datagram) = self.network.arrive(now) {
             self.arrive(datagram);
         } else if let Some(report) = self.relay.report(now) {
             self.feed(Input::Report(report));
@@ -338,6 +351,9 @@ impl World {
 
     fn arrive(&mut self, datagram: Datagram) {
         let Datagram { peer, inward, bytes } = datagram;
+        if inward && self.dead_until.is_some() {
+            return;
+        }
         if inward {
             self.audit.inward(&bytes);
             self.feed(Input::Message { flow: Flow { peer, ..self.flow }, bytes });
@@ -388,15 +404,45 @@ impl World {
         }
     }
 
+    /// The node dies, and is back after a while. What comes meanwhile nobody hears.
+    pub fn die(&mut self, down: Duration) {
+        self.disk.cut(self.now);
+        self.audit.forget(&self.disk);
+        self.relay.die();
+        self.due.clear();
+        self.unheard.clear();
+        // Another node: nothing it says by chance has been said before.
+        self.seeds[31] = self.seeds[31].wrapping_add(1);
+        self.board = Switchboard::new(self.config.clone(), self.seeds);
+        self.dead_until = Some(self.now + down);
+    }
+
+    fn rise(&mut self) {
+        self.dead_until = None;
+        for kept in self.disk.unfinished() {
+            let mut out = Vec::new();
+            self.board.restore(self.now, kept, true, &mut out);
+            self.follow(out);
+        }
+    }
+
     /// The switchboard handles one input; what it says takes effect.
     pub fn feed(&mut self, input: Input) {
+        if self.dead_until.is_some() {
+            return;
+        }
         self.inputs += 1;
         let mut out = Vec::new();
         self.note(&input);
         self.board.handle(self.now, input, &mut out);
+        self.follow(out);
+    }
+
+    fn follow(&mut self, out: Vec<Output>) {
         for output in out {
             self.note(&output);
             self.audit.output(&output);
+            self.disk.take(self.now + STORE, &output);
             self.perform(output);
         }
     }
@@ -432,10 +478,10 @@ impl World {
                 let finding = self.orders.find(query);
                 self.answer(Input::Found { call, finding });
             }
-            Output::Checkpoint(record) => {
-                self.last_call = Some(record.call);
-                if record.answered.is_none() {
-                    self.answer(Input::Begun { call: record.call, kept: true });
+            Output::Checkpoint(kept) => {
+                self.last_call = Some(kept.record.call);
+                if kept.record.answered.is_none() {
+                    self.answer(Input::Begun { call: kept.record.call, kept: true });
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),

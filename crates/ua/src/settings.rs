@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::interface::{Config, Sessions, Timing};
+use sip::Flow;
+
+use crate::interface::{Config, Listener, Sessions, Timing};
 use crate::place::Place;
 use crate::session::TIMER;
+use crate::snapshot::Hop;
 
 /// What everybody in here may look at.
 #[derive(Debug)]
@@ -34,6 +37,21 @@ impl Settings {
     /// The extensions we know (RFC 3261 §20.37).
     pub(crate) fn supported(&self) -> &'static str {
         if self.sessions.is_some() { TIMER } else { "" }
+    }
+
+    /// A way that was kept, if its listener is still there.
+    pub(crate) fn hop(&self, hop: &Hop) -> Option<(Arc<Place>, Flow)> {
+        let (listener, place) = self.find(&hop.listener)?;
+        let flow = Flow { listener, transport: place.transport, peer: hop.peer, connection: None };
+        Some((Arc::clone(place), flow))
+    }
+
+    /// The listener that is known by this, and its place among ours.
+    fn find(&self, listener: &Listener) -> Option<(u8, &Arc<Place>)> {
+        let is_it =
+            |place: &Arc<Place>| place.transport == listener.transport && *place.public == *listener.public;
+        let at = self.places.iter().position(is_it)?;
+        Some((u8::try_from(at).ok()?, &self.places[at]))
     }
 
     /// The listener a flow came in by; `None` if the configuration has no such listener.

@@ -8,6 +8,7 @@ mod core;
 mod dialling;
 mod leg;
 mod parting;
+mod restored;
 mod talking;
 mod whispering;
 
@@ -15,9 +16,10 @@ use bytes::Bytes;
 use rtp::{PlayId, Report, Statistics};
 use ua::{Ending, LegEvent};
 
-pub(crate) use self::core::{Core, Stuff};
+pub(crate) use self::core::{Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
+pub(crate) use restored::BROKEN_OFF;
 
 use crate::desk::Desk;
 use crate::interface::Finding;
@@ -73,6 +75,8 @@ impl Timer {
 /// Everything that can happen to a call.
 #[derive(Debug)]
 pub(crate) enum Input {
+    /// It was going on when the node died.
+    Restored(Span),
     Begun(bool),
     Leg(Whose, LegEvent),
     Digit(Whose, char),
@@ -103,6 +107,7 @@ impl Input {
     /// Its name, for a log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Restored(_) => "restored",
             Self::Begun(_) => "begun",
             Self::Leg(..) => "leg",
             Self::Digit(..) => "digit",
@@ -196,6 +201,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
         return closing::handle(state, input, core, desk);
     }
     match input {
+        Input::Restored(span) => restored::begin(span, core, desk),
         Input::Begun(true) => enter(state, Event::Begun, core, desk),
         Input::Begun(false) => core.refuse(503, outcome::ours(Cause::Overloaded), desk),
         Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),

@@ -9,10 +9,12 @@ use super::forks::Forks;
 use super::offered::refusing;
 use super::pending::Pending;
 use super::upkeep::{Fate, Upkeep};
-use super::{HangingUp, Input, Leaving, Over, State, ordinary};
+use super::{HangingUp, Input, Leaving, Mark, Over, State, ordinary};
 use crate::dialog::Dialog;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, Why};
 use crate::screen::Kind;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use crate::transaction::{Part, TransactionId};
 use crate::wires::Wires;
 
@@ -47,6 +49,19 @@ impl Established {
             forks: Some(Box::new(forks)),
             upkeep,
         }))
+    }
+
+    /// It was up before.
+    pub(crate) fn restored(dialog: Dialog, upkeep: Upkeep) -> State {
+        State::Established(Box::new(Self { dialog, awaiting: None, reoffer: None, forks: None, upkeep }))
+    }
+
+    pub(crate) fn snapshot(&self, settings: &Settings) -> Snapshot {
+        self.dialog.snapshot(self.upkeep.kept(), settings)
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        (self.dialog.mark(), self.reoffer.is_some(), self.upkeep.is_open())
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {

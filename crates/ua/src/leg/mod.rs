@@ -12,6 +12,7 @@ mod offered;
 mod ordinary;
 mod over;
 mod pending;
+mod restoring;
 mod upkeep;
 
 use sip::{Flow, Request, Response};
@@ -31,7 +32,8 @@ pub(crate) use offered::Offered;
 pub(crate) use ordinary::refuse;
 pub(crate) use over::Over;
 pub(crate) use pending::Pending;
-pub(crate) use upkeep::Upkeep;
+pub(crate) use restoring::Mark;
+pub(crate) use upkeep::{Kept, Upkeep};
 
 /// What can happen to a leg.
 #[derive(Debug)]

@@ -134,6 +134,8 @@ pub(crate) struct World {
     pub(crate) counted: Vec<Counted>,
     /// Whose each message was.
     pub(crate) whose: Vec<LegId>,
+    /// Legs of which something else is to be kept.
+    pub(crate) changed: Vec<LegId>,
     pub(crate) errands: Vec<ErrandEvent>,
     /// How often a leg said that something came back to its INVITE.
     pub(crate) heard_back: usize,
@@ -154,6 +156,7 @@ impl World {
             events: Vec::new(),
             counted: Vec::new(),
             whose: Vec::new(),
+            changed: Vec::new(),
             errands: Vec::new(),
             heard_back: 0,
             branches: 0,
@@ -180,6 +183,7 @@ impl World {
                 Output::Event(leg, event) => self.events.push((leg, event)),
                 Output::Errand(_, event) => self.errands.push(event),
                 Output::Heard(leg) => self.whose.push(leg),
+                Output::Changed(leg) => self.changed.push(leg),
                 Output::Counted(counted) => self.counted.push(counted),
             }
         }
