@@ -104,7 +104,7 @@ impl World {
     fn checkpoint(&mut self, snapshot: &Snapshot) {
         let record = &snapshot.record;
         let kept = self.scribe.record(record);
-        let rest = recovery::call::write(snapshot, self.scribe.clock.wall_ms(Instant::ZERO));
+        let rest = recovery::call::write(snapshot, self.scribe.clock.wall_us(Instant::ZERO));
         if record.answered.is_none() {
             tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
             self.keeper.begin(record.call, |batch| batch.checkpoint(&kept, &rest));

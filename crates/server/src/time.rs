@@ -29,13 +29,22 @@ impl Clock {
 
     /// What the wall clock showed at `at`, by what it shows now: a step of the wall clock moves all of them.
     pub(crate) fn wall_ms(&self, at: Instant) -> u64 {
-        let ago = u64::try_from(self.now().since(at).as_millis()).unwrap_or(u64::MAX);
-        wall_ms().saturating_sub(ago)
+        self.wall_us(at) / 1_000
+    }
+
+    /// As `wall_ms`, in microseconds.
+    pub(crate) fn wall_us(&self, at: Instant) -> u64 {
+        let ago = u64::try_from(self.now().since(at).as_micros()).unwrap_or(u64::MAX);
+        wall_us().saturating_sub(ago)
     }
 }
 
 /// Milliseconds since 1970 by the wall clock.
 pub(crate) fn wall_ms() -> u64 {
+    wall_us() / 1_000
+}
+
+fn wall_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -30,6 +30,8 @@ const CARRIER_IN: &str = "192.0.2.11:5060";
 const CARRIER_OUT: &str = "192.0.2.12:5060";
 /// How long the store takes.
 const STORE: Duration = Duration::from_millis(2);
+/// A node that was dead for longer finds nobody who still waits for it.
+const SILENCE: Duration = Duration::from_secs(30);
 /// A world that is not quiet by then never will be.
 const HORIZON: Duration = Duration::from_secs(6 * 3600);
 
@@ -136,8 +138,8 @@ pub struct World {
     disk: Disk,
     config: Config,
     seeds: [u8; 32],
-    /// When the node, which is dead, is back.
-    dead_until: Option<Instant>,
+    /// Since when the node is dead, and until when.
+    dead: Option<(Instant, Instant)>,
     network: Network,
     relay: Relay,
     flow: Flow,
@@ -179,7 +181,7 @@ impl World {
             disk: Disk::default(),
             config,
             seeds,
-            dead_until: None,
+            dead: None,
             network: Network::new(weather, reliable, seed),
             relay: Relay::default(),
             flow,
@@ -292,7 +294,7 @@ impl World {
             self.network.next_arrival(),
             self.relay.next_report(),
             self.board.next_wake(),
-            self.dead_until,
+            self.dead.map(|(_, until)| until),
         ];
         all.into_iter().flatten().min()
     }
@@ -308,7 +310,7 @@ impl World {
 
     fn happen(&mut self) {
         let now = self.now;
-        if self.dead_until.is_some_and(|until| until <= now) {
+        if self.dead.is_some_and(|(_, until)| until <= now) {
             self.rise();
         } else if let Some(datagram) = self.network.arrive(now) {
             self.arrive(datagram);
@@ -351,7 +353,7 @@ impl World {
 
     fn arrive(&mut self, datagram: Datagram) {
         let Datagram { peer, inward, bytes } = datagram;
-        if inward && self.dead_until.is_some() {
+        if inward && self.dead.is_some() {
             return;
         }
         if inward {
@@ -414,21 +416,29 @@ impl World {
         // Another node: nothing it says by chance has been said before.
         self.seeds[31] = self.seeds[31].wrapping_add(1);
         self.board = Switchboard::new(self.config.clone(), self.seeds);
-        self.dead_until = Some(self.now + down);
+        self.dead = Some((self.now, self.now + down));
+    }
+
+    /// The node is back, now and with another configuration.
+    pub fn rise_with(&mut self, config: Config) {
+        self.config = config;
+        self.board = Switchboard::new(self.config.clone(), self.seeds);
+        self.rise();
     }
 
     fn rise(&mut self) {
-        self.dead_until = None;
+        let Some((since, _)) = self.dead.take() else { return };
+        let can_go_on = self.now.since(since) <= SILENCE;
         for kept in self.disk.unfinished() {
             let mut out = Vec::new();
-            self.board.restore(self.now, kept, true, &mut out);
+            self.board.restore(self.now, kept, can_go_on, &mut out);
             self.follow(out);
         }
     }
 
     /// The switchboard handles one input; what it says takes effect.
     pub fn feed(&mut self, input: Input) {
-        if self.dead_until.is_some() {
+        if self.dead.is_some() {
             return;
         }
         self.inputs += 1;

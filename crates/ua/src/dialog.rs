@@ -165,9 +165,9 @@ impl Dialog {
         }
     }
 
-    /// What is another whenever a snapshot would be.
-    pub(crate) fn mark(&self) -> (u32, Option<u32>, Flow) {
-        (self.sequence, self.remote_sequence, self.flow)
+    /// The numbers of our last request and of theirs.
+    pub(crate) fn sequences(&self) -> (u32, Option<u32>) {
+        (self.sequence, self.remote_sequence)
     }
 
     pub(crate) fn call_id(&self) -> &str {

@@ -13,9 +13,9 @@ use super::form::{Form, Reader, Writer, form};
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
 const VERSION: u8 = 1;
 
-/// Writes a call down; `zero_ms` is what the wall clock showed at `Instant::ZERO`.
-pub(crate) fn write(snapshot: &Snapshot, zero_ms: u64) -> Vec<u8> {
-    let mut to = Writer { octets: Vec::with_capacity(1_024), zero_ms };
+/// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
+pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
+    let mut to = Writer { octets: Vec::with_capacity(1_024), zero_us };
     VERSION.write(&mut to);
     snapshot.write(&mut to);
     to.octets
@@ -23,8 +23,8 @@ pub(crate) fn write(snapshot: &Snapshot, zero_ms: u64) -> Vec<u8> {
 
 /// Reads it back, but for what the shop attached to the order, which is in the record. `None`: it is of another version, or no
 /// snapshot.
-pub(crate) fn read(octets: &[u8], zero_ms: u64) -> Option<Snapshot> {
-    let mut from = Reader { octets, zero_ms };
+pub(crate) fn read(octets: &[u8], zero_us: u64) -> Option<Snapshot> {
+    let mut from = Reader { octets, zero_us };
     (u8::read(&mut from)? == VERSION).then_some(())?;
     Snapshot::read(&mut from).filter(|_| from.octets.is_empty())
 }

@@ -11,8 +11,8 @@ use clock::Instant;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) octets: Vec<u8>,
-    /// What the wall clock showed at `Instant::ZERO`, in milliseconds.
-    pub(super) zero_ms: u64,
+    /// What the wall clock showed at `Instant::ZERO`, in microseconds.
+    pub(super) zero_us: u64,
 }
 
 /// Gives it back.
@@ -20,7 +20,7 @@ pub(super) struct Writer {
 pub(super) struct Reader<'a> {
     pub(super) octets: &'a [u8],
     /// As of `Writer`, by the clock of whoever reads.
-    pub(super) zero_ms: u64,
+    pub(super) zero_us: u64,
 }
 
 impl Reader<'_> {
@@ -302,13 +302,13 @@ impl Form for Duration {
 /// By the wall clock: no other outlives the process. What was before the reader's clock began is when that began.
 impl Form for Instant {
     fn write(&self, to: &mut Writer) {
-        let since = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        to.zero_ms.saturating_add(since).write(to);
+        let since = u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX);
+        to.zero_us.saturating_add(since).write(to);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         let wall = u64::read(from)?;
-        Some(Self(Duration::from_millis(wall.saturating_sub(from.zero_ms))))
+        Some(Self(Duration::from_micros(wall.saturating_sub(from.zero_us))))
     }
 }
 
@@ -317,13 +317,13 @@ mod tests {
     use super::*;
 
     fn written(value: &impl Form) -> Vec<u8> {
-        let mut to = Writer { octets: Vec::new(), zero_ms: 1_000_000 };
+        let mut to = Writer { octets: Vec::new(), zero_us: 1_000_000 };
         value.write(&mut to);
         to.octets
     }
 
     fn read<T: Form>(octets: &[u8]) -> Option<T> {
-        let mut from = Reader { octets, zero_ms: 1_000_000 };
+        let mut from = Reader { octets, zero_us: 1_000_000 };
         T::read(&mut from).filter(|_| from.octets.is_empty())
     }
 
@@ -359,8 +359,8 @@ mod tests {
     #[test]
     fn times_go_by_the_wall_clock() {
         let octets = written(&Instant(Duration::from_secs(50)));
-        let at = |zero_ms| Instant::read(&mut Reader { octets: &octets, zero_ms });
-        assert_eq!(at(1_020_000), Some(Instant(Duration::from_secs(30))));
-        assert_eq!(at(2_000_000), Some(Instant::ZERO), "before the clock began");
+        let at = |zero_us| Instant::read(&mut Reader { octets: &octets, zero_us });
+        assert_eq!(at(21_000_000), Some(Instant(Duration::from_secs(30))));
+        assert_eq!(at(60_000_000), Some(Instant::ZERO), "before the clock began");
     }
 }

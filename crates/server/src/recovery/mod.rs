@@ -42,10 +42,10 @@ pub(crate) fn recover(store: &Store, scribe: &Scribe, silence: Duration) -> Resu
     let can_go_on = dead.is_some_and(|dead| dead <= silence + SIGN_OF_LIFE);
     let seconds = dead.map(|dead| dead.as_secs());
     tracing::warn!(calls = unfinished.len(), seconds, can_go_on, "calls were cut off when the node died");
-    let zero_ms = scribe.clock.wall_ms(Instant::ZERO);
+    let zero_us = scribe.clock.wall_us(Instant::ZERO);
     let mut calls = Vec::new();
     for call in unfinished {
-        match call::read(&call.snapshot, zero_ms) {
+        match call::read(&call.snapshot, zero_us) {
             Some(mut snapshot) => {
                 snapshot.record.data = call.record.data.map(|data| data.as_str().into());
                 calls.push(snapshot);

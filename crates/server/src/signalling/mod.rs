@@ -235,7 +235,7 @@ impl Loop {
                 let _ = reply.send(self.board.recording(call));
             }
             Turn::Trace(call, reply) => {
-                let epoch_us = self.clock.wall_ms(Instant::ZERO).saturating_mul(1000);
+                let epoch_us = self.clock.wall_us(Instant::ZERO);
                 let _ = reply.send(self.trace.of(call).map(|kept| (kept, epoch_us)));
             }
             Turn::Trunks(reply) => {

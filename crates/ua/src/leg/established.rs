@@ -61,7 +61,8 @@ impl Established {
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        (self.dialog.mark(), self.reoffer.is_some(), self.upkeep.is_open())
+        let open = (self.reoffer.is_some(), self.upkeep.is_open());
+        Mark { sequences: self.dialog.sequences(), flow: self.dialog.flow(), open, is_up: true }
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {

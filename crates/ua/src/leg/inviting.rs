@@ -95,7 +95,8 @@ impl Inviting {
 
     /// By what a change of it is noticed: each INVITE has a number of its own.
     pub(crate) fn mark(&self) -> Mark {
-        ((self.call.heading.sequence, None, self.call.home), false, false)
+        let sequences = (self.call.heading.sequence, None);
+        Mark { sequences, flow: self.call.home, open: (false, true), is_up: false }
     }
 
     /// Takes back an INVITE that was sent before our time. It is sent again, as one that had no answer in time, since nobody

@@ -1,15 +1,25 @@
 //! A leg whose call is up, kept and taken up again.
 
+use sip::Flow;
+
 use super::{Established, State, Upkeep};
 use crate::dialog::Dialog;
 use crate::settings::Settings;
 use crate::snapshot::{InviteSnapshot, Snapshot};
 use crate::wires::Wires;
-use sip::Flow;
 
-/// What is another whenever a snapshot would be: the numbers of the last requests, where the other side was heard, and
-/// what is open both ways.
-pub(crate) type Mark = ((u32, Option<u32>, Flow), bool, bool);
+/// What is another whenever a snapshot would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Of the last requests both ways.
+    pub(crate) sequences: (u32, Option<u32>),
+    /// Where the other side was heard, or is expected.
+    pub(crate) flow: Flow,
+    /// What waits for an answer of ours, and what for one of theirs.
+    pub(crate) open: (bool, bool),
+    /// Whether the call is up.
+    pub(crate) is_up: bool,
+}
 
 impl State {
     /// Takes a leg up again, in this dialog.

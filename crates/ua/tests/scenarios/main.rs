@@ -14,6 +14,7 @@ mod ping;
 mod random;
 mod registration;
 mod reoffer;
+mod restoring;
 mod routing;
 mod sessions;
 mod strangers;

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use crate::peer::{Callee, Caller, respond, sdp, with_body};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
-    Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
-    Shown, Timer, Timing, TrunkId, UserAgent, Why,
+    Config, Counted, Credentials, ErrandEvent, Input, Invite, InviteSnapshot, LegCommand, LegEvent, LegId,
+    Listener, Output, Refusal, Shown, Snapshot, Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -166,6 +167,10 @@ impl World {
     pub(crate) fn input(&mut self, input: Input) {
         let mut out = Vec::new();
         self.ua.handle(input, &mut out);
+        self.follow(out);
+    }
+
+    fn follow(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
                 Output::Send { leg, flow, bytes } => {
@@ -225,6 +230,26 @@ impl World {
             self.input(Input::Fired(timer));
         }
         self.now = end;
+    }
+
+    /// Takes up a leg again that another world kept.
+    pub(crate) fn restore(
+        &mut self,
+        kept: &Snapshot,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Option<LegId> {
+        let mut out = Vec::new();
+        let leg = self.ua.restore(kept, credentials, &mut out);
+        self.follow(out);
+        leg
+    }
+
+    /// Takes back an INVITE that another world sent.
+    pub(crate) fn withdraw(&mut self, kept: &InviteSnapshot) -> Option<LegId> {
+        let mut out = Vec::new();
+        let leg = self.ua.withdraw(kept, WHY, &mut out);
+        self.follow(out);
+        leg
     }
 
     pub(crate) fn timers(&self) -> usize {
