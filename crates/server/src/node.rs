@@ -140,29 +140,18 @@ impl Node {
         let mut config = checked
             .switchboard(epoch_ms, &usable, &languages)
             .ok_or_else(|| StartError::Language(languages.clone()))?;
-        let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
-        resolve::operators(&dns, &checked, &mut config.lines).await;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let keeper =
             Keeper::start(store.clone(), languages.clone(), turns.0.clone()).map_err(StartError::Thread)?;
         let sender = turns.0.clone();
-        let metered = Arc::clone(&metrics);
-        let world =
-            World { relay, keeper, scribe, metrics: metered, turns: sender.clone(), alive: Instant::ZERO };
-        let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
-        let (sip, longest) = ((binds(&checked), tls.subscribe()), checked.sip.max_message);
-        let trace = trace(&checked, &config);
-        let board = spawn_board(Parts {
-            config: config.clone(),
-            world,
-            trace,
-            sip,
-            turns,
-            clock,
-            longest,
-            recovered,
-        })?;
-
+        let world = World::new(relay, keeper, scribe, Arc::clone(&metrics), sender.clone());
+        let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
+        let (board, tls) = start_board(&checked, &config, world, turns, recovered)?;
+        // Calls that go on do not wait for names.
+        if resolve::operators(&dns, &checked, &mut config.lines).await {
+            let _ =
+                sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
+        }
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut node = Self {
@@ -243,7 +232,7 @@ impl Node {
         self.checked = reload.checked;
         self.reread_certificate();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
-            resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
+            let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
             let _ = self.turns.send(Turn::Board(configure)).await;
@@ -410,6 +399,28 @@ fn seed() -> [u8; 32] {
 fn binds(checked: &Checked) -> Vec<Bind> {
     let listeners = checked.sip.listeners.iter();
     listeners.map(|listener| Bind { transport: listener.transport, address: listener.address }).collect()
+}
+
+/// The switchboard, which takes up what was left before it hears anything.
+fn start_board(
+    checked: &Checked,
+    config: &b2bua::Config,
+    world: World,
+    turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
+    recovered: Recovered,
+) -> Result<(thread::JoinHandle<()>, watch::Sender<Option<Tls>>), StartError> {
+    let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
+    let board = spawn_board(Parts {
+        config: config.clone(),
+        trace: trace(checked, config),
+        sip: (binds(checked), tls.subscribe()),
+        turns,
+        clock: world.scribe.clock,
+        longest: checked.sip.max_message,
+        world,
+        recovered,
+    })?;
+    Ok((board, tls))
 }
 
 /// The switchboard's thread: bound to its sockets before this returns.

@@ -23,10 +23,20 @@ pub(crate) struct World {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
     /// When the store was last told that the node is alive.
-    pub(crate) alive: Instant,
+    alive: Instant,
 }
 
 impl World {
+    pub(crate) fn new(
+        relay: Relay,
+        keeper: Keeper,
+        scribe: Scribe,
+        metrics: Arc<Metrics>,
+        turns: tokio::sync::mpsc::Sender<Turn>,
+    ) -> Self {
+        Self { relay, keeper, scribe, metrics, turns, alive: Instant::ZERO }
+    }
+
     /// Counts what comes in, and learns the trunks' names as the switchboard does.
     pub(crate) fn heard(&mut self, input: &Input) {
         match input {
@@ -105,6 +115,7 @@ impl World {
         let record = &snapshot.record;
         let kept = self.scribe.record(record);
         let rest = recovery::call::write(snapshot, self.scribe.clock.wall_us(Instant::ZERO));
+        tracing::trace!(call = %record.call, octets = rest.len(), "kept");
         if record.answered.is_none() {
             tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
             self.keeper.begin(record.call, |batch| batch.checkpoint(&kept, &rest));

@@ -1,6 +1,6 @@
 //! What outlives the node: the store writes what it is given after a moment, and what was not written is lost with the node.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use b2bua::snapshot::Snapshot;
 use b2bua::{CallId, Output};
@@ -14,7 +14,7 @@ pub(crate) struct Disk {
     /// Calls whose record is written.
     over: BTreeSet<CallId>,
     /// What is on its way, and when it is there.
-    writes: VecDeque<(Instant, Write)>,
+    writes: Vec<(Instant, Write)>,
 }
 
 #[derive(Debug)]
@@ -27,8 +27,8 @@ impl Disk {
     /// Takes what is to be kept; it is there `at` this time.
     pub(crate) fn take(&mut self, at: Instant, output: &Output) {
         match output {
-            Output::Checkpoint(kept) => self.writes.push_back((at, Write::Checkpoint(kept.clone()))),
-            Output::Record(record) => self.writes.push_back((at, Write::Record(record.call))),
+            Output::Checkpoint(kept) => self.writes.push((at, Write::Checkpoint(kept.clone()))),
+            Output::Record(record) => self.writes.push((at, Write::Record(record.call))),
             Output::Send { .. }
             | Output::Heard(_)
             | Output::Leg { .. }
@@ -44,8 +44,9 @@ impl Disk {
 
     /// The node dies: what has not been written never will be.
     pub(crate) fn cut(&mut self, now: Instant) {
-        while let Some((_, write)) = self.writes.pop_front_if(|(at, _)| *at <= now) {
+        for (at, write) in self.writes.drain(..) {
             match write {
+                _ if at > now => {}
                 Write::Checkpoint(kept) if !self.over.contains(&kept.record.call) => {
                     self.kept.insert(kept.record.call, *kept);
                 }
@@ -56,7 +57,6 @@ impl Disk {
                 }
             }
         }
-        self.writes.clear();
     }
 
     /// The calls that were going on.
