@@ -11,6 +11,9 @@ pub use ua::{Hop, InviteSnapshot, Snapshot as DialogSnapshot};
 
 use crate::record::Record;
 
+/// What the record says of a recording that was cut off with the node.
+pub const BROKEN_OFF: &str = "broken off: the node died";
+
 /// A call as it stands. Keys of its media may be in it, and its numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {

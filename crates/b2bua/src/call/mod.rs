@@ -19,7 +19,6 @@ use ua::{Ending, LegEvent};
 pub(crate) use self::core::{Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
-pub(crate) use restored::BROKEN_OFF;
 
 use crate::desk::Desk;
 use crate::interface::Finding;

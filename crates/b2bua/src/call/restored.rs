@@ -11,9 +11,6 @@ use crate::desk::Desk;
 use crate::interface::Happening;
 use crate::snapshot::{Joined, Snapshot};
 
-/// Of a recording that was cut off with the node.
-pub(crate) const BROKEN_OFF: &str = "broken off: the node died";
-
 /// Most packets that a side sends in a second.
 const PACKETS: u64 = 100;
 

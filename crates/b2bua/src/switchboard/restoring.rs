@@ -6,13 +6,13 @@ use clock::Instant;
 use ua::{LegCommand, LegId};
 
 use super::{Place, Switchboard, ended};
-use crate::call::{self, BROKEN_OFF, Call, Core, Leg, Span, State, Stuff};
+use crate::call::{self, Call, Core, Leg, Span, State, Stuff};
 use crate::config::Trunk;
 use crate::interface::{Callee, Output};
 use crate::media::Session;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
-use crate::snapshot::{DialogSnapshot, InviteSnapshot, Joined, MediaSnapshot, Snapshot};
+use crate::snapshot::{BROKEN_OFF, DialogSnapshot, InviteSnapshot, Joined, MediaSnapshot, Snapshot};
 
 /// What of a call can be taken up at all: its dialogs.
 struct Dialogs {
@@ -45,23 +45,14 @@ impl Switchboard {
             Some(joined) if can_go_on && joined.ends <= now => outcome::ours(Cause::MaxDuration),
             Some(_) | None => outcome::ours(Cause::NodeLost),
         };
-        let said = [caller, callee].map(|kept| kept.map(|kept| kept.own));
-        match (dialogs, joined, said) {
-            (
-                Dialogs { caller: Some(caller), callee: Some(callee) },
-                Some(joined),
-                [Some(ours), Some(theirs)],
-            ) if can_go_on && joined.ends > now => {
-                let span = Span { warns: joined.warns.filter(|at| *at > now), ends: joined.ends };
-                match self.rejoin(&record, callee_trunk, *joined, [(caller, ours), (callee, theirs)]) {
-                    Some(place) => self.tell_call(now, place, call::Input::Restored(span), out),
-                    None => {
-                        let dialogs = Dialogs { caller: Some(caller), callee: Some(callee) };
-                        self.give_up(now, record, &dialogs, outcome, out);
-                    }
-                }
-            }
-            (dialogs, ..) => self.give_up(now, record, &dialogs, outcome, out),
+        let again = joined.filter(|joined| can_go_on && joined.ends > now).and_then(|joined| {
+            let span = Span { warns: joined.warns.filter(|at| *at > now), ends: joined.ends };
+            let legs = [(dialogs.caller?, caller?.own), (dialogs.callee?, callee?.own)];
+            Some((self.rejoin(&record, callee_trunk, *joined, legs)?, span))
+        });
+        match again {
+            Some((place, span)) => self.tell_call(now, place, call::Input::Restored(span), out),
+            None => self.give_up(now, record, &dialogs, outcome, out),
         }
         self.settle(now, out);
         self.keep(out);

@@ -7,7 +7,7 @@ pub(crate) mod call;
 
 use std::time::Duration;
 
-use b2bua::snapshot::Snapshot;
+use b2bua::snapshot::{BROKEN_OFF, Snapshot};
 use b2bua::{Cause, Side};
 use clock::Instant;
 use serde_json::json;
@@ -63,7 +63,7 @@ fn write_off(store: &Store, scribe: &Scribe, now: Timestamp, mut record: Record)
     record.ended_at = Some(now);
     record.q850 = Some(41);
     if record.recording.is_some() {
-        record.recording_fault = Some("broken off: the node died".to_owned());
+        record.recording_fault = Some(BROKEN_OFF.to_owned());
     }
     let ended = json!({ "ended_by": "us", "cause": Cause::NodeLost.word() });
     let mut events = vec![event("call.ended", now, Some(record.id), &ended)];
