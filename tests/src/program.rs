@@ -89,9 +89,14 @@ impl Bauta {
 
     /// Kills it and starts it again on what it left.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
         self.running.signal(libc::SIGKILL);
         self.running.wait(wait::SOON);
-        self.restart();
     }
 
     /// Starts it again, once it has ended, on what it left.

@@ -163,6 +163,9 @@ fn a_kill_leaves_an_opus_recording_of_all_but_the_last_moments() {
             grown()
         });
         scene.bauta.kill_and_restart();
+        // The call goes on, its recording does not.
+        out.hang_up();
+        back.expect_bye();
         let record = scene.bauta.await_record();
         assert_eq!(record["recording_fault"], json!("broken off: the node died"));
         let octets = scene.bauta.recording(record["id"].as_str().unwrap());

@@ -12,7 +12,7 @@ use tests::peer::call::Dial;
 use tests::pki::{Authority, Identity};
 use tests::program::Bauta;
 use tests::scene::{CLIENT, CODE, COURIER, Scene};
-use tests::wait;
+use tests::{tone, wait};
 
 const TLS_PORT: u16 = 5061;
 
@@ -85,6 +85,40 @@ fn a_call_comes_and_goes_by_tls() {
     let invite = invites.iter().find(|message| message.is_request("INVITE")).expect("an INVITE");
     assert!(invite.all("via").any(|via| via.starts_with("SIP/2.0/TLS ")), "{invite:?}");
     assert!(kamailio.heard("heard REGISTER") >= 2);
+    bauta.assert_no_fault();
+}
+
+#[test]
+fn a_call_by_tls_and_a_proxy_outlives_a_kill() {
+    let (loopback, _kamailio, mut bauta, _authority) = carrier(&["carrier.test", "ADDRESS"]);
+    wait::until_true("the registration", wait::LATER, || is_registered(&bauta));
+    let caller = Peer::at("caller", loopback.carrier());
+    let callee = Peer::at("callee", loopback.callee());
+    bauta.put_order(CODE, COURIER, CLIENT, 3600);
+    let mut out = caller.dial((loopback.host(13), SIP_PORT).into(), &Dial::new(COURIER, LINE));
+    out.answered();
+    out.media.press(CODE);
+    let mut back = callee.incoming();
+    back.answer();
+    Scene::talk(&mut out, &mut back);
+    bauta.kill_and_restart();
+    let heard = tone::seconds(&out.media.heard(), tone::RATE, 1000.0);
+    Scene::talk_long(&mut out, &mut back, heard + 1.0);
+    assert_eq!(out.reinvite().status(), Some(200));
+    back.hang_up();
+    out.expect_bye();
+    let record = bauta.await_record();
+    assert_eq!(
+        (&record["cause"], &record["ended_by"], &record["restored"]),
+        (&json!("hung-up"), &json!("callee"), &json!(1)),
+        "{record:#}"
+    );
+    // Asked for a code, the next caller is told over a connection that is not there yet.
+    let mut next = caller.dial((loopback.host(13), SIP_PORT).into(), &Dial::new(COURIER, LINE));
+    next.answered();
+    bauta.kill_and_restart();
+    next.expect_bye();
+    assert_eq!(bauta.await_records(2)[0]["cause"], json!("node-lost"));
     bauta.assert_no_fault();
 }
 

@@ -48,8 +48,13 @@ pub(crate) fn inband(rounds: u64) {
 pub(crate) fn srtp(rounds: u64) {
     // All sessions have the same keys, so that the packets made for one do for all.
     let key = |octet| MasterKey([octet; MASTER_LENGTH]);
-    let agreed =
-        Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(1), receive: key(2), life: LONGEST_LIFE };
+    let agreed = Srtp {
+        suite: Suite::AesCm128HmacSha1_80,
+        send: key(1),
+        receive: key(2),
+        life: LONGEST_LIFE,
+        rollovers: 0,
+    };
     let mut phone = Sender::new(agreed.suite, &agreed.receive);
     let mut relay = Relay::new([Codec::Pcma; 2], Keys::Events, Some(agreed));
     let packets: Vec<_> = (0..PROTECTED)

@@ -51,6 +51,8 @@ struct Data {
     callee_role: Option<String>,
     code: Option<String>,
     caller_role: Option<String>,
+    started_at: Option<Timestamp>,
+    bridged_at: Option<Timestamp>,
 }
 
 /// All of them.
@@ -78,6 +80,9 @@ impl Live {
             "call.arrived" if self.calls.len() < CALLS => {
                 self.calls.insert(id, arrived(id, event, data));
             }
+            "call.restored" if self.calls.len() < CALLS => {
+                self.calls.insert(id, restored(id, event, data));
+            }
             "call.ended" => {
                 self.calls.remove(&id);
             }
@@ -104,6 +109,20 @@ fn arrived(id: Ulid, event: &Event, data: Data) -> LiveCall {
         caller_role: None,
         started_at: event.at,
         bridged_at: None,
+    }
+}
+
+/// The node died and is back; the call was talking, and is.
+fn restored(id: Ulid, event: &Event, data: Data) -> LiveCall {
+    LiveCall {
+        state: State::Talking,
+        callee: data.callee.clone(),
+        callee_role: data.callee_role.clone(),
+        code: data.code.clone(),
+        caller_role: data.caller_role.clone(),
+        started_at: data.started_at.unwrap_or(event.at),
+        bridged_at: data.bridged_at,
+        ..arrived(id, event, data)
     }
 }
 
@@ -171,6 +190,21 @@ mod tests {
         assert_eq!(call.caller_role.as_deref(), Some("courier"));
         assert_eq!(call.callee.as_deref(), Some("+79992222222"));
         assert_eq!(call.bridged_at, Some(Timestamp(1)));
+        live.apply(&event("call.ended", Some(id), 2, "{}"));
+        assert_eq!(live.after(None).count(), 0);
+    }
+
+    #[test]
+    fn a_call_that_goes_on_is_there_as_it_was() {
+        let (mut live, id) = (Live::default(), Ulid(7));
+        let data = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111","callee":"+79992222222",
+            "callee_role":"client","code":"12345","caller_role":"courier","restored":1,
+            "started_at":"2026-11-20T08:15:30.250Z","bridged_at":"2026-11-20T08:16:00.000Z"}"#;
+        live.apply(&event("call.restored", Some(id), 1_900_000_000_000, data));
+        let call = live.call(id).unwrap();
+        assert_eq!((call.state, call.callee_role.as_deref()), (State::Talking, Some("client")));
+        assert_eq!(call.started_at, "2026-11-20T08:15:30.250Z".parse().unwrap());
+        assert_eq!(call.bridged_at, "2026-11-20T08:16:00Z".parse().ok());
         live.apply(&event("call.ended", Some(id), 2, "{}"));
         assert_eq!(live.after(None).count(), 0);
     }

@@ -49,6 +49,8 @@ pub(crate) enum Told {
     Leg(LegId, LegCommand),
     /// This new leg and session are this call's.
     Callee(LegId, rtp::SessionId),
+    /// What is kept of this call is not up to date.
+    Stale,
     /// They are no more: another way is tried. The port is free once the relay says that it has closed.
     Left(LegId, rtp::SessionId, rtp::Port),
 }

@@ -14,6 +14,7 @@ pub use ivr::Code;
 
 use crate::config::{Config, Target};
 use crate::record::Record;
+use crate::snapshot::Snapshot;
 
 /// One call: two legs, maybe one, and what joins them. Sorts by time of arrival; written as 26 letters of
 /// Crockford's base 32 (a ULID: 48 bits of milliseconds, 80 of chance).
@@ -170,9 +171,9 @@ pub enum Output {
         /// What.
         question: Box<Question>,
     },
-    /// Keep the record as it stands, so that a crash leaves one. The first of a call is answered with
-    /// `Input::Begun`.
-    Checkpoint(Box<Record>),
+    /// Keep the call as it stands, so that a crash leaves its record, and what can go on goes on. The first of a call is
+    /// answered with `Input::Begun`.
+    Checkpoint(Box<Snapshot>),
     /// The call is over: keep this record for good, then tell whoever wants to know.
     Record(Box<Record>),
     /// This number was called through this line on this order, now (for redial).
@@ -358,6 +359,8 @@ pub enum Happening {
     Bridged,
     /// `call.operator`: the caller asked for an operator.
     Operator,
+    /// `call.restored`: the node died, is back, and both talk on. This is what is known of the call.
+    Restored(Box<Record>),
     /// `recording.paused`: what is said is not recorded.
     RecordingPaused,
     /// `recording.resumed`: what is said is recorded again.
@@ -382,6 +385,7 @@ impl Happening {
             Self::Ringing => "ringing",
             Self::Bridged => "bridged",
             Self::Operator => "operator",
+            Self::Restored(_) => "restored",
             Self::RecordingPaused => "paused",
             Self::RecordingResumed => "resumed",
             Self::Ended { .. } => "ended",

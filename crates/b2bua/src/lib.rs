@@ -15,6 +15,7 @@ mod outcome;
 mod ports;
 mod record;
 mod self_call;
+pub mod snapshot;
 mod switchboard;
 mod trunks;
 

@@ -10,6 +10,7 @@ use sdp::{Agreed, Capabilities, Description, Local, Offer, Secured, Security, Su
 
 use crate::config::SrtpPolicy;
 use crate::ids::Ids;
+use crate::snapshot::MediaSnapshot;
 
 /// What we ask for in offers, milliseconds.
 const PTIME: u8 = 20;
@@ -80,6 +81,25 @@ impl Session {
         let said = sdp::write_answer(&local, &description, &agreed);
         capabilities.security = only_secured(capabilities.security, agreed.secured.as_ref());
         Self { local, capabilities, state: State::Agreed(agreed), said }
+    }
+
+    /// What is to be kept of it, once something is agreed; `local` is our media address. An offer of ours that waits for its
+    /// answer is forgotten: what held before holds.
+    pub(crate) fn snapshot(&self, local: IpAddr) -> Option<MediaSnapshot> {
+        Some(MediaSnapshot {
+            local,
+            port: self.local.port,
+            origin: (self.local.session, self.local.version),
+            capabilities: self.capabilities.clone(),
+            agreed: self.agreed()?.clone(),
+        })
+    }
+
+    /// A session that was agreed on before, in which we `said` this last and are known as `public`.
+    pub(crate) fn restored(kept: MediaSnapshot, public: IpAddr, said: Bytes) -> Self {
+        let (session, version) = kept.origin;
+        let local = Local { address: public, port: kept.port, session, version };
+        Self { local, capabilities: kept.capabilities, state: State::Agreed(kept.agreed), said }
     }
 
     /// What we said last.
@@ -306,7 +326,7 @@ fn srtp(secured: &Secured) -> Srtp {
         Suite::AeadAes256Gcm => rtp::Suite::AeadAes256Gcm,
     };
     let (send, receive) = (MasterKey(secured.ours.0), MasterKey(secured.theirs.0));
-    Srtp { suite, send, receive, life: secured.life }
+    Srtp { suite, send, receive, life: secured.life, rollovers: 0 }
 }
 
 #[cfg(test)]

@@ -12,18 +12,13 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::Overloaded => (Some(503), 42),
         Cause::Loop => (Some(482), 25),
         Cause::MaxDuration | Cause::NoAnswer => (None, 102),
-        Cause::MediaLost | Cause::SignallingLost => (None, 41),
+        Cause::MediaLost | Cause::SignallingLost | Cause::NodeLost => (None, 41),
         Cause::Fault => (Some(500), 41),
         Cause::Busy => (None, 17),
         Cause::Declined | Cause::Unverified => (None, 21),
         Cause::Unreachable | Cause::OperatorUnavailable => (None, 38),
         Cause::NoSuchNumber => (None, 1),
-        Cause::HungUp
-        | Cause::Cancelled
-        | Cause::NoInput
-        | Cause::NothingChosen
-        | Cause::Ended
-        | Cause::NodeLost => (None, 16),
+        Cause::HungUp | Cause::Cancelled | Cause::NoInput | Cause::NothingChosen | Cause::Ended => (None, 16),
     };
     Outcome { side: Side::Us, cause, status, q850 }
 }

@@ -67,6 +67,24 @@ impl Ports {
         Some(Port { worker, address, number })
     }
 
+    /// Takes these ports of these addresses, for the two sides of a call that goes on: both, from one worker.
+    pub(crate) fn take_again(&mut self, wanted: [(u8, u16); 2]) -> Option<[Port; 2]> {
+        let workers = self.free.first()?.len();
+        let worker = (0..workers).find(|worker| {
+            let has = |(address, number): (u8, u16)| {
+                let free = self.free.get(usize::from(address)).and_then(|workers| workers.get(*worker));
+                free.is_some_and(|free| free.iter().any(|port| port.number == number))
+            };
+            wanted[0] != wanted[1] && wanted.into_iter().all(has)
+        })?;
+        for (address, number) in wanted {
+            self.free[usize::from(address)][worker].retain(|port| port.number != number);
+            self.taken += 1;
+        }
+        let worker = u16::try_from(worker).ok()?;
+        Some(wanted.map(|(address, number)| Port { worker, address, number }))
+    }
+
     /// Takes a port back.
     pub(crate) fn give(&mut self, now: Instant, port: Port) {
         let worker =
@@ -109,6 +127,22 @@ mod tests {
         ports.give(Instant::ZERO, port);
         assert_eq!(ports.take_beside(Instant(Duration::from_secs(4)), 0, 0), None);
         assert_eq!(ports.take_beside(Instant(Duration::from_secs(5)), 0, 0), Some(port));
+        assert_eq!(ports.taken(), 1);
+    }
+
+    #[test]
+    fn the_ports_of_a_call_that_goes_on_are_taken_together_or_not_at_all() {
+        let mut ports = ports();
+        for wanted in [[(0, 4000), (0, 5000)], [(0, 5000), (0, 5000)], [(0, 5000), (1, 5002)], [(0, 6000); 2]]
+        {
+            assert_eq!(ports.take_again(wanted), None, "{wanted:?}");
+        }
+        assert_eq!(ports.taken(), 0);
+        let port = |number| Port { worker: 1, address: 0, number };
+        assert_eq!(ports.take_again([(0, 5002), (0, 5000)]), Some([port(5002), port(5000)]));
+        assert_eq!(ports.take_again([(0, 5002), (0, 5000)]), None, "they are in use");
+        assert_eq!(ports.taken(), 2);
+        ports.give(Instant::ZERO, port(5000));
         assert_eq!(ports.taken(), 1);
     }
 

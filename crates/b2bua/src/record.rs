@@ -64,6 +64,8 @@ pub struct Record {
     pub recording_paused: Duration,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// How often the call was carried over a death of the node.
+    pub restored: u8,
     /// What the shop attached to the order, as JSON text.
     pub data: Option<Box<str>>,
     /// Media of the caller's leg.

@@ -1,6 +1,8 @@
 //! All calls as one value with one owner. It routes: what a message means the user agent knows, what a call does
 //! the call knows.
 
+mod restoring;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Switchboard {
     work: VecDeque<ua::Input>,
     said: Vec<ua::Output>,
     told: Vec<Told>,
+    /// Calls of which what is kept is not up to date.
+    stale: Vec<Place>,
 }
 
 /// How much a switchboard holds at the moment.
@@ -106,6 +110,7 @@ impl Switchboard {
             work: VecDeque::new(),
             said: Vec::new(),
             told: Vec::new(),
+            stale: Vec::new(),
         };
         board.learn_config();
         board
@@ -123,6 +128,7 @@ impl Switchboard {
         }
         self.take(now, input, out);
         self.settle(now, out);
+        self.keep(out);
     }
 
     /// When something will be due; feed `Input::Wake` then.
@@ -363,6 +369,7 @@ impl Switchboard {
                     self.by_leg.insert(leg, (place, Whose::Callee));
                     self.by_session.insert(session, (place, Whose::Callee));
                 }
+                Told::Stale => self.stale.push(place),
                 Told::Left(leg, session, port) => {
                     self.by_leg.remove(&leg);
                     self.by_session.remove(&session);
@@ -398,25 +405,42 @@ impl Switchboard {
             let mut said = std::mem::take(&mut self.said);
             self.agent.handle(input, &mut said);
             for say in said.drain(..) {
-                match say {
-                    ua::Output::Send { leg, flow, bytes } => out.push(Output::Send { leg, flow, bytes }),
-                    ua::Output::Heard(leg) => out.push(Output::Heard(leg)),
-                    ua::Output::Arm(timer, after) => self.timers.arm(now, Alarm::Agent(timer), after),
-                    ua::Output::Disarm(timer) => self.timers.disarm(Alarm::Agent(timer)),
-                    ua::Output::Event(leg, LegEvent::Offered(incoming)) => {
-                        self.offered(now, leg, &incoming, out);
-                    }
-                    ua::Output::Event(leg, event) => self.leg_event(now, leg, event, out),
-                    ua::Output::Errand(errand, event) => {
-                        if let Some((trunk, what)) = self.trunks.said(errand, event) {
-                            out.push(Output::Trunk(TrunkNotice { trunk, at: now, what }));
-                        }
-                    }
-                    ua::Output::Counted(counted) => out.push(Output::Counted(counted)),
-                }
+                self.hear_agent(now, say, out);
             }
             self.said = said;
         }
+    }
+
+    fn hear_agent(&mut self, now: Instant, said: ua::Output, out: &mut Vec<Output>) {
+        match said {
+            ua::Output::Send { leg, flow, bytes } => out.push(Output::Send { leg, flow, bytes }),
+            ua::Output::Heard(leg) => out.push(Output::Heard(leg)),
+            ua::Output::Arm(timer, after) => self.timers.arm(now, Alarm::Agent(timer), after),
+            ua::Output::Disarm(timer) => self.timers.disarm(Alarm::Agent(timer)),
+            ua::Output::Changed(leg) => self.stale.extend(self.by_leg.get(&leg).map(|(place, _)| *place)),
+            ua::Output::Event(leg, LegEvent::Offered(incoming)) => self.offered(now, leg, &incoming, out),
+            ua::Output::Event(leg, event) => self.leg_event(now, leg, event, out),
+            ua::Output::Errand(errand, event) => {
+                if let Some((trunk, what)) = self.trunks.said(errand, event) {
+                    out.push(Output::Trunk(TrunkNotice { trunk, at: now, what }));
+                }
+            }
+            ua::Output::Counted(counted) => out.push(Output::Counted(counted)),
+        }
+    }
+
+    /// A new call, of which all that is said to its legs and sessions is from now on.
+    fn seat(&mut self, call: Call) -> Place {
+        let place = self.calls.insert(call);
+        let core = &self.calls[place].core;
+        self.by_id.insert(core.id(), place);
+        for (leg, whose) in [(Some(&core.caller), Whose::Caller), (core.callee.as_ref(), Whose::Callee)] {
+            if let Some(leg) = leg {
+                self.by_leg.insert(leg.id, (place, whose));
+                self.by_session.insert(leg.session, (place, whose));
+            }
+        }
+        place
     }
 
     fn leg_event(&mut self, now: Instant, leg: LegId, event: LegEvent, out: &mut Vec<Output>) {
@@ -471,7 +495,9 @@ impl Switchboard {
             Ok(mut stuff) => {
                 let call = stuff.record.call;
                 out.push(Output::Leg { call, leg, callee: None });
-                let (state, patience) = match stuff.asked.take() {
+                let asked = stuff.asked.take();
+                let is_known = asked.is_none();
+                let (state, patience) = match asked {
                     Some(Asked { question, said, trunk }) => {
                         out.push(Output::Verify { call, question });
                         (State::Verifying(Verifying { said, trunk }), call::VERIFIED_WITHIN)
@@ -481,11 +507,10 @@ impl Switchboard {
                         (State::Arriving, call::STORE_WITHIN)
                     }
                 };
-                let place = self.calls.insert(Call { core: Core::new(stuff), state });
-                let core = &self.calls[place].core;
-                self.by_id.insert(core.id(), place);
-                self.by_leg.insert(leg, (place, Whose::Caller));
-                self.by_session.insert(core.caller.session, (place, Whose::Caller));
+                let place = self.seat(Call { core: Core::new(stuff), state });
+                if is_known {
+                    self.stale.push(place);
+                }
                 self.timers.arm(now, Alarm::Call(place, Timer::Store), patience);
             }
             // Nothing stays of it but the transaction, which absorbs what is sent again: however many are refused,

@@ -311,6 +311,13 @@ impl Trunks {
         Room::Taken
     }
 
+    /// A call that goes on has its place, however many there are.
+    pub(crate) fn take_again(&mut self, trunk: &str) {
+        if let Some(standing) = self.standings.get_mut(trunk) {
+            standing.calls += 1;
+        }
+    }
+
     /// Gives it back.
     pub(crate) fn give(&mut self, trunk: &str) {
         if let Some(standing) = self.standings.get_mut(trunk) {

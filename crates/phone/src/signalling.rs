@@ -152,7 +152,7 @@ impl Signalling {
                 Output::Disarm(timer) => self.timers.disarm(timer),
                 Output::Event(leg, event) => self.said.push_back(Said::Leg(leg, event)),
                 Output::Errand(_, event) => self.said.push_back(Said::Errand(event)),
-                Output::Heard(_) | Output::Counted(_) => {}
+                Output::Heard(_) | Output::Changed(_) | Output::Counted(_) => {}
             }
         }
     }

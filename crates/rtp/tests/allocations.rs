@@ -270,7 +270,7 @@ fn what_is_protected_takes_no_memory_for_a_packet_either() {
     let agreed = |session: u8| {
         let [send, receive] = [2, 3].map(|key| MasterKey([2 * session + key; MASTER_LENGTH]));
         let suite = [Suite::AesCm128HmacSha1_80, Suite::AeadAes256Gcm][usize::from(session)];
-        Srtp { suite, send, receive, life: LONGEST_LIFE }
+        Srtp { suite, send, receive, life: LONGEST_LIFE, rollovers: 0 }
     };
     let mut phones = [0, 1].map(|session| Sender::new(agreed(session).suite, &agreed(session).receive));
     for session in 0..2 {

@@ -153,7 +153,7 @@ impl Security {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Secured {
     /// Of the line chosen, the same in offer and answer.
-    pub(crate) tag: u32,
+    pub tag: u32,
     /// How, both ways.
     pub suite: Suite,
     /// The key of what we send.

@@ -272,6 +272,10 @@ pub(crate) struct CallsArgs {
     /// Let voice flow both ways while they are joined.
     #[arg(long)]
     pub(crate) media: bool,
+    /// Kill the server a second after all calls are joined, and start it again: they talk on. Needs a `hold` that outlasts the
+    /// placing
+    #[arg(long)]
+    pub(crate) kill: bool,
     /// Write the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     pub(crate) messages_received: Count,
     pub(crate) messages_sent: Count,
     pub(crate) faults: Count,
+    pub(crate) restored: Count,
     calls: Count,
     legs: Count,
     transactions: Count,
@@ -70,6 +71,7 @@ impl Metrics {
             messages_received: Count::default(),
             messages_sent: Count::default(),
             faults: Count::default(),
+            restored: Count::default(),
             calls: Count::default(),
             legs: Count::default(),
             transactions: Count::default(),
@@ -183,6 +185,12 @@ impl Metrics {
             one("bauta_transactions", "SIP transactions.", gauge, &self.transactions),
             one("bauta_media_ports", "Media port pairs in use.", gauge, &self.ports),
             one("bauta_timers", "Timers set.", gauge, &self.timers),
+            one(
+                "bauta_calls_restored",
+                "Calls that went on after the node had died.",
+                counter,
+                &self.restored,
+            ),
             one("bauta_talk_seconds", "Seconds that two parties were joined.", counter, &self.talk_seconds),
             one(
                 "bauta_rtp_foreign",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use api::webhooks::{Deliverer, WebhookError};
 use api::{Gate, Privacy};
 use b2bua::{Behind, Control, Input, Switchboard};
+use clock::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
@@ -20,18 +21,20 @@ use tokio::task::JoinSet;
 
 use crate::asks::Desk;
 use crate::config::{Checked, Numbers};
+use crate::housekeeping;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
+use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
 use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
-use crate::time::{Clock, wall_ms};
+use crate::supervisor;
+use crate::time::Clock;
 use crate::trace::{self, Shown, Told, Trace};
 use crate::verifier::{Believed, BelievedError, Verifier};
-use crate::{housekeeping, recovery, supervisor};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
@@ -118,6 +121,15 @@ struct Parts {
     sip: (Vec<Bind>, watch::Receiver<Option<Tls>>, usize),
     turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
     clock: Clock,
+    /// Calls to be taken up again before anything else is.
+    recovered: Recovered,
+}
+
+/// The switchboard's thread, our certificate as it knows it, and what it has to tell Homer, where that is to be told.
+struct Board {
+    thread: thread::JoinHandle<()>,
+    tls: watch::Sender<Option<Tls>>,
+    told: Option<mpsc::Receiver<Told>>,
 }
 
 impl Node {
@@ -126,7 +138,8 @@ impl Node {
     /// # Errors
     /// The first thing that could not be had.
     pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
-        let (clock, epoch_ms) = (Clock::start(), wall_ms());
+        let clock = Clock::start();
+        let epoch_ms = clock.wall_ms(Instant::ZERO);
         folder(&checked.node.data_dir)?;
         folder(&checked.recording.files.folder)?;
         let privacy = privacy(checked.numbers, &checked.node.data_dir)?;
@@ -137,7 +150,7 @@ impl Node {
         let gate = Gate::new(store.clone(), checked.api(&languages, privacy.clone()), asks);
         let deliverer = deliverer(&checked, &gate)?;
         let scribe = scribe(&checked, clock, &privacy);
-        recovery::recover(&store, &scribe)?;
+        let recovered = recovery::recover(&store, &scribe, checked.media.rtp_timeout)?;
         repair(&checked.recording.files)?;
 
         let turns = signalling::queue();
@@ -146,8 +159,6 @@ impl Node {
         let mut config = checked
             .switchboard(epoch_ms, &usable, &languages)
             .ok_or_else(|| StartError::Language(languages.clone()))?;
-        let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
-        resolve::operators(&dns, &checked, &mut config.lines).await;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
@@ -155,19 +166,14 @@ impl Node {
         let keeper =
             Keeper::start(store.clone(), languages.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
-        let world = World {
-            relay,
-            keeper,
-            verifier: verifier.clone(),
-            scribe,
-            metrics: Arc::clone(&metrics),
-            turns: sender.clone(),
-        };
-        let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
-        let sip = (binds(&checked), tls.subscribe(), checked.sip.max_message);
-        let (trace, told) = trace(&checked, &config);
-        let board = spawn_board(Parts { config: config.clone(), world, trace, sip, turns, clock })?;
-
+        let world = World::new(relay, keeper, verifier.clone(), scribe, Arc::clone(&metrics), sender.clone());
+        let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
+        let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
+        // Calls that go on do not wait for names.
+        if resolve::operators(&dns, &checked, &mut config.lines).await {
+            let _ =
+                sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
+        }
         let config = Arc::new(Mutex::new(config));
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut node = Self {
@@ -276,7 +282,7 @@ impl Node {
         self.reread_certificate();
         self.reread_believed();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
-            resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
+            let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
             let configure = Input::Control(Control::Configure(Box::new(config)));
@@ -475,11 +481,33 @@ fn binds(checked: &Checked) -> Vec<Bind> {
     listeners.map(|listener| Bind { transport: listener.transport, address: listener.address }).collect()
 }
 
+/// The switchboard, which takes up what was left before it hears anything.
+fn start_board(
+    checked: &Checked,
+    config: &b2bua::Config,
+    world: World,
+    turns: (mpsc::Sender<Turn>, mpsc::Receiver<Turn>),
+    recovered: Recovered,
+) -> Result<Board, StartError> {
+    let (trace, told) = trace(checked, config);
+    let tls = watch::Sender::new(checked.sip.tls.as_ref().map(Tls::load).transpose()?);
+    let thread = spawn_board(Parts {
+        config: config.clone(),
+        trace,
+        sip: (binds(checked), tls.subscribe(), checked.sip.max_message),
+        turns,
+        clock: world.scribe.clock,
+        world,
+        recovered,
+    })?;
+    Ok(Board { thread, tls, told })
+}
+
 /// The switchboard's thread: bound to its sockets before this returns.
 fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
     let (bound, outcome) = std::sync::mpsc::channel();
     let run = move || {
-        let Parts { config, world, trace, sip: (binds, tls, longest), turns, clock } = parts;
+        let Parts { config, world, trace, sip: (binds, tls, longest), turns, clock, recovered } = parts;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -491,11 +519,14 @@ fn spawn_board(parts: Parts) -> Result<thread::JoinHandle<()>, StartError> {
             let (sender, receiver) = turns;
             match Flows::bind(&binds, tls, sender) {
                 Ok(flows) => {
-                    let _ = bound.send(Ok(()));
                     let board = Switchboard::new(config, seed());
                     let (arrivals, behind) = (Arrivals::default(), Behind::default());
                     let turns = receiver;
-                    Loop { board, world, trace, flows, turns, clock, longest, arrivals, behind }.run().await;
+                    let mut turning =
+                        Loop { board, world, trace, flows, turns, clock, longest, arrivals, behind };
+                    turning.restore(recovered);
+                    let _ = bound.send(Ok(()));
+                    turning.run().await;
                 }
                 Err((address, error)) => {
                     let _ = bound.send(Err(StartError::Listen { address, error, key: "sip.listen" }));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use b2bua::{Control, Counted, Finding, Gauges, Input, Output, TrunkHappening};
+use b2bua::snapshot::Snapshot;
+use b2bua::{Control, Counted, Finding, Gauges, Happening, Input, Output, TrunkHappening};
 use clock::Instant;
 use relay::Relay;
 use sip::Flow;
@@ -11,6 +12,7 @@ use store::Timestamp;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::records::{Scribe, ulid};
+use crate::recovery::{self, SIGN_OF_LIFE};
 use crate::signalling::Turn;
 use crate::verifier::Verifier;
 
@@ -22,9 +24,22 @@ pub(crate) struct World {
     pub(crate) scribe: Scribe,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
+    /// When the store was last told that the node is alive.
+    alive: Instant,
 }
 
 impl World {
+    pub(crate) fn new(
+        relay: Relay,
+        keeper: Keeper,
+        verifier: Verifier,
+        scribe: Scribe,
+        metrics: Arc<Metrics>,
+        turns: tokio::sync::mpsc::Sender<Turn>,
+    ) -> Self {
+        Self { relay, keeper, verifier, scribe, metrics, turns, alive: Instant::ZERO }
+    }
+
     /// Counts what comes in, and learns the trunks' names as the switchboard does.
     pub(crate) fn heard(&mut self, input: &Input) {
         match input {
@@ -73,15 +88,7 @@ impl World {
                     let _ = self.turns.try_send(Turn::Board(late));
                 }
             }
-            Output::Checkpoint(record) => {
-                let kept = self.scribe.record(&record);
-                if record.answered.is_none() {
-                    tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
-                    self.keeper.begin(now, record.call, |batch| batch.checkpoint(&kept));
-                } else {
-                    self.keeper.keep(|batch| batch.checkpoint(&kept));
-                }
-            }
+            Output::Checkpoint(snapshot) => self.checkpoint(now, &snapshot),
             Output::Record(record) => self.record(now, &record),
             Output::Called { line, callee, code } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
@@ -89,6 +96,9 @@ impl World {
             }
             Output::Notice(notice) => {
                 tracing::debug!(call = %notice.call, what = notice.what.name(), "call");
+                if let Happening::Restored(_) = notice.what {
+                    self.metrics.restored.add(1);
+                }
                 let event = self.scribe.event(&notice);
                 self.keeper.keep(|batch| batch.event(event));
             }
@@ -120,6 +130,19 @@ impl World {
         }
     }
 
+    fn checkpoint(&mut self, now: Instant, snapshot: &Snapshot) {
+        let record = &snapshot.record;
+        let kept = self.scribe.record(record);
+        let rest = recovery::call::write(snapshot, self.scribe.clock.wall_us(Instant::ZERO));
+        tracing::trace!(call = %record.call, octets = rest.len(), "kept");
+        if record.answered.is_none() {
+            tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
+            self.keeper.begin(now, record.call, |batch| batch.checkpoint(&kept, &rest));
+        } else {
+            self.keeper.keep(|batch| batch.checkpoint(&kept, &rest));
+        }
+    }
+
     fn record(&mut self, now: Instant, record: &b2bua::Record) {
         self.metrics.ended(record);
         let kept = self.scribe.record(record);
@@ -136,13 +159,19 @@ impl World {
     }
 
     /// When `flush` is wanted, though nothing happens.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.keeper.due()
+    pub(crate) fn due(&self, gauges: &Gauges) -> Option<Instant> {
+        let sign = (gauges.calls > 0).then(|| self.alive + SIGN_OF_LIFE);
+        self.keeper.due().into_iter().chain(sign).min()
     }
 
     /// Hands on what was gathered while the switchboard handled its inputs.
     pub(crate) fn flush(&mut self, now: Instant, gauges: &Gauges) {
         self.relay.flush();
+        if gauges.calls > 0 && now >= self.alive + SIGN_OF_LIFE {
+            self.alive = now;
+            let wall = Timestamp(self.scribe.clock.wall_ms(now));
+            self.keeper.keep(|batch| batch.alive(wall));
+        }
         self.keeper.flush(now);
         self.metrics.gauges(gauges);
     }

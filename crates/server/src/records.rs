@@ -71,6 +71,7 @@ impl Scribe {
             recording: record.recording.as_deref().map(str::to_owned),
             recording_paused_seconds: seconds(record.recording_paused),
             recording_fault: record.recording_fault.clone(),
+            restored: record.restored,
             data: record.data.as_deref().and_then(|text| Json::parse(text).ok()),
             caller_leg: record.caller_media.as_ref().map(leg),
             callee_leg: record.callee_media.as_ref().map(leg),
@@ -112,6 +113,7 @@ impl Scribe {
             Happening::Ringing => ("call.ringing", json!({})),
             Happening::Bridged => ("call.bridged", json!({})),
             Happening::Operator => ("call.operator", json!({})),
+            Happening::Restored(record) => ("call.restored", self.restored(record)),
             Happening::RecordingPaused => ("recording.paused", json!({})),
             Happening::RecordingResumed => ("recording.resumed", json!({})),
             Happening::Ended { outcome } => (
@@ -125,6 +127,23 @@ impl Scribe {
             ),
         };
         event(kind, self.at(notice.at), Some(ulid(notice.call)), &data)
+    }
+
+    /// A call that goes on, for those who know nothing of it.
+    fn restored(&self, record: &Record) -> Value {
+        let operator = record.operator_asked.then_some("operator");
+        json!({
+            "line": record.line.map(|line| line.to_string()),
+            "trunk": record.trunk,
+            "caller": self.show(record.caller),
+            "callee": self.show(record.callee),
+            "callee_role": operator.or(record.caller_role.map(|role| role.other().word())),
+            "code": record.code.map(|code| code.as_str().to_owned()),
+            "caller_role": record.caller_role.map(b2bua::Role::word),
+            "started_at": self.at(record.started),
+            "bridged_at": record.bridged.map(|at| self.at(at)),
+            "restored": record.restored,
+        })
     }
 
     /// What happened to a trunk, as an event.

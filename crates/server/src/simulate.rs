@@ -196,7 +196,7 @@ impl Walk {
                 self.found(&query, &finding);
                 Some(Input::Found { call, finding })
             }
-            Output::Checkpoint(record) => Some(Input::Begun { call: record.call, kept: true }),
+            Output::Checkpoint(kept) => Some(Input::Begun { call: kept.record.call, kept: true }),
             Output::Record(record) => {
                 if let Some(outcome) = record.outcome {
                     self.say(format!("the call ends: {}", outcome.cause.word()), None);
@@ -334,6 +334,7 @@ impl Walk {
             }
             Happening::Ringing
             | Happening::Bridged
+            | Happening::Restored(_)
             | Happening::RecordingPaused
             | Happening::RecordingResumed
             | Happening::Ended { .. } => {}

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clock::Instant;
 
-/// The node's clock. `Instant::ZERO` is the moment it was made.
+/// What the clock shows when the node begins: calls that are taken up again have begun before, and none lasts so long.
+const HEAD: Duration = Duration::from_secs(30 * 86_400);
+
+/// The node's clock. `Instant::ZERO` is a good while before it was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     began: std::time::Instant,
@@ -16,23 +19,32 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant(self.began.elapsed())
+        Instant(HEAD + self.began.elapsed())
     }
 
     /// As the runtime's timers want it.
     pub(crate) fn deadline(&self, at: Instant) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.began + at.0)
+        tokio::time::Instant::from_std(self.began + at.since(Instant(HEAD)))
     }
 
     /// What the wall clock showed at `at`, by what it shows now: a step of the wall clock moves all of them.
     pub(crate) fn wall_ms(&self, at: Instant) -> u64 {
-        let ago = u64::try_from(self.now().since(at).as_millis()).unwrap_or(u64::MAX);
-        wall_ms().saturating_sub(ago)
+        self.wall_us(at) / 1_000
+    }
+
+    /// As `wall_ms`, in microseconds.
+    pub(crate) fn wall_us(&self, at: Instant) -> u64 {
+        let ago = u64::try_from(self.now().since(at).as_micros()).unwrap_or(u64::MAX);
+        wall_us().saturating_sub(ago)
     }
 }
 
 /// Milliseconds since 1970 by the wall clock.
 pub(crate) fn wall_ms() -> u64 {
+    wall_us() / 1_000
+}
+
+fn wall_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,8 @@ use b2bua::{CallId, Happening, Output, Record, TrunkHappening};
 use bytes::Bytes;
 use sip::{Message, Method};
 
+use crate::disk::Disk;
+
 /// Watches every message and every output.
 #[derive(Debug, Default)]
 pub struct Audit {
@@ -87,6 +89,15 @@ impl Audit {
             | Output::Shedding(_)
             | Output::Counted(_) => {}
         }
+    }
+
+    /// The node died, and with it what was not kept. Calls of which nothing is known were never answered; what was asked
+    /// and not answered may be asked again, and then be answered otherwise.
+    pub(crate) fn forget(&mut self, disk: &Disk) {
+        self.arrived.retain(|call| disk.knows(*call));
+        self.records.retain(|record| disk.is_over(record.call));
+        self.asked.clear();
+        self.finals.clear();
     }
 
     /// What does not hold at the end.

@@ -7,6 +7,7 @@ mod audit;
 mod callee;
 mod caller;
 mod dialog;
+mod disk;
 mod keypad;
 mod media;
 mod network;

@@ -139,6 +139,14 @@ impl Relay {
         self.later(now, Report::Finished { session, play: PlayId(0) });
     }
 
+    /// The node died, and with it all sessions.
+    pub(crate) fn die(&mut self) {
+        self.sessions.clear();
+        self.due.clear();
+        self.keys.clear();
+        self.keypads = Keypads::default();
+    }
+
     pub(crate) fn open_sessions(&self) -> Vec<SessionId> {
         self.sessions.keys().copied().collect()
     }

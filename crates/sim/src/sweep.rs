@@ -46,11 +46,13 @@ pub enum Fault {
     Drain,
     /// Our own code panics.
     Panic,
+    /// The node dies, and is back after so many milliseconds.
+    Death(u64),
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::CallerHangsUp,
         Self::CalleeHangsUp,
         Self::CallerActs(Act::Reinvite),
@@ -78,6 +80,8 @@ impl Fault {
         Self::RecordingPaused,
         Self::Drain,
         Self::Panic,
+        Self::Death(300),
+        Self::Death(3_000),
     ];
 
     fn strike(self, world: &mut World) {
@@ -101,6 +105,7 @@ impl Fault {
                 assert_ne!(came_to, Some(b2bua::Recording::Running), "what is told to pause does not run on");
             }
             Self::Drain => world.feed(b2bua::Input::Control(b2bua::Control::Drain)),
+            Self::Death(ms) => world.die(Duration::from_millis(ms)),
             Self::Panic => {
                 if let Some(call) = world.last_call() {
                     world.feed(b2bua::Input::Control(b2bua::Control::Panic(call)));

@@ -21,6 +21,7 @@ use crate::audit::Audit;
 use crate::callee::{Callee, CalleePlan, Reaction};
 use crate::caller::{Caller, CallerPlan, port};
 use crate::dialog::Act;
+use crate::disk::Disk;
 use crate::media::Relay;
 use crate::network::{Datagram, Mishap, Network, Weather};
 use crate::orders::Orders;
@@ -30,6 +31,8 @@ const CARRIER_IN: &str = "192.0.2.11:5060";
 const CARRIER_OUT: &str = "192.0.2.12:5060";
 /// How long the store takes.
 const STORE: Duration = Duration::from_millis(2);
+/// A node that was dead for longer finds nobody who still waits for it.
+const SILENCE: Duration = Duration::from_secs(30);
 /// A world that is not quiet by then never will be.
 const HORIZON: Duration = Duration::from_secs(6 * 3600);
 
@@ -151,6 +154,11 @@ pub struct World {
     pub commands: Vec<rtp::Command>,
     /// Every message each peer was sent.
     pub received: BTreeMap<SocketAddr, Vec<Bytes>>,
+    disk: Disk,
+    config: Config,
+    seeds: [u8; 32],
+    /// Since when the node is dead, and until when.
+    dead: Option<(Instant, Instant)>,
     network: Network,
     relay: Relay,
     flow: Flow,
@@ -189,11 +197,15 @@ impl World {
         seeds[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Instant::ZERO,
-            board: Switchboard::new(config, seeds),
+            board: Switchboard::new(config.clone(), seeds),
             orders: Orders::default(),
             audit: Audit::default(),
             commands: Vec::new(),
             received: BTreeMap::new(),
+            disk: Disk::default(),
+            config,
+            seeds,
+            dead: None,
             network: Network::new(weather, reliable, seed),
             relay: Relay::default(),
             flow,
@@ -313,6 +325,7 @@ impl World {
             self.network.next_arrival(),
             self.relay.next_report(),
             self.board.next_wake(),
+            self.dead.map(|(_, until)| until),
         ];
         all.into_iter().flatten().min()
     }
@@ -328,7 +341,9 @@ impl World {
 
     fn happen(&mut self) {
         let now = self.now;
-        if let Some(datagram) = self.network.arrive(now) {
+        if self.dead.is_some_and(|(_, until)| until <= now) {
+            self.rise();
+        } else if let Some(datagram) = self.network.arrive(now) {
             self.arrive(datagram);
         } else if let Some(report) = self.relay.report(now) {
             self.feed(Input::Report(report));
@@ -369,6 +384,9 @@ impl World {
 
     fn arrive(&mut self, datagram: Datagram) {
         let Datagram { peer, inward, bytes } = datagram;
+        if inward && self.dead.is_some() {
+            return;
+        }
         if inward {
             self.audit.inward(&bytes);
             self.feed(Input::Message { flow: Flow { peer, ..self.flow }, bytes });
@@ -419,15 +437,53 @@ impl World {
         }
     }
 
+    /// The node dies, and is back after a while. What comes meanwhile nobody hears.
+    pub fn die(&mut self, down: Duration) {
+        self.disk.cut(self.now);
+        self.audit.forget(&self.disk);
+        self.relay.die();
+        self.due.clear();
+        self.unheard.clear();
+        // Another node: nothing it says by chance has been said before.
+        self.seeds[31] = self.seeds[31].wrapping_add(1);
+        self.board = Switchboard::new(self.config.clone(), self.seeds);
+        self.dead = Some((self.now, self.now + down));
+    }
+
+    /// The node is back, now and with another configuration.
+    pub fn rise_with(&mut self, config: Config) {
+        self.config = config;
+        self.board = Switchboard::new(self.config.clone(), self.seeds);
+        self.rise();
+    }
+
+    fn rise(&mut self) {
+        let Some((since, _)) = self.dead.take() else { return };
+        let can_go_on = self.now.since(since) <= SILENCE;
+        for kept in self.disk.unfinished() {
+            let mut out = Vec::new();
+            self.board.restore(self.now, kept, can_go_on, &mut out);
+            self.follow(out);
+        }
+    }
+
     /// The switchboard handles one input; what it says takes effect.
     pub fn feed(&mut self, input: Input) {
+        if self.dead.is_some() {
+            return;
+        }
         self.inputs += 1;
         let mut out = Vec::new();
         self.note(&input);
         self.board.handle(self.now, input, &mut out);
+        self.follow(out);
+    }
+
+    fn follow(&mut self, out: Vec<Output>) {
         for output in out {
             self.note(&output);
             self.audit.output(&output);
+            self.disk.take(self.now + STORE, &output);
             self.perform(output);
         }
     }
@@ -472,10 +528,10 @@ impl World {
                     self.answer(Input::Verified { call, verification });
                 }
             }
-            Output::Checkpoint(record) => {
-                self.last_call = Some(record.call);
-                if record.answered.is_none() {
-                    self.answer(Input::Begun { call: record.call, kept: true });
+            Output::Checkpoint(kept) => {
+                self.last_call = Some(kept.record.call);
+                if kept.record.answered.is_none() {
+                    self.answer(Input::Begun { call: kept.record.call, kept: true });
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),

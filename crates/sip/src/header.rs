@@ -19,7 +19,7 @@ pub use list::Items;
 pub use media_type::MediaType;
 pub use numbers::{RAck, Refresher, SessionExpires};
 pub use reason::Reason;
-pub use via::Via;
+pub use via::{MAGIC_COOKIE, Via};
 
 pub(crate) use numbers::delta_seconds;
-pub(crate) use via::{KeptVia, MAGIC_COOKIE};
+pub(crate) use via::KeptVia;

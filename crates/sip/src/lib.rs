@@ -26,7 +26,8 @@ pub use compose::{Compose, NameAddr, Value, ValueWriter, ViaHop};
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer, FramingError};
 pub use header::{
-    Address, Addresses, Auth, CSeq, Items, MediaType, RAck, Reason, Refresher, Replaces, SessionExpires, Via,
+    Address, Addresses, Auth, CSeq, Items, MAGIC_COOKIE, MediaType, RAck, Reason, Refresher, Replaces,
+    SessionExpires, Via,
 };
 pub use headers::Headers;
 pub use malformed::{Fault, Malformed};

@@ -39,7 +39,8 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool },
     RemoveOrder { line: Option<Number>, code: Box<str>, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
-    Checkpoint { call: Ulid, json: Vec<u8> },
+    Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
+    Alive(Timestamp),
     Finish { trace: Trace, json: Vec<u8>, events: Vec<NewEvent> },
     Event(NewEvent),
     Remember { claim: Claim, response: Response, now: Timestamp },
@@ -98,9 +99,16 @@ impl Batch {
 
     /// [`crate::Store::checkpoint`].
     #[must_use]
-    pub fn checkpoint(mut self, record: &Record) -> Self {
+    pub fn checkpoint(mut self, record: &Record, snapshot: &[u8]) -> Self {
         let json = self.json_of(record);
-        self.with(Write::Checkpoint { call: record.id, json })
+        let snapshot = if snapshot.len() > disk::LONGEST_VALUE { &[] } else { snapshot };
+        self.with(Write::Checkpoint { call: record.id, json, snapshot: snapshot.into() })
+    }
+
+    /// The node is alive at this moment: [`crate::Store::last_alive`].
+    #[must_use]
+    pub fn alive(self, now: Timestamp) -> Self {
+        self.with(Write::Alive(now))
     }
 
     /// [`crate::Store::finish`].

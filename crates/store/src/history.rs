@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::disk::Disk;
+use crate::disk::{Bytes, Disk};
 use crate::shared::Shared;
 use crate::writer::Group;
-use crate::{NewEvent, Outcome, Page, Record, RecordFilter, StoreError, Timestamp, changes, keys};
+use crate::{
+    NewEvent, Outcome, Page, Record, RecordFilter, StoreError, Timestamp, Unfinished, changes, keys,
+};
 
 /// Records of one block.
 const BLOCK: usize = 32;
@@ -127,12 +129,26 @@ impl History {
 }
 
 impl Group<'_> {
-    pub(crate) fn checkpoint(&mut self, call: Ulid, json: &[u8]) -> Result<Outcome, StoreError> {
+    pub(crate) fn checkpoint(
+        &mut self,
+        call: Ulid,
+        json: &[u8],
+        snapshot: &[u8],
+    ) -> Result<Outcome, StoreError> {
         // One that was overtaken by the end of its call must not make the call look unfinished.
         if !self.changes.has(&keys::record(call))? {
             self.changes.put(keys::checkpoint(call), json.to_vec());
+            match snapshot {
+                [] => self.changes.remove(keys::snapshot(call)),
+                _ => self.changes.put(keys::snapshot(call), snapshot.to_vec()),
+            }
         }
         Ok(Outcome::Kept)
+    }
+
+    pub(crate) fn alive(&mut self, now: Timestamp) -> Outcome {
+        self.changes.put(keys::ALIVE.to_vec(), now.0.to_be_bytes().to_vec());
+        Outcome::Kept
     }
 
     pub(crate) fn finish(
@@ -147,6 +163,7 @@ impl Group<'_> {
         }
         self.changes.put(keys::record(call), json.to_vec());
         self.changes.remove(keys::checkpoint(call));
+        self.changes.remove(keys::snapshot(call));
         self.history.traces.push(*trace);
         self.changes.write(keys::block(self.history.block), &self.history.traces);
         if self.history.traces.len() == BLOCK {
@@ -183,8 +200,21 @@ impl Shared {
         value.map(|json| changes::unpack_json(&json)).transpose()
     }
 
-    pub(crate) fn unfinished(&self) -> Result<Vec<Record>, StoreError> {
-        self.disk.prefixed(keys::CHECKPOINTS).map(|item| changes::unpack_json(&item?.1)).collect()
+    pub(crate) fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let unfinished = |item: Result<(Bytes, Bytes), StoreError>| {
+            let record: Record = changes::unpack_json(&item?.1)?;
+            let snapshot = self.disk.get(&keys::snapshot(record.id))?;
+            Ok(Unfinished {
+                record,
+                snapshot: snapshot.map(|snapshot| snapshot.to_vec()).unwrap_or_default(),
+            })
+        };
+        self.disk.prefixed(keys::CHECKPOINTS).map(unfinished).collect()
+    }
+
+    pub(crate) fn last_alive(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at = self.disk.get(keys::ALIVE)?;
+        Ok(at.and_then(|at| (*at).try_into().ok()).map(|at| Timestamp(u64::from_be_bytes(at))))
     }
 
     pub(crate) fn records(

@@ -6,6 +6,8 @@
 //! | `o` | line (0 for none), code | [`crate::Order`] |
 //! | `l` | line, callee | when and on which code the callee was last called |
 //! | `p` | call | [`crate::Record`] of a call in progress, JSON |
+//! | `s` | call | what it takes to let a call in progress go on, as whoever keeps it wrote it |
+//! | `a` | | when the node was alive last, big-endian `u64` |
 //! | `r` | call | [`crate::Record`], JSON |
 //! | `b` | number of the block | what 32 records can be found by, in the order they were written |
 //! | `e` | event | its place in the log, then [`crate::Event`], JSON |
@@ -28,6 +30,8 @@ pub(crate) type Key = Vec<u8>;
 
 /// Where the format is stamped.
 pub(crate) const FORMAT: &[u8] = b"v";
+/// When the node was alive last.
+pub(crate) const ALIVE: &[u8] = b"a";
 /// All orders.
 pub(crate) const ORDERS: &[u8] = b"o";
 /// All checkpoints.
@@ -67,6 +71,10 @@ pub(crate) fn called(line: Number, callee: Number) -> Key {
 
 pub(crate) fn checkpoint(call: Ulid) -> Key {
     key([CHECKPOINTS, &call.to_bytes()])
+}
+
+pub(crate) fn snapshot(call: Ulid) -> Key {
+    key([b"s", &call.to_bytes()])
 }
 
 pub(crate) fn record(call: Ulid) -> Key {

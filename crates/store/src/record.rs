@@ -74,6 +74,8 @@ pub struct Record {
     pub recording_paused_seconds: f64,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// How often the call was carried over a death of the node.
+    pub restored: u8,
     /// What the shop attached to the order.
     pub data: Option<Json>,
     /// Media of the caller's leg.
@@ -138,6 +140,15 @@ pub struct LegRecord {
     pub mos: Option<f32>,
 }
 
+/// A call that was in progress when the node died.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unfinished {
+    /// Its record as it stood.
+    pub record: Record,
+    /// What it takes to let it go on; empty where that was not kept.
+    pub snapshot: Vec<u8>,
+}
+
 /// Which records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordFilter {
@@ -169,13 +180,14 @@ pub(crate) fn check(record: &Record) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Keeps a call in progress as it stands, so that a crash leaves a record. Later ones replace earlier ones; one
-    /// that comes after the call was finished changes nothing. Waits for the disk.
+    /// Keeps a call in progress as it stands, so that a crash leaves a record, and beside it what it takes to let the call go
+    /// on, as the caller wrote it; one above 5 400 bytes is left out. Later ones replace earlier ones; one that comes after the
+    /// call was finished changes nothing. Waits for the disk.
     ///
     /// # Errors
     /// The record is too large (5 400 bytes of JSON), or the disk refused.
-    pub fn checkpoint(&self, record: &Record) -> Result<(), StoreError> {
-        self.apply(Batch::new().checkpoint(record)).map(|_| ())
+    pub fn checkpoint(&self, record: &Record, snapshot: &[u8]) -> Result<(), StoreError> {
+        self.apply(Batch::new().checkpoint(record, snapshot)).map(|_| ())
     }
 
     /// Keeps the record of a finished call for good, removes its checkpoint and appends these events, all or nothing.
@@ -192,8 +204,16 @@ impl Store {
     ///
     /// # Errors
     /// The disk cannot be read.
-    pub fn unfinished(&self) -> Result<Vec<Record>, StoreError> {
+    pub fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
         self.shared().unfinished()
+    }
+
+    /// When a batch last said that the node was alive ([`Batch::alive`]).
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn last_alive(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.shared().last_alive()
     }
 
     /// One record, once it is safe on the disk.

@@ -136,7 +136,8 @@ impl Group<'_> {
                 self.remove_order(*line, code, *now).map(Outcome::Removed)
             }
             Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
-            Write::Checkpoint { call, json } => self.checkpoint(*call, json),
+            Write::Checkpoint { call, json, snapshot } => self.checkpoint(*call, json, snapshot),
+            Write::Alive(now) => Ok(self.alive(*now)),
             Write::Finish { trace, json, events } => self.finish(trace, json, events).map(Outcome::Finished),
             Write::Event(event) => self.append(event).map(Outcome::Event),
             Write::Remember { claim, response, now } => self.remember(claim, response, *now),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sip::{Compose, Method, Name, NameAddr, Response, Scheme, Uri, UriRef, Value, ValueWriter, ViaHop};
+use sip::{
+    Compose, Method, Name, NameAddr, Request, Response, Scheme, Uri, UriRef, Value, ValueWriter, ViaHop,
+};
 
 use crate::chance::Token;
 use crate::digest::{self, Lines};
@@ -102,6 +104,26 @@ pub(crate) struct Heading {
 }
 
 impl Heading {
+    /// Of an INVITE of ours that was sent before, from this listener.
+    pub(crate) fn of(invite: &Request, place: Arc<Place>) -> Option<Self> {
+        let headers = invite.headers();
+        let token = |text: Option<&str>| Token::read(text?.as_bytes());
+        let from = headers.from().uri().to_uri();
+        Some(Self {
+            uri: invite.uri().to_uri(),
+            place,
+            branch: token(headers.via().branch().and_then(|branch| branch.strip_prefix(sip::MAGIC_COOKIE)))?,
+            own: from.clone(),
+            from,
+            tag: token(headers.from().tag())?,
+            to: headers.to().uri().to_uri(),
+            call_id: headers.call_id().into(),
+            sequence: headers.cseq().number,
+            credentials: Lines::new(),
+            routes: headers.addresses(Name::Route).map(|route| route.uri().to_uri()).collect(),
+        })
+    }
+
     fn begin(&self, method: &Method) -> Compose {
         let via = via(&self.place, &self.branch);
         let compose = Compose::request(method, &self.uri).header(Name::Via, via);

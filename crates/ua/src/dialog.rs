@@ -6,9 +6,15 @@ use sip::{Compose, Flow, Headers, Method, Name, NameAddr, Request, Response, Sch
 
 use crate::chance::{Chance, Token};
 use crate::compose::{Heading, InDialog};
-use crate::digest::{self, Digest, Lines};
+use crate::digest::{self, Credentials, Digest, Lines};
 use crate::flow;
+use crate::leg::Kept;
 use crate::place::Place;
+use crate::settings::Settings;
+use crate::snapshot::{Hop, Snapshot};
+
+/// More requests than a leg sends before the last of them is known to be kept.
+const UNKNOWN: u32 = 32;
 
 /// The state of one dialog (RFC 3261 §12.1), and where its other end was last heard.
 #[derive(Debug)]
@@ -131,6 +137,68 @@ impl Dialog {
     /// Where its other end is, by its own words.
     pub(crate) fn target(&self) -> &Uri {
         &self.target
+    }
+
+    /// Made before, and kept. `None`: it cannot be read, or there is no such listener any more. Requests of ours go on
+    /// at a distance from the last that is known of, since others may have followed it. Their last one is taken once
+    /// more if it is sent again: the transaction that knew it is gone.
+    pub(crate) fn restored(
+        snapshot: &Snapshot,
+        settings: &Settings,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Option<Self> {
+        let (place, flow) = settings.hop(&snapshot.heard)?;
+        let home = snapshot.home.as_ref().and_then(|home| settings.hop(home)).map(|(_, flow)| flow);
+        let uri = |text: &str| Uri::parse(text).ok();
+        let mut dialog = Self {
+            call_id: snapshot.call_id.clone(),
+            local_tag: Token::read(snapshot.local_tag.as_bytes())?,
+            remote_tag: snapshot.remote_tag.clone(),
+            local: uri(&snapshot.local)?,
+            remote: uri(&snapshot.remote)?,
+            target: uri(&snapshot.target)?,
+            routes: snapshot.routes.iter().map(|route| uri(route)).collect::<Option<_>>()?,
+            sequence: snapshot.sequence.saturating_add(UNKNOWN),
+            remote_sequence: snapshot.remote_sequence.and_then(|last| last.checked_sub(1)),
+            flow,
+            home,
+            place,
+            digest: credentials.zip(home).map(|(credentials, home)| Digest::new(credentials, home)),
+            invited: Invited { sequence: snapshot.sequence, credentials: Lines::new() },
+        };
+        if flow.transport.is_reliable() {
+            dialog.lose_connection();
+        }
+        Some(dialog)
+    }
+
+    /// What is to be kept of it, with what is known of its session.
+    pub(crate) fn snapshot(&self, kept: Kept, settings: &Settings) -> Snapshot {
+        let text = |uri: &Uri| Box::from(uri.as_str());
+        Snapshot {
+            call_id: self.call_id.clone(),
+            local_tag: self.local_tag.as_str().into(),
+            remote_tag: self.remote_tag.clone(),
+            local: text(&self.local),
+            remote: text(&self.remote),
+            target: text(&self.target),
+            routes: self.routes.iter().map(text).collect(),
+            sequence: self.sequence,
+            remote_sequence: self.remote_sequence,
+            heard: Hop { listener: self.place.listener(), peer: self.flow.peer },
+            home: self.home.and_then(|home| {
+                Some(Hop { listener: settings.place(home.listener)?.listener(), peer: home.peer })
+            }),
+            own: kept.own,
+            takes_update: kept.takes_update,
+            least: kept.least,
+            terms: kept.terms,
+        }
+    }
+
+    /// The numbers of our last request and of theirs.
+    pub(crate) fn sequences(&self) -> (u32, Option<u32>) {
+        (self.sequence, self.remote_sequence)
     }
 
     pub(crate) fn call_id(&self) -> &str {

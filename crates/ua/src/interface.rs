@@ -246,6 +246,8 @@ pub enum Output {
     Arm(Timer, Duration),
     /// Forget a timer.
     Disarm(Timer),
+    /// What `UserAgent::snapshot` or `UserAgent::invite_snapshot` says of this leg is not what it said before.
+    Changed(LegId),
     /// A leg says something.
     Event(LegId, LegEvent),
     /// An errand says something.

@@ -7,6 +7,8 @@ use sip::{Flow, Request};
 use crate::chance::Token;
 use crate::interface::LegId;
 use crate::leg::State;
+use crate::settings::Settings;
+use crate::snapshot::{InviteSnapshot, Snapshot};
 
 #[derive(Debug)]
 struct Entry {
@@ -47,6 +49,16 @@ impl Legs {
         self.tags.insert(tag, id);
         self.entries.insert(id, Entry { state: State::Gone, tag, connection: None });
         self.put(id, state);
+    }
+
+    /// What is to be kept of a leg, where it has a dialog.
+    pub(crate) fn snapshot(&self, id: LegId, settings: &Settings) -> Option<Snapshot> {
+        self.entries.get(&id)?.state.snapshot(settings)
+    }
+
+    /// What is to be kept of an INVITE of ours that has no final response.
+    pub(crate) fn invite_snapshot(&self, id: LegId, settings: &Settings) -> Option<InviteSnapshot> {
+        self.entries.get(&id)?.state.invite_snapshot(settings)
     }
 
     /// Takes the state of a leg out, to be put back.

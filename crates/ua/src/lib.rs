@@ -19,10 +19,12 @@ mod place;
 mod screen;
 mod session;
 mod settings;
+mod snapshot;
 mod transaction;
 mod user_agent;
 mod wires;
 
 pub use digest::Credentials;
 pub use interface::*;
+pub use snapshot::{Hop, InviteSnapshot, Snapshot};
 pub use user_agent::UserAgent;

@@ -45,6 +45,11 @@ impl Place {
         }
     }
 
+    /// What it is known by.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener { transport: self.transport, public: self.public.to_string() }
+    }
+
     /// Whether this Via is ours: a response with another is none of ours (RFC 3261 §18.1.2).
     pub(crate) fn sent(&self, via: &Via<'_>) -> bool {
         let same_host = match via.host().ip() {

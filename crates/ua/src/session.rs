@@ -22,6 +22,16 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// As they were agreed on before.
+    pub(crate) fn agreed(interval: u32, ours: bool) -> Self {
+        Self { interval: interval.max(LEAST), ours }
+    }
+
+    /// The interval, in seconds.
+    pub(crate) fn interval(self) -> u32 {
+        self.interval
+    }
+
     /// From one refresh of ours to the next: half the interval (§7.2).
     pub(crate) fn pause(self) -> Duration {
         Duration::from_secs(self.interval.into()) / 2

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use sip::Flow;
+
 use crate::challenge::Accounts;
 use crate::compose::{ALL, RELIABLE};
-use crate::interface::{Config, Sessions, Timing};
+use crate::interface::{Config, Listener, Sessions, Timing};
 use crate::place::Place;
+use crate::snapshot::Hop;
 
 /// What everybody in here may look at.
 #[derive(Debug)]
@@ -41,6 +44,21 @@ impl Settings {
     /// The extensions we know (RFC 3261 §20.37).
     pub(crate) fn supported(&self) -> &'static str {
         if self.sessions.is_some() { ALL } else { RELIABLE }
+    }
+
+    /// A way that was kept, if its listener is still there.
+    pub(crate) fn hop(&self, hop: &Hop) -> Option<(Arc<Place>, Flow)> {
+        let (listener, place) = self.find(&hop.listener)?;
+        let flow = Flow { listener, transport: place.transport, peer: hop.peer, connection: None };
+        Some((Arc::clone(place), flow))
+    }
+
+    /// The listener that is known by this, and its place among ours.
+    fn find(&self, listener: &Listener) -> Option<(u8, &Arc<Place>)> {
+        let is_it =
+            |place: &Arc<Place>| place.transport == listener.transport && *place.public == *listener.public;
+        let at = self.places.iter().position(is_it)?;
+        Some((u8::try_from(at).ok()?, &self.places[at]))
     }
 
     /// The listener a flow came in by; `None` if the configuration has no such listener.

@@ -8,17 +8,20 @@ use sip::{Compose, Fault, Flow, Malformed, Message, Method, Name, Request, Respo
 
 use crate::challenge::{Claimant, Guard, Verdict};
 use crate::chance::{Chance, Token};
-use crate::compose::{ALLOW, Contact, SDP};
+use crate::compose::{ALLOW, Contact, Heading, SDP};
+use crate::dialog::Dialog;
+use crate::digest::Credentials;
 use crate::errand::{self, Errands};
 use crate::interface::{
     Config, Counted, ErrandId, Input, Invite, LegCommand, LegId, Output, Owner, Refusal, RetryAfter, Source,
-    Timer, TrunkId,
+    Timer, TrunkId, Why,
 };
 use crate::leg::{self, Inviting, Offered, Pending, State};
 use crate::legs::Legs;
 use crate::place::Place;
 use crate::screen::{Kind, screen};
 use crate::settings::Settings;
+use crate::snapshot::{InviteSnapshot, Snapshot};
 use crate::transaction::{Key, Received, Report, TransactionId, Transactions, User};
 use crate::wires::Wires;
 
@@ -91,6 +94,47 @@ impl UserAgent {
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
+    }
+
+    /// What must be kept of a leg so that it outlives us; `None`: it has no dialog, or one that ends.
+    #[must_use]
+    pub fn snapshot(&self, leg: LegId) -> Option<Snapshot> {
+        self.legs.snapshot(leg, &self.settings)
+    }
+
+    /// As `snapshot`, of a callee's leg that was not answered yet.
+    #[must_use]
+    pub fn invite_snapshot(&self, leg: LegId) -> Option<InviteSnapshot> {
+        self.legs.invite_snapshot(leg, &self.settings)
+    }
+
+    /// Takes back an INVITE that was sent by whom we come after. The leg says nothing but that it has ended. `None`: it cannot be
+    /// read, or the listener it went out by is not there any more.
+    pub fn withdraw(&mut self, kept: &InviteSnapshot, why: Why, out: &mut Vec<Output>) -> Option<LegId> {
+        let (place, home) = self.settings.hop(&kept.home)?;
+        let Ok(Message::Request(invite)) = sip::parse(kept.invite.clone()) else { return None };
+        let heading = Heading::of(&invite, place)?;
+        let (leg, tag, bytes) = (self.next_leg(), heading.tag, kept.invite.clone());
+        let mut wires = self.wires(leg, out);
+        let state = Inviting::withdrawing(heading, home, &invite, bytes, why, &mut wires);
+        self.legs.insert(leg, tag, state);
+        Some(leg)
+    }
+
+    /// Takes a leg up again that was kept; challenges to it are answered with `credentials`. `None`: it cannot be read, or
+    /// the listener it used is not there any more.
+    pub fn restore(
+        &mut self,
+        snapshot: &Snapshot,
+        credentials: Option<&Arc<Credentials>>,
+        out: &mut Vec<Output>,
+    ) -> Option<LegId> {
+        let dialog = Dialog::restored(snapshot, &self.settings, credentials)?;
+        let tag = Token::read(snapshot.local_tag.as_bytes())?;
+        let leg = self.next_leg();
+        let state = State::restored(dialog, snapshot, &mut self.wires(leg, out));
+        self.legs.insert(leg, tag, state);
+        Some(leg)
     }
 
     /// How many errands there are.
@@ -368,6 +412,7 @@ impl UserAgent {
         let tag = self.chance.token();
         let state = Inviting::begin(invite, tag, &mut self.wires(leg, out));
         self.legs.insert(leg, tag, state);
+        out.push(Output::Changed(leg));
     }
 
     fn fired(&mut self, timer: Timer, out: &mut Vec<Output>) {
@@ -410,7 +455,12 @@ impl UserAgent {
     /// Gives an input to a leg, if it is still there.
     fn tell(&mut self, leg: LegId, input: leg::Input, out: &mut Vec<Output>) {
         let Some(state) = self.legs.take(leg) else { return };
+        let before = state.mark();
         let state: State = state.handle(input, &mut self.wires(leg, out));
+        let now = state.mark();
+        if now.is_some() && now != before {
+            out.push(Output::Changed(leg));
+        }
         self.legs.put(leg, state);
     }
 

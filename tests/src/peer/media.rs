@@ -45,6 +45,9 @@ struct State {
     heard: Vec<i16>,
     digits: String,
     packets: Vec<Packet>,
+    /// The longest that nothing came between two packets, and when the last came.
+    gap: Duration,
+    last: Option<Instant>,
     received: Vec<Vec<u8>>,
     senders: BTreeSet<SocketAddr>,
 }
@@ -162,6 +165,12 @@ impl Media {
     #[must_use]
     pub fn packets(&self) -> Vec<Packet> {
         self.shared.state().packets.clone()
+    }
+
+    /// The longest that nothing was heard between two packets.
+    #[must_use]
+    pub fn longest_gap(&self) -> Duration {
+        self.shared.state().gap
     }
 
     /// Everybody who sent RTP.
@@ -326,6 +335,9 @@ impl State {
             }
             _ => {}
         }
+        let now = Instant::now();
+        self.gap = self.last.map_or(self.gap, |last| self.gap.max(now - last));
+        self.last = Some(now);
         self.packets.push(packet);
     }
 }

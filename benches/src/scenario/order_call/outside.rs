@@ -140,7 +140,7 @@ impl Outside {
                 Message::Request(_) | Message::Response(_) => {}
             },
             Output::Media { command, .. } => self.command(&command),
-            Output::Checkpoint(record) => self.call = Some(record.call),
+            Output::Checkpoint(kept) => self.call = Some(kept.record.call),
             Output::Record(_) => self.records += 1,
             Output::Fault(fault) => panic!("{fault:?}"),
             Output::Find { .. }
@@ -168,7 +168,6 @@ impl Outside {
             }
             Command::Bridge { .. } => self.bridges += 1,
             Command::Play { .. }
-            | Command::Unbridge { .. }
             | Command::Update { .. }
             | Command::Stop { .. }
             | Command::Unbridge { .. }

@@ -33,7 +33,8 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
                 desk.leg(leg, LegCommand::Refuse(Refusal { status: 488, retry_after: None }));
             }
         }
-        Input::Begun(_)
+        Input::Restored(_)
+        | Input::Begun(_)
         | Input::Leg(..)
         | Input::Digit(..)
         | Input::Finished(..)

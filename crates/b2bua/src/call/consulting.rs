@@ -23,9 +23,8 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
             }
             desk.leg(core.caller.id, LegCommand::Ring);
             desk.arm(Timer::Answer, core.line.answer_after);
-            State::Arriving
+            State::Ringing
         }
-        Event::Fired(Timer::Answer) => answer(core, desk),
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
         | Event::Trying
@@ -40,6 +39,11 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         | Event::Found(_)
         | Event::Fired(_) => State::Arriving,
     }
+}
+
+/// It rings for the caller. What is kept of the call may become durable again meanwhile: that is no news.
+pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if matches!(event, Event::Fired(Timer::Answer)) { answer(core, desk) } else { State::Ringing }
 }
 
 fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {

@@ -12,7 +12,7 @@ use super::{Leg, State, Timer, Whose, closing};
 use crate::belief::Asked;
 use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
-use crate::interface::{CallId, Happening, Language, Order, Output, Recording};
+use crate::interface::{CallId, Happening, Language, Order, Recording};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
@@ -42,6 +42,15 @@ pub(crate) enum Tape {
     Paused { since: Instant },
 }
 
+/// How long two may talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// When they are warned.
+    pub(crate) warns: Option<Instant>,
+    /// When they have talked as long as they may.
+    pub(crate) ends: Instant,
+}
+
 /// What stays the same through a call.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -59,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) hops: u8,
     /// The trunk the callee's leg goes by, where it has taken a place there.
     pub(crate) callee_trunk: Option<Box<str>>,
+    /// How long they may talk, once they do.
+    pub(crate) span: Option<Span>,
 }
 
 impl Core {
@@ -76,6 +87,7 @@ impl Core {
             tape: Tape::No,
             hops,
             callee_trunk: None,
+            span: None,
         }
     }
 
@@ -211,7 +223,7 @@ impl Core {
     }
 
     pub(crate) fn checkpoint(&self, desk: &mut Desk<'_>) {
-        desk.out.push(Output::Checkpoint(self.record.clone()));
+        desk.told.push(Told::Stale);
     }
 
     /// Ends the callee's leg and its media; the call goes on.

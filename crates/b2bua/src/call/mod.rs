@@ -8,6 +8,7 @@ mod core;
 mod dialling;
 mod leg;
 mod parting;
+mod restored;
 mod talking;
 mod verifying;
 mod whispering;
@@ -17,7 +18,7 @@ use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
 
-pub(crate) use self::core::{CLOSE_WITHIN, Core, Stuff};
+pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
@@ -79,6 +80,8 @@ impl Timer {
 /// Everything that can happen to a call.
 #[derive(Debug)]
 pub(crate) enum Input {
+    /// It was going on when the node died.
+    Restored(Span),
     Begun(bool),
     Leg(Whose, LegEvent),
     Digit(Whose, char),
@@ -110,6 +113,7 @@ impl Input {
     /// Its name, for a log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Restored(_) => "restored",
             Self::Begun(_) => "begun",
             Self::Leg(..) => "leg",
             Self::Digit(..) => "digit",
@@ -156,8 +160,10 @@ pub(crate) enum Event {
 pub(crate) enum State {
     /// Whether the caller is who they say is being verified; nobody has been told of the call.
     Verifying(Verifying),
-    /// The first checkpoint is not durable yet, or the caller still hears it ring.
+    /// The first checkpoint is not durable yet; the caller is not answered.
     Arriving,
+    /// The caller hears it ring, as the line has it, before we answer.
+    Ringing,
     /// The caller is answered with our offer; their answer comes with the ACK.
     Answering,
     /// The store is asked whether the caller needs to be asked at all.
@@ -212,6 +218,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
         return closing::handle(state, input, core, desk);
     }
     match input {
+        Input::Restored(span) => restored::begin(span, core, desk),
         Input::Begun(true) => enter(state, Event::Begun, core, desk),
         Input::Begun(false) => core.overloaded(desk),
         Input::Leg(whose, event) => on_leg(state, whose, event, core, desk),
@@ -239,6 +246,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
             State::Arriving
+            | State::Ringing
             | State::Answering
             | State::Consulting(_)
             | State::Asking(_)
@@ -266,6 +274,7 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
         State::Parting(outcome) => *outcome,
         State::Verifying(_)
         | State::Arriving
+        | State::Ringing
         | State::Answering
         | State::Consulting(_)
         | State::Asking(_)
@@ -324,6 +333,7 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match state {
         State::Verifying(verifying) => verifying.handle(event, core, desk),
         State::Arriving => consulting::arriving(event, core, desk),
+        State::Ringing => consulting::ringing(&event, core, desk),
         State::Answering => consulting::answering(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),

@@ -3,7 +3,7 @@
 use ivr::Prompt;
 use rtp::Command;
 
-use super::{Core, Event, State, Timer, Whose};
+use super::{Core, Event, Span, State, Timer, Whose};
 use crate::desk::Desk;
 use crate::interface::{Callee, Happening};
 use crate::outcome;
@@ -23,18 +23,27 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
         Callee::Party(_) => core.record.callee_reached = true,
         Callee::Operator => core.record.operator_reached = true,
     }
-    desk.arm(Timer::Longest, core.line.max_call);
-    if core.line.warning < core.line.max_call {
-        desk.arm(Timer::Warn, core.line.max_call - core.line.warning);
-    }
+    let (most, warning) = (core.line.max_call, core.line.warning);
+    let warns = (warning < most).then(|| desk.now + (most - warning));
+    watch(Span { warns, ends: desk.now + most }, core, desk);
     desk.notice(core.id(), Happening::Bridged);
     core.checkpoint(desk);
     State::Talking
 }
 
+/// Notes how long they may talk.
+pub(crate) fn watch(span: Span, core: &mut Core, desk: &mut Desk<'_>) {
+    desk.arm(Timer::Longest, span.ends.since(desk.now));
+    if let Some(warns) = span.warns {
+        desk.arm(Timer::Warn, warns.since(desk.now));
+    }
+    core.span = Some(span);
+}
+
 pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match event {
         Event::Fired(Timer::Warn) => {
+            core.span = core.span.map(|span| Span { warns: None, ..span });
             for whose in [Whose::Caller, Whose::Callee] {
                 core.play(whose, core.line.language, &[Prompt::Beep], false, desk);
             }

@@ -31,6 +31,7 @@ impl Verifying {
         match belief::settle(&mut core.record, &core.line, self.said.and(verification)) {
             Ok(()) => {
                 arrived(desk.now, &core.record, self.trunk, desk.out);
+                core.checkpoint(desk);
                 desk.arm(Timer::Store, STORE_WITHIN);
                 State::Arriving
             }
@@ -58,12 +59,11 @@ impl Verifying {
     }
 }
 
-/// A call is there: whoever wants to know is told, and a first checkpoint is asked for.
+/// A call is there: whoever wants to know is told.
 pub(crate) fn arrived(now: Instant, record: &Record, trunk: TrunkId, out: &mut Vec<Output>) {
     if let Some(line) = record.line {
         let Record { caller, verification, claimed, .. } = *record;
         let what = Happening::Arrived { line, trunk, caller, verification, claimed };
         out.push(Output::Notice(Notice { call: record.call, at: now, what }));
     }
-    out.push(Output::Checkpoint(Box::new(record.clone())));
 }

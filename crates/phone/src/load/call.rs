@@ -1,7 +1,7 @@
 //! One call of the load.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::Response;
@@ -51,6 +51,10 @@ pub(super) struct Call {
     pub(super) callee_media: Option<SocketAddr>,
     pub(super) bye_answered: bool,
     pub(super) callee_gone: bool,
+    /// When the callee, and the caller, last heard something while they were joined.
+    heard: [Option<Instant>; 2],
+    /// The longest that one of them heard nothing.
+    pub(super) gap: Duration,
     sequence: u16,
     timestamp: u32,
 }
@@ -71,6 +75,8 @@ impl Call {
             callee_media: None,
             bye_answered: false,
             callee_gone: false,
+            heard: [None; 2],
+            gap: Duration::ZERO,
             sequence: 1,
             timestamp: 8_000,
         }
@@ -84,6 +90,14 @@ impl Call {
             contact.uri().as_str().clone_into(&mut self.target);
         }
         self.caller_media = text::media_of(response.body());
+    }
+
+    /// The callee hears something, or the caller.
+    pub(super) fn hears(&mut self, now: Instant, by_caller: bool) {
+        if self.stage == Stage::Joined {
+            let last = self.heard[usize::from(by_caller)].replace(now);
+            self.gap = last.map_or(self.gap, |last| self.gap.max(now - last));
+        }
     }
 
     /// One key as a phone sends it (RFC 4733): its beginning, and its end three times.

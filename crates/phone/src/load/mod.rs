@@ -76,6 +76,8 @@ pub struct Outcome {
     pub dial_delays: Vec<Duration>,
     /// From the caller's INVITE to our 200, sorted.
     pub answer_delays: Vec<Duration>,
+    /// The longest that one side of each completed call heard nothing while they were joined, sorted; with media.
+    pub gaps: Vec<Duration>,
     /// From the first call's INVITE to the last call's.
     pub placing: Duration,
     /// From the first INVITE to the last end.
@@ -183,6 +185,7 @@ impl Generator<'_> {
         self.outcome.placed = self.calls.len();
         self.outcome.dial_delays.sort_unstable();
         self.outcome.answer_delays.sort_unstable();
+        self.outcome.gaps.sort_unstable();
         Ok(())
     }
 
@@ -294,7 +297,12 @@ impl Generator<'_> {
             match which {
                 Which::CallerSip | Which::CalleeSip => self.message(now, which, from, bytes),
                 Which::CalleeMedia => self.heard(now, &bytes),
-                Which::CallerMedia => self.outcome.packets += 1,
+                Which::CallerMedia => {
+                    self.outcome.packets += 1;
+                    if let Some(call) = call::place_in(&bytes).and_then(|place| self.calls.get_mut(place)) {
+                        call.hears(now, true);
+                    }
+                }
             }
         }
     }
@@ -303,9 +311,11 @@ impl Generator<'_> {
     fn heard(&mut self, now: Instant, bytes: &[u8]) {
         self.outcome.packets += 1;
         let Some(place) = call::place_in(bytes) else { return };
-        let Some(call) = self.calls.get_mut(place).filter(|call| call.stage == Stage::Answered) else {
+        let Some(call) = self.calls.get_mut(place) else { return };
+        call.hears(now, false);
+        if call.stage != Stage::Answered {
             return;
-        };
+        }
         call.stage = Stage::Joined;
         self.joined += 1;
         self.outcome.most_joined = self.outcome.most_joined.max(self.joined);
@@ -420,6 +430,9 @@ impl Generator<'_> {
             call.stage = Stage::Over;
             self.open -= 1;
             self.outcome.completed += 1;
+            if self.load.media {
+                self.outcome.gaps.push(call.gap);
+            }
         }
     }
 }

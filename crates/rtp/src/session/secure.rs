@@ -21,7 +21,7 @@ impl Secure {
         Self {
             agreed,
             sender: Sender::new(agreed.suite, &agreed.send),
-            receiver: Receiver::new(agreed.suite, &agreed.receive, agreed.life),
+            receiver: Receiver::joining(agreed.suite, &agreed.receive, agreed.life, agreed.rollovers),
             room: [0; ROOM],
         }
     }

@@ -114,6 +114,9 @@ pub struct Srtp {
     /// How many packets of theirs there are under that key, of RTP and of RTCP each, at most `LONGEST_LIFE` (RFC 4568 §6.1):
     /// none is heard after these.
     pub life: u64,
+    /// How often their sequence numbers may have begun anew under that key before we heard any (RFC 3711 §3.3.1): 0 where both
+    /// begin, more where a session goes on that was heard by whom we stand in for.
+    pub rollovers: u16,
 }
 
 #[cfg(test)]

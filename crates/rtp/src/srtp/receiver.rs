@@ -22,6 +22,8 @@ pub struct Receiver {
     /// The source heard last under the key before this one, and its highest index: whether the rollover counter begins
     /// anew with a key or goes on, senders do not agree.
     before: Option<(u32, Window)>,
+    /// How often the sequence numbers of the first source may have begun anew before it is heard.
+    rollovers: u16,
     /// How many packets more the key is good for, and how many of RTCP (§9.2).
     left: u64,
     left_control: u64,
@@ -43,9 +45,17 @@ impl Receiver {
             heard: Sources::default(),
             heard_control: Sources::default(),
             before: None,
+            rollovers: 0,
             left: life.min(LONGEST_LIFE),
             left_control: life.min(LONGEST_CONTROL_LIFE),
         }
+    }
+
+    /// A context for a side that has spoken under this key before we hear it: its sequence numbers may have begun anew so
+    /// often. How often they have, its first packet proves.
+    #[must_use]
+    pub fn joining(suite: Suite, key: &MasterKey, life: u64, rollovers: u16) -> Self {
+        Self { rollovers, ..Self::new(suite, key, life) }
     }
 
     /// A context under a new key, for whom this one was for.
@@ -76,11 +86,14 @@ impl Receiver {
             None => {
                 let before = self.before.filter(|(before, _)| *before == ssrc);
                 let goes_on = before.and_then(|(_, window)| window.estimate(sequence));
-                [Some(sequence.into()), goes_on].into_iter().flatten().find(opens)
+                let first = std::iter::once(u64::from(sequence)).chain(goes_on);
+                let later = (1..=u64::from(self.rollovers)).map(|times| times << 16 | u64::from(sequence));
+                first.chain(later).find(opens)
             }
         }
         .ok_or(Unproven)?;
         self.heard.mark(ssrc, index);
+        self.rollovers = 0;
         self.left = left;
         Ok(end)
     }

@@ -316,13 +316,35 @@ fn under_a_new_key_the_counter_may_begin_anew_or_go_on() {
 }
 
 #[test]
+fn whoever_joins_late_finds_out_how_often_the_sequence_began_anew() {
+    for suite in Suite::ALL {
+        for rollovers in [0, 1, 3] {
+            let index = rollovers << 16 | 40_000;
+            let (mut sender, _) = pair(suite);
+            sender.sent = Some(Window::new(index));
+            let mut receiver = Receiver::joining(suite, &key(), LONGEST_LIFE, 3);
+            for sequence in [40_001, 40_002] {
+                let plain = packet(1, sequence, b"voice");
+                assert_eq!(heard(&mut receiver, &protected(&mut sender, &plain)), Ok(plain), "{rollovers}");
+            }
+        }
+        let (mut sender, _) = pair(suite);
+        sender.sent = Some(Window::new(4 << 16));
+        let late = protected(&mut sender, &packet(1, 1, b"voice"));
+        let mut receiver = Receiver::joining(suite, &key(), LONGEST_LIFE, 3);
+        assert_eq!(heard(&mut receiver, &late), Err(Unproven), "later than it can be");
+    }
+}
+
+#[test]
 fn keys_do_not_show_themselves() {
     let (sender, receiver) = pair(Suite::AesCm128HmacSha1_80);
-    let srtp = Srtp { suite: Suite::AesCm128HmacSha1_80, send: key(), receive: key(), life: LONGEST_LIFE };
+    let suite = Suite::AesCm128HmacSha1_80;
+    let srtp = Srtp { suite, send: key(), receive: key(), life: LONGEST_LIFE, rollovers: 0 };
     let told = format!("{srtp:?}{sender:?}{receiver:?}");
     assert_eq!(
         told,
-        "Srtp { suite: AesCm128HmacSha1_80, send: MasterKey(..), receive: MasterKey(..), life: 281474976710656 }\
+        "Srtp { suite: AesCm128HmacSha1_80, send: MasterKey(..), receive: MasterKey(..), life: 281474976710656, rollovers: 0 }\
          Sender { suite: AesCm128HmacSha1_80, .. }Receiver { suite: AesCm128HmacSha1_80, .. }"
     );
 }

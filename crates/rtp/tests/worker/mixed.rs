@@ -299,6 +299,7 @@ fn long_packets_of_opus_are_encrypted_like_others() {
         send: key(1),
         receive: key(2),
         life: rtp::srtp::LONGEST_LIFE,
+        rollovers: 0,
     };
     for (from, to) in [(Codec::Opus, Codec::Opus), (Codec::Pcma, Codec::Opus), (Codec::Opus, Codec::G722)] {
         let mut world = between(only(from, 20), only(to, 60));

@@ -24,7 +24,7 @@ fn key(octet: u8) -> MasterKey {
 
 /// The phone's keys as our side has them.
 fn agreed(suite: Suite, octet: u8) -> Srtp {
-    Srtp { suite, send: key(octet), receive: key(octet + 1), life: LONGEST_LIFE }
+    Srtp { suite, send: key(octet), receive: key(octet + 1), life: LONGEST_LIFE, rollovers: 0 }
 }
 
 fn secured(media: Media, srtp: Srtp) -> Media {

@@ -17,6 +17,8 @@ use crate::cli::{BenchArgs, BenchCommand, CallsArgs, Exit};
 
 /// Orders at most: as many codes of five digits as are easily told apart from each other.
 const ORDERS: u32 = 80_000;
+/// As often is the load watched.
+const A_SECOND: u32 = 10;
 
 /// Runs a measurement.
 pub(crate) fn run(args: &BenchArgs) -> Exit {
@@ -54,7 +56,7 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
     let orders: Vec<(String, String)> = (0..args.calls.min(ORDERS))
         .map(|order| (format!("+79991{order:06}"), (10_000 + order).to_string()))
         .collect();
-    let child = Child::start(args, &orders)?;
+    let mut child = Child::start(args, &orders)?;
     let load = Load {
         server: child.sip,
         callers: child.callers,
@@ -70,7 +72,13 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
     };
     let mut seen = Seen { memory_idle: child.memory()?, ..Seen::default() };
     let (server_before, own_before) = (child.cpu()?, own_cpu()?);
+    let (mut dies, mut died, mut all_joined) = (args.kill, Ok(()), 0);
     let mut watch = |joined: usize| {
+        all_joined += u32::from(dies && joined >= args.calls as usize);
+        if dies && all_joined >= A_SECOND {
+            dies = false;
+            died = child.kill();
+        }
         let memory = child.memory().unwrap_or_default();
         seen.memory_peak = seen.memory_peak.max(memory);
         if joined >= seen.most_joined {
@@ -78,6 +86,10 @@ fn calls(args: &CallsArgs) -> Result<Exit, String> {
         }
     };
     let outcome = load::run(&load, &mut watch).map_err(|error| error.to_string())?;
+    died?;
+    if dies {
+        return Err("the calls were never all joined at once: a longer --hold, or a higher --rate".to_owned());
+    }
     seen.server_cpu = child.cpu()?.saturating_sub(server_before);
     seen.own_cpu = own_cpu()?.saturating_sub(own_before);
     drop(child);
@@ -110,6 +122,9 @@ fn result(args: &CallsArgs, outcome: &load::Outcome, seen: &Seen) -> Value {
         "rate_placed": outcome.rate().map(|rate| (rate * 10.0).round() / 10.0),
         "most_joined": outcome.most_joined,
         "media_packets": outcome.packets,
+        "killed": args.kill,
+        "gap_ms_p50": percentile(&outcome.gaps, 0.5),
+        "gap_ms_max": percentile(&outcome.gaps, 1.0),
         "retransmissions": outcome.retransmissions,
         "answer_ms_p50": percentile(&outcome.answer_delays, 0.5),
         "answer_ms_p99": percentile(&outcome.answer_delays, 0.99),
@@ -134,6 +149,8 @@ fn table(out: &mut impl io::Write, result: &Value) -> io::Result<()> {
         ("calls per second, placed", "rate_placed", ""),
         ("most joined at once", "most_joined", ""),
         ("voice packets delivered", "media_packets", ""),
+        ("longest silence of a call, p50", "gap_ms_p50", "ms"),
+        ("longest silence of a call, max", "gap_ms_max", "ms"),
         ("requests said again", "retransmissions", ""),
         ("INVITE to 200, p50", "answer_ms_p50", "ms"),
         ("INVITE to 200, p99", "answer_ms_p99", "ms"),

@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 16] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -30,6 +30,7 @@ const EVENTS: [&str; 15] = [
     "call.ringing",
     "call.bridged",
     "call.operator",
+    "call.restored",
     "call.ended",
     "record.written",
     "recording.paused",

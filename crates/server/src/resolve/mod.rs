@@ -44,8 +44,9 @@ impl Roads {
     }
 }
 
-/// Where the operators that have SIP addresses are, for the lines of this configuration.
-pub(crate) async fn operators(dns: &Dns, checked: &Checked, lines: &mut [b2bua::Line]) {
+/// Where the operators that have SIP addresses are, for the lines of this configuration; whether there are any.
+pub(crate) async fn operators(dns: &Dns, checked: &Checked, lines: &mut [b2bua::Line]) -> bool {
+    let mut any = false;
     for (line, configured) in lines.iter_mut().zip(&checked.lines) {
         if let (Some(b2bua::Operator::Uri { flow: known, .. }), Some(Operator::Uri { destination, .. })) =
             (&mut line.operator, &configured.operator)
@@ -57,8 +58,10 @@ pub(crate) async fn operators(dns: &Dns, checked: &Checked, lines: &mut [b2bua::
             });
             targets.sort_by_key(|target| target.priority);
             *known = targets.first().map(|target| target.flow);
+            any = true;
         }
     }
+    any
 }
 
 /// Where each trunk was found last, by TLS: whoever is there must prove the trunk's name, not that of a server behind

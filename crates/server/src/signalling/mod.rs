@@ -19,6 +19,7 @@ use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::perform::World;
+use crate::recovery::Recovered;
 use crate::time::Clock;
 use crate::trace::{Kept, Trace};
 use tcp::{StreamEvent, Streams};
@@ -155,8 +156,8 @@ impl Loop {
         let mut leaving: Option<oneshot::Sender<()>> = None;
         loop {
             if self.arrivals.is_empty() {
-                let wake =
-                    self.board.next_wake().into_iter().chain(self.world.due()).chain(self.trace.due()).min();
+                let due = self.world.due(&self.board.gauges());
+                let wake = self.board.next_wake().into_iter().chain(due).chain(self.trace.due()).min();
                 let sleep = wake.map(|at| self.clock.deadline(at));
                 tokio::select! {
                     biased;
@@ -181,7 +182,7 @@ impl Loop {
             let gauges = self.board.gauges();
             if gauges.calls == 0
                 && gauges.errands == 0
-                && self.world.due().is_none()
+                && self.world.due(&gauges).is_none()
                 && let Some(left) = leaving.take()
             {
                 let _ = left.send(());
@@ -271,7 +272,7 @@ impl Loop {
                 let _ = reply.send(self.board.recording(call));
             }
             Turn::Trace(call, reply) => {
-                let epoch_us = self.clock.wall_ms(Instant::ZERO).saturating_mul(1000);
+                let epoch_us = self.clock.wall_us(Instant::ZERO);
                 let _ = reply.send(self.trace.of(call).map(|kept| (kept, epoch_us)));
             }
             Turn::Trunks(reply) => {
@@ -294,45 +295,70 @@ impl Loop {
                 None
             };
             self.board.handle(now, input, out);
-            for output in out.drain(..) {
-                match output {
-                    Output::Send { leg, flow, bytes } => {
-                        // A session is open before its peer is told of it: packets that come at once find it.
-                        self.world.relay.flush();
-                        self.world.sent(flow, &bytes);
-                        if let Some(leg) = leg {
-                            self.trace.sent(leg, now, flow, &bytes);
-                        }
-                        lost.extend(self.flows.send(flow, bytes));
-                    }
-                    Output::Heard(leg) => {
-                        if let Some((flow, bytes)) = &came {
-                            self.trace.heard(leg, now, *flow, bytes);
-                        }
-                    }
-                    Output::Leg { call, leg, callee } => self.trace.belongs(leg, call, callee),
-                    Output::Checkpoint(record) => {
-                        self.trace.verified(record.call, record.verification);
-                        self.world.perform(now, Output::Checkpoint(record));
-                    }
-                    Output::Record(record) => {
-                        self.trace.verified(record.call, record.verification);
-                        self.trace.over(record.call, now);
-                        self.world.perform(now, Output::Record(record));
-                    }
-                    output @ (Output::Media { .. }
-                    | Output::Find { .. }
-                    | Output::Verify { .. }
-                    | Output::Called { .. }
-                    | Output::Notice(_)
-                    | Output::Trunk(_)
-                    | Output::Shedding(_)
-                    | Output::Counted(_)
-                    | Output::Fault(_)) => self.world.perform(now, output),
-                }
-            }
+            self.perform(now, came.as_ref(), out, &mut lost);
             next = lost.pop().map(Input::FlowLost);
         }
+    }
+
+    /// Does what the switchboard said; `came` is the message it handled. Flows that turn out to be lost are added to `lost`.
+    fn perform(
+        &mut self,
+        now: Instant,
+        came: Option<&(Flow, Bytes)>,
+        out: &mut Vec<Output>,
+        lost: &mut Vec<Flow>,
+    ) {
+        for output in out.drain(..) {
+            match output {
+                Output::Send { leg, flow, bytes } => {
+                    // A session is open before its peer is told of it: packets that come at once find it.
+                    self.world.relay.flush();
+                    self.world.sent(flow, &bytes);
+                    if let Some(leg) = leg {
+                        self.trace.sent(leg, now, flow, &bytes);
+                    }
+                    lost.extend(self.flows.send(flow, bytes));
+                }
+                Output::Heard(leg) => {
+                    if let Some((flow, bytes)) = came {
+                        self.trace.heard(leg, now, *flow, bytes);
+                    }
+                }
+                Output::Leg { call, leg, callee } => self.trace.belongs(leg, call, callee),
+                Output::Checkpoint(kept) => {
+                    self.trace.verified(kept.record.call, kept.record.verification);
+                    self.world.perform(now, Output::Checkpoint(kept));
+                }
+                Output::Record(record) => {
+                    self.trace.verified(record.call, record.verification);
+                    self.trace.over(record.call, now);
+                    self.world.perform(now, Output::Record(record));
+                }
+                output @ (Output::Media { .. }
+                | Output::Find { .. }
+                | Output::Verify { .. }
+                | Output::Called { .. }
+                | Output::Notice(_)
+                | Output::Trunk(_)
+                | Output::Shedding(_)
+                | Output::Counted(_)
+                | Output::Fault(_)) => self.world.perform(now, output),
+            }
+        }
+    }
+
+    /// Takes up the calls that were going on when the node died, before anything is heard of anybody.
+    pub(crate) fn restore(&mut self, recovered: Recovered) {
+        let (mut out, mut lost) = (Vec::new(), Vec::new());
+        for call in recovered.calls {
+            let now = self.clock.now();
+            self.board.restore(now, call, recovered.can_go_on, &mut out);
+            self.perform(now, None, &mut out, &mut lost);
+        }
+        for flow in lost {
+            self.handle(Input::FlowLost(flow), &mut out);
+        }
+        self.world.flush(self.clock.now(), &self.board.gauges());
     }
 }
 

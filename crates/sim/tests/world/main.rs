@@ -10,6 +10,7 @@ mod recording;
 mod security;
 mod sessions;
 mod shed;
+mod survival;
 mod sweep;
 mod trunks;
 mod worlds;

@@ -8,7 +8,7 @@ use crate::span::Span;
 use crate::uri::Host;
 
 /// What a branch begins with where its sender follows RFC 3261 (§8.1.1.7).
-pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
+pub const MAGIC_COOKIE: &str = "z9hG4bK";
 
 /// One hop of the way a request came.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Calls: checkpoints and records.
 
-use store::{Batch, Options, Record, RecordFilter, StoreError};
+use store::{Batch, Options, Record, RecordFilter, StoreError, Timestamp, Unfinished};
 
 use crate::world::{COURIER, World, at, call, event, record};
 
@@ -8,13 +8,17 @@ fn ids(records: &[Record]) -> Vec<u128> {
     records.iter().map(|record| record.id.random()).collect()
 }
 
+fn unfinished(record: Record, snapshot: &[u8]) -> Unfinished {
+    Unfinished { record, snapshot: snapshot.into() }
+}
+
 #[test]
 fn a_finished_call_has_one_record_and_its_events_once() {
     let world = World::new();
     let store = world.store();
-    store.checkpoint(&record(1)).unwrap();
+    store.checkpoint(&record(1), b"first").unwrap();
     assert_eq!(store.record(call(1)), Ok(None));
-    assert_eq!(store.unfinished().unwrap(), [record(1)]);
+    assert_eq!(store.unfinished().unwrap(), [unfinished(record(1), b"first")]);
     let events = || vec![event("call.ended", Some(1)), event("record.written", Some(1))];
     assert_eq!(store.finish(&record(1), events()), Ok(true));
     let changed = Record { cause: Some("busy".to_owned()), ..record(1) };
@@ -29,9 +33,10 @@ fn a_finished_call_has_one_record_and_its_events_once() {
 fn a_checkpoint_overtaken_by_the_end_of_its_call_changes_nothing() {
     let world = World::new();
     let store = world.store();
-    let both = Batch::new().checkpoint(&record(1)).finish(&record(1), vec![]).checkpoint(&record(1));
+    let both =
+        Batch::new().checkpoint(&record(1), b"x").finish(&record(1), vec![]).checkpoint(&record(1), b"x");
     store.apply(both).unwrap();
-    store.checkpoint(&record(1)).unwrap();
+    store.checkpoint(&record(1), b"x").unwrap();
     assert_eq!(store.unfinished().unwrap(), []);
 }
 
@@ -39,10 +44,27 @@ fn a_checkpoint_overtaken_by_the_end_of_its_call_changes_nothing() {
 fn unfinished_calls_are_there_after_a_restart_as_last_checkpointed() {
     let mut world = World::new();
     let later = Record { attempts: 2, ..record(1) };
-    for record in [record(2), record(1), later.clone()] {
-        world.store().checkpoint(&record).unwrap();
+    let long = vec![0; 6_000];
+    let kept = [(record(2), &b"two"[..]), (record(1), b"one"), (later.clone(), b"later"), (record(3), b"x")];
+    for (record, snapshot) in kept.into_iter().chain([(record(3), &long[..])]) {
+        world.store().checkpoint(&record, snapshot).unwrap();
     }
-    assert_eq!(world.reopen().unfinished().unwrap(), [later, record(2)]);
+    let there = [unfinished(later, b"later"), unfinished(record(2), b"two"), unfinished(record(3), b"")];
+    assert_eq!(
+        world.reopen().unfinished().unwrap(),
+        there,
+        "one that is too long is not kept, nor the one before it"
+    );
+}
+
+#[test]
+fn when_the_node_was_alive_last_is_known_after_a_restart() {
+    let mut world = World::new();
+    assert_eq!(world.store().last_alive(), Ok(None));
+    for at in [5, 9] {
+        world.store().apply(Batch::new().alive(Timestamp(at))).unwrap();
+    }
+    assert_eq!(world.reopen().last_alive(), Ok(Some(Timestamp(9))));
 }
 
 #[test]
@@ -134,7 +156,7 @@ fn a_record_too_long_or_with_too_much_to_tell_is_refused() {
     let long = Record { recording_fault: Some("x".repeat(6_000)), ..record(1) };
     assert!(matches!(world.store().finish(&long, vec![]), Err(StoreError::Refused(_))));
     let number = Record { caller: Some("x".repeat(Record::LONGEST_NUMBER + 1)), ..record(1) };
-    assert!(matches!(world.store().checkpoint(&number), Err(StoreError::Refused(_))));
+    assert!(matches!(world.store().checkpoint(&number, b""), Err(StoreError::Refused(_))));
     let events = vec![event("call.ended", Some(1)); Batch::MOST_EVENTS + 1];
     assert!(matches!(world.store().finish(&record(1), events), Err(StoreError::Refused(_))));
     assert_eq!(world.store().record(call(1)), Ok(None));

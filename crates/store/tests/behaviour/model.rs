@@ -147,7 +147,7 @@ impl User {
 
     fn checkpoint(&mut self) {
         let n = u128::from(self.below(200));
-        self.store().checkpoint(&record(n)).unwrap();
+        self.store().checkpoint(&record(n), b"as it stands").unwrap();
         if !self.model.finished.contains(&n) {
             self.model.unfinished.insert(n);
         }
@@ -231,7 +231,13 @@ impl User {
             records.iter().map(|record| record.id).eq(self.model.finished.iter().rev().map(|n| call(*n)))
         );
         let unfinished = self.store().unfinished().unwrap();
-        assert!(unfinished.iter().map(|record| record.id).eq(self.model.unfinished.iter().map(|n| call(*n))));
+        assert!(
+            unfinished.iter().map(|unfinished| unfinished.record.id).eq(self
+                .model
+                .unfinished
+                .iter()
+                .map(|n| call(*n)))
+        );
         let orders = self.model.orders.len() as u64;
         assert_eq!(self.store().status().orders, Some(orders));
     }

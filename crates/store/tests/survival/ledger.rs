@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use store::{Event, Store};
+use store::{Event, Store, Unfinished};
 
 use crate::writer::{self, CODES, NOW, THREADS, call};
 
@@ -100,7 +100,7 @@ impl Ledger {
             );
             assert!(queued.contains(&call), "nobody is told of {call}");
         }
-        for record in store.unfinished().expect("the store is readable") {
+        for Unfinished { record, .. } in store.unfinished().expect("the store is readable") {
             assert_eq!(
                 store.record(record.id).expect("the store is readable"),
                 None,

@@ -93,7 +93,7 @@ pub(crate) fn write(dir: &Path, first: u64) {
             threads.spawn(move || {
                 for n in numbers(thread) {
                     let events = ["call.ended", "record.written"].map(|kind| event(n, kind)).to_vec();
-                    let Ok(()) = store.checkpoint(&record(n)) else { return };
+                    let Ok(()) = store.checkpoint(&record(n), b"as it stands") else { return };
                     let Ok(_) = store.finish(&record(n), events) else { return };
                     say(&format!("c {n}"));
                 }

@@ -10,10 +10,12 @@ use super::offered::refusing;
 use super::pending::Pending;
 use super::reliable::Owed;
 use super::upkeep::{Fate, Upkeep};
-use super::{HangingUp, Input, Leaving, Over, State, ordinary};
+use super::{HangingUp, Input, Leaving, Mark, Over, State, ordinary};
 use crate::dialog::Dialog;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, Why};
 use crate::screen::Kind;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use crate::transaction::{Part, TransactionId};
 use crate::wires::Wires;
 
@@ -57,6 +59,27 @@ impl Established {
             forks: Some(Box::new(forks)),
             upkeep,
         }))
+    }
+
+    /// It was up before.
+    pub(crate) fn restored(dialog: Dialog, upkeep: Upkeep) -> State {
+        State::Established(Box::new(Self {
+            dialog,
+            awaiting: None,
+            owed: None,
+            reoffer: None,
+            forks: None,
+            upkeep,
+        }))
+    }
+
+    pub(crate) fn snapshot(&self, settings: &Settings) -> Snapshot {
+        self.dialog.snapshot(self.upkeep.kept(), settings)
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        let open = (self.reoffer.is_some(), self.upkeep.is_open());
+        Mark { sequences: self.dialog.sequences(), flow: self.dialog.flow(), open, is_up: true }
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip::{Flow, Method, Response, Status, Uri};
+use bytes::Bytes;
+use sip::{Flow, Method, Request, Response, Status, Uri};
 
 use super::early::{Begun, EarlyDialogs, News};
 use super::forks::Forks;
-use super::{Cancelling, Established, Input, State, Upkeep};
+use super::{Cancelling, Established, Input, Mark, State, Upkeep};
 use crate::body::Body;
 use crate::chance::Token;
 use crate::compose::Heading;
 use crate::dialog::Dialog;
 use crate::digest::{Digest, Lines};
-use crate::interface::{Ending, Invite, LegCommand, LegEvent};
+use crate::interface::{Ending, Invite, LegCommand, LegEvent, Why};
 use crate::session::{self, Asked};
+use crate::settings::Settings;
+use crate::snapshot::{Hop, InviteSnapshot};
 use crate::transaction::{Part, TransactionId};
 use crate::wires::Wires;
 
@@ -86,6 +89,52 @@ impl Inviting {
             rings: false,
         };
         State::Inviting(Box::new(state))
+    }
+
+    /// What is to be kept, so that the INVITE can be taken back: the message, made once more.
+    pub(crate) fn snapshot(&self, settings: &Settings) -> InviteSnapshot {
+        let OwnInvite { heading, home, retry, .. } = &self.call;
+        let invite = heading.invite(&retry.invite, retry.asked, settings.product.as_deref());
+        InviteSnapshot { home: Hop { listener: heading.place.listener(), peer: home.peer }, invite }
+    }
+
+    /// By what a change of it is noticed: each INVITE has a number of its own.
+    pub(crate) fn mark(&self) -> Mark {
+        let sequences = (self.call.heading.sequence, None);
+        Mark { sequences, flow: self.call.home, open: (false, true), is_up: false }
+    }
+
+    /// Takes back an INVITE that was sent before our time. It is sent again, as one that had no answer in time, since nobody
+    /// knows what came back: whatever they say to it says what must be done (RFC 3261 §9.1, §17.2.1).
+    pub(crate) fn withdrawing(
+        heading: Heading,
+        home: Flow,
+        invite: &Request,
+        bytes: Bytes,
+        why: Why,
+        wires: &mut Wires<'_>,
+    ) -> State {
+        let heading = Arc::new(heading);
+        let timing = wires.settings.timing;
+        let user = (wires.leg, Part::Invite);
+        let transaction = wires.transactions.invite(user, home, &heading, bytes, timing, wires.out);
+        let text = |uri: &Uri| uri.as_str().to_owned();
+        let invite = Invite {
+            flow: home,
+            uri: text(&heading.uri),
+            to: text(&heading.to),
+            from: text(&heading.from),
+            routes: heading.routes.iter().map(text).collect(),
+            own: text(&heading.own),
+            shown: Vec::new(),
+            withheld: false,
+            offer: invite.body().clone(),
+            hops: 0,
+            credentials: None,
+        };
+        let retry = Box::new(Retry { invite, digest: None, asked: None, is_raised: true });
+        let call = OwnInvite { heading, transaction, home, retry };
+        Cancelling::begin(call, EarlyDialogs::default(), false, why, wires)
     }
 
     /// Whatever their tag is: a request can overtake the response that makes its early dialog.

@@ -14,6 +14,7 @@ mod ordinary;
 mod over;
 mod pending;
 mod reliable;
+mod restoring;
 mod upkeep;
 
 use sip::{Flow, Request, Response};
@@ -33,7 +34,8 @@ pub(crate) use offered::{Offered, refusing};
 pub(crate) use ordinary::refuse;
 pub(crate) use over::Over;
 pub(crate) use pending::Pending;
-pub(crate) use upkeep::Upkeep;
+pub(crate) use restoring::Mark;
+pub(crate) use upkeep::{Kept, Upkeep};
 
 /// What can happen to a leg.
 #[derive(Debug)]

@@ -10,13 +10,15 @@ use sip::{Name, Status};
 use super::awaiting::Awaiting;
 use super::pending::Pending;
 use super::reliable::{Acknowledged, Knows, Owed, Reliable};
-use super::{Established, Input, Over, State, Upkeep, ordinary};
+use super::{Established, Input, Kept, Over, State, Upkeep, ordinary};
 use crate::compose::Q850;
 use crate::dialog::Dialog;
 use crate::identity;
 use crate::interface::{Ending, LegCommand, LegEvent, Letter, Refusal, TrunkId, Why};
 use crate::place::Place;
 use crate::screen::Kind;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use crate::wires::Wires;
 
 /// How often a provisional response is said again, so that no proxy gives up (§13.3.1.1).
@@ -63,6 +65,10 @@ impl Offered {
             reoffer: None,
             renewed: None,
         }))
+    }
+
+    pub(crate) fn snapshot(&self, settings: &Settings) -> Snapshot {
+        self.dialog.snapshot(Kept::default(), settings)
     }
 
     pub(crate) fn dialog(&self) -> &Dialog {

@@ -13,11 +13,14 @@ use crate::compose::{ALLOW, Contact, SDP};
 use crate::dialog::{Dialog, Outgoing};
 use crate::interface::Letter;
 use crate::session::{self, Granted, TIMER, Terms};
+use crate::snapshot::Snapshot;
 use crate::transaction::{Part, Sent, Start, TransactionId, User};
 use crate::wires::Wires;
 
 /// When a refresh that was refused is tried again, where the refusal does not say.
 const AGAIN: Duration = Duration::from_secs(10);
+/// When a session that was taken up again is refreshed, where that is ours to do: not all of them at once.
+const SOON: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// What is known of a session beside its dialog.
 #[derive(Debug)]
@@ -33,6 +36,16 @@ pub(crate) struct Upkeep {
     terms: Option<Terms>,
     refresh: Option<Refresh>,
     acknowledged: Option<Acknowledged>,
+}
+
+/// What is kept of it so that it outlives us.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) own: Bytes,
+    pub(crate) takes_update: bool,
+    pub(crate) least: u32,
+    /// The interval, and whether we refresh.
+    pub(crate) terms: Option<(u32, bool)>,
 }
 
 /// A refresh of ours that waits for its answer.
@@ -68,6 +81,43 @@ impl Upkeep {
     pub(crate) fn new(headers: &Headers, own: Bytes, theirs: Option<Bytes>) -> Self {
         let takes_update = headers.has_token(Name::Allow, Method::Update.as_str());
         Self { own, theirs, takes_update, least: 0, terms: None, refresh: None, acknowledged: None }
+    }
+
+    /// Of a session that went on without us. Where the next refresh is ours it comes soon, so that both sides know again
+    /// how long the session stands; else whoever must refresh has the whole time again.
+    pub(crate) fn restored(snapshot: &Snapshot, wires: &mut Wires<'_>) -> Self {
+        let mut upkeep = Self {
+            own: snapshot.own.clone(),
+            theirs: None,
+            takes_update: snapshot.takes_update,
+            least: snapshot.least,
+            terms: None,
+            refresh: None,
+            acknowledged: None,
+        };
+        let terms = snapshot.terms.map(|(interval, ours)| Terms::agreed(interval, ours));
+        upkeep.agree(terms, wires);
+        if terms.is_some_and(|terms| terms.ours) {
+            let (least, most) = SOON;
+            let pause = wires.chance.between(least, most);
+            wires.arm(Letter::Refresh, pause);
+        }
+        upkeep
+    }
+
+    /// What is to be kept of it.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            own: self.own.clone(),
+            takes_update: self.takes_update,
+            least: self.least,
+            terms: self.terms.map(|terms| (terms.interval(), terms.ours)),
+        }
+    }
+
+    /// Whether a refresh of ours waits for its answer.
+    pub(crate) fn is_open(&self) -> bool {
+        self.refresh.is_some()
     }
 
     /// Answers what a request of theirs says of session timers, and holds to it from now on.

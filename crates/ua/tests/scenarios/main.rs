@@ -17,6 +17,7 @@ mod prack_of_ours;
 mod random;
 mod registration;
 mod reoffer;
+mod restoring;
 mod routing;
 mod sessions;
 mod sips;

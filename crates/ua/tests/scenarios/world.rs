@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use crate::peer::{Callee, Caller, respond, sdp, with_body};
 use bytes::Bytes;
 use sip::{Flow, Transport};
 use ua::{
-    Config, Counted, ErrandEvent, Input, Invite, LegCommand, LegEvent, LegId, Listener, Output, Refusal,
-    Shown, Source, Timer, Timing, TrunkId, UserAgent, Why,
+    Config, Counted, Credentials, ErrandEvent, Input, Invite, InviteSnapshot, LegCommand, LegEvent, LegId,
+    Listener, Output, Refusal, Shown, Snapshot, Source, Timer, Timing, TrunkId, UserAgent, Why,
 };
 
 pub(crate) const T1: Duration = Duration::from_millis(500);
@@ -136,6 +137,8 @@ pub(crate) struct World {
     pub(crate) counted: Vec<Counted>,
     /// Whose each message was.
     pub(crate) whose: Vec<LegId>,
+    /// Legs of which something else is to be kept.
+    pub(crate) changed: Vec<LegId>,
     pub(crate) errands: Vec<ErrandEvent>,
     /// How often a leg said that something came back to its INVITE.
     pub(crate) heard_back: usize,
@@ -156,6 +159,7 @@ impl World {
             events: Vec::new(),
             counted: Vec::new(),
             whose: Vec::new(),
+            changed: Vec::new(),
             errands: Vec::new(),
             heard_back: 0,
             branches: 0,
@@ -165,6 +169,10 @@ impl World {
     pub(crate) fn input(&mut self, input: Input) {
         let mut out = Vec::new();
         self.ua.handle(input, &mut out);
+        self.follow(out);
+    }
+
+    fn follow(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
                 Output::Send { leg, flow, bytes } => {
@@ -182,6 +190,7 @@ impl World {
                 Output::Event(leg, event) => self.events.push((leg, event)),
                 Output::Errand(_, event) => self.errands.push(event),
                 Output::Heard(leg) => self.whose.push(leg),
+                Output::Changed(leg) => self.changed.push(leg),
                 Output::Counted(counted) => self.counted.push(counted),
             }
         }
@@ -227,6 +236,26 @@ impl World {
             self.input(Input::Fired(timer));
         }
         self.now = end;
+    }
+
+    /// Takes up a leg again that another world kept.
+    pub(crate) fn restore(
+        &mut self,
+        kept: &Snapshot,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Option<LegId> {
+        let mut out = Vec::new();
+        let leg = self.ua.restore(kept, credentials, &mut out);
+        self.follow(out);
+        leg
+    }
+
+    /// Takes back an INVITE that another world sent.
+    pub(crate) fn withdraw(&mut self, kept: &InviteSnapshot) -> Option<LegId> {
+        let mut out = Vec::new();
+        let leg = self.ua.withdraw(kept, WHY, &mut out);
+        self.follow(out);
+        leg
     }
 
     pub(crate) fn timers(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ const HTTP_PORT: u16 = 8080;
 /// The server; it ends with this.
 pub(super) struct Child {
     process: std::process::Child,
+    /// What those before it spent.
+    spent: Duration,
+    config: PathBuf,
     pub(super) sip: SocketAddr,
     pub(super) callers: IpAddr,
     pub(super) callees: IpAddr,
@@ -43,6 +47,19 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn serve(config: &Path) -> Result<std::process::Child, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Command::new(program)
+        .arg("serve")
+        .arg("--config")
+        .arg(config)
+        .env("BAUTA_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("the server did not start: {error}"))
 }
 
 impl Child {
@@ -81,18 +98,11 @@ impl Child {
         };
         let (text, api) = served.configure();
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let process = Command::new(program)
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .env("BAUTA_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("the server did not start: {error}"))?;
+        let process = serve(&config)?;
+        let spent = Duration::ZERO;
         let sip = SocketAddr::new(server, port);
-        let mut child = Self { process, sip, callers, callees, callee_port: port, _folder: folder };
+        let mut child =
+            Self { process, spent, config, sip, callers, callees, callee_port: port, _folder: folder };
         child.fill(&api, orders)?;
         Ok(child)
     }
@@ -126,6 +136,14 @@ impl Child {
         })
     }
 
+    /// Kills it and starts it again, without waiting until it takes calls.
+    pub(super) fn kill(&mut self) -> Result<(), String> {
+        self.spent = self.cpu()?;
+        self.process.kill().and_then(|()| self.process.wait()).map_err(|error| error.to_string())?;
+        self.process = serve(&self.config)?;
+        Ok(())
+    }
+
     /// Resident memory, in kilobytes.
     pub(super) fn memory(&self) -> Result<u64, String> {
         process::memory(self.process.id()).map(|octets| octets / 1024)
@@ -133,6 +151,6 @@ impl Child {
 
     /// Processor time so far, its own and the system's for it.
     pub(super) fn cpu(&self) -> Result<Duration, String> {
-        Spent::of(self.process.id()).map(|spent| spent.sampled())
+        Spent::of(self.process.id()).map(|spent| self.spent + spent.sampled())
     }
 }
