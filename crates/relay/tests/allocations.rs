@@ -75,6 +75,7 @@ fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
         workers: 1,
         io,
         shortcuts: None,
+        lanes: None,
         recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
             addresses: vec!["127.0.0.1".parse().unwrap()],

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings};
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, Media, OpusWishes, Packet, PlayId, Port,
     Prompt, PromptId, Remote, Report, SessionId, Statistics,
@@ -147,7 +147,8 @@ impl Stage {
         let settings = Settings {
             workers: 1,
             io: Io::Auto,
-            shortcuts: Some(Shortcuts { cards: Cards::OfAddresses, hook: Hook::Auto }),
+            shortcuts: Some(AtCards { cards: Cards::OfAddresses, hook: Hook::Auto }),
+            lanes: None,
             recordings: recording::Settings::wav("/nowhere".into()),
             sessions: rtp::Settings {
                 addresses: vec![ours],

@@ -282,6 +282,9 @@ pub(crate) enum Backend {
     /// Completion rings: a system call for all packets of a moment.
     #[value(name = "io_uring")]
     IoUring,
+    /// Frames taken from the card by the relay itself. Needs --veth.
+    #[value(name = "af_xdp")]
+    AfXdp,
     /// Plain calls by the kernel at the card, the rest by the best of the others. Needs --veth.
     Xdp,
 }
@@ -292,6 +295,7 @@ impl Backend {
         match self {
             Self::Epoll => "epoll",
             Self::IoUring => "io_uring",
+            Self::AfXdp => "af_xdp",
             Self::Xdp => "xdp",
         }
     }

@@ -15,6 +15,8 @@ use crate::ties::{Ties, Way};
 
 /// The bell's key; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
+/// The key of what only ends a wait.
+const AWAKE: u64 = u64::MAX - 1;
 /// Packets of one socket in one system call.
 const TOGETHER: usize = 256;
 
@@ -54,6 +56,11 @@ impl Epoll {
 }
 
 impl Epoll {
+    /// Has a wait end when this can be read too. It must be open as long as this value lives.
+    pub(super) fn wake_for(&mut self, descriptor: RawFd) -> io::Result<()> {
+        self.queue.add(&descriptor, AWAKE)
+    }
+
     fn connect(&mut self, pair: u32) -> io::Result<()> {
         self.ties.open(pair)?;
         let key = Mouth::connected(pair).key();
@@ -87,6 +94,9 @@ impl Backend for Epoll {
             if key == BELL {
                 self.bell.answer();
                 return Some(Arrived::Bell);
+            }
+            if key == AWAKE {
+                continue;
             }
             let Some(Mouth { place, connected }) = Mouth::of_key(key) else { continue };
             let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };

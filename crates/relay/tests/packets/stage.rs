@@ -63,6 +63,7 @@ impl Stage {
             workers: 1,
             io: io(),
             shortcuts: None,
+            lanes: None,
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),
