@@ -205,8 +205,10 @@ impl Hand {
             thread: Some(spawned.thread),
         };
         if let Some(lanes) = gates.and_then(|gates| make.lanes(gates, &counters)) {
-            let backend = AfXdp::new(epoll()?, lanes).map_err(StartError::Thread)?;
-            return Ok((hand(make.spawn(backend, &bell, ways)?), Io::Epoll));
+            match AfXdp::new(epoll()?, lanes) {
+                Ok(backend) => return Ok((hand(make.spawn(backend, &bell, ways)?), Io::Epoll)),
+                Err(error) => tracing::warn!(%error, "a relay worker takes no frames"),
+            }
         }
         match io {
             Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll)),

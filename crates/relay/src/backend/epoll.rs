@@ -61,6 +61,17 @@ impl Epoll {
         self.queue.add(&descriptor, AWAKE)
     }
 
+    /// Has a wait not end for it.
+    pub(super) fn sleep_through(&mut self, descriptor: RawFd) -> io::Result<()> {
+        self.queue.remove(&descriptor)
+    }
+
+    /// As `wait`, but to the microsecond.
+    pub(super) fn wait_finely(&mut self, timeout: Duration) -> io::Result<()> {
+        self.seen = 0;
+        self.queue.wait_finely(timeout, &mut self.ready)
+    }
+
     fn connect(&mut self, pair: u32) -> io::Result<()> {
         self.ties.open(pair)?;
         let key = Mouth::connected(pair).key();
@@ -184,6 +195,31 @@ impl Queue {
                 milliseconds(timeout),
             )
         };
+        self.keys(count, ready)
+    }
+
+    /// As `wait`, but to the nanosecond (Linux 5.11).
+    fn wait_finely(&mut self, timeout: Duration, ready: &mut Vec<u64>) -> io::Result<()> {
+        ready.clear();
+        let capacity = i32::try_from(self.events.len()).expect("a small constant");
+        let seconds = timeout.as_secs().cast_signed();
+        let limit = libc::timespec { tv_sec: seconds, tv_nsec: timeout.subsec_nanos().into() };
+        // SAFETY: the pointers and the count are those of a live limit and a live slice, which the call fills; no signals are
+        // masked.
+        let count = unsafe {
+            libc::epoll_pwait2(
+                self.queue.as_raw_fd(),
+                self.events.as_mut_ptr(),
+                capacity,
+                &raw const limit,
+                std::ptr::null(),
+            )
+        };
+        self.keys(count, ready)
+    }
+
+    /// What a wait of so many events has to say.
+    fn keys(&self, count: libc::c_int, ready: &mut Vec<u64>) -> io::Result<()> {
         match usize::try_from(count) {
             Ok(count) => ready.extend(self.events[..count].iter().map(|event| event.u64)),
             Err(_) => {

@@ -6,6 +6,7 @@
 //! Everything else, and all that a lane has no room for, goes by the sockets, which stay bound; so does everything once a way
 //! has changed. Whom a session listens to is not decided here.
 
+mod asking;
 mod frame;
 mod queue;
 mod rings;
@@ -26,6 +27,7 @@ use crate::kernel::{
 use crate::lost::Counters;
 use crate::sockets::{Place, Sockets};
 
+use self::asking::Asking;
 use self::frame::Header;
 use self::queue::{End, QUEUES};
 use self::rings::Frame;
@@ -54,7 +56,10 @@ struct Gate {
 }
 
 /// The programs at all cards.
-pub(crate) struct Gates(Vec<Gate>);
+pub(crate) struct Gates {
+    gates: Vec<Gate>,
+    workers: u32,
+}
 
 impl Gates {
     /// Puts the program at cards, with rings for so many workers and room for a lane for each of so many pairs of ports.
@@ -66,8 +71,9 @@ impl Gates {
     ) -> Result<Self, KernelError> {
         let pairs = u32::try_from(pairs).map_err(KernelError::refused)?;
         let cards = chosen(&at.cards, sessions)?;
-        let gates = cards.into_iter().map(|card| Gate::start(card, at.hook, pairs, workers.into()));
-        Ok(Self(gates.collect::<Result<_, _>>()?))
+        let workers = workers.into();
+        let gates = cards.into_iter().map(|card| Gate::start(card, at.hook, pairs, workers));
+        Ok(Self { gates: gates.collect::<Result<_, _>>()?, workers })
     }
 
     /// The part of a worker.
@@ -78,9 +84,11 @@ impl Gates {
         addresses: &[IpAddr],
         counters: &Arc<Counters>,
     ) -> Result<Lanes, KernelError> {
-        let cards: Result<_, KernelError> = self.0.iter_mut().map(|gate| gate.part(worker)).collect();
+        let cards: Result<_, KernelError> = self.gates.iter_mut().map(|gate| gate.part(worker)).collect();
+        let worker = u32::try_from(worker).map_err(KernelError::refused)?;
         Ok(Lanes {
-            worker: u32::try_from(worker).map_err(KernelError::refused)?,
+            worker,
+            asking: Asking::new(Arc::clone(sockets), (worker, self.workers)),
             sockets: Arc::clone(sockets),
             addresses: addresses.to_vec(),
             roads: Roads::new(addresses).map_err(KernelError::refused)?,
@@ -168,6 +176,14 @@ struct Lane {
     course: Option<Course>,
 }
 
+impl Lane {
+    /// Whether somebody listens, and what comes from there may have come by it: it may have been closed meanwhile.
+    fn talks_to(&self, from: SocketAddr) -> bool {
+        let is_open = || self.course.as_ref().is_some_and(|course| course.to == from);
+        self.is_listened_to && (self.to == Some(from) || is_open())
+    }
+}
+
 /// How packets go and come by an open lane.
 struct Course {
     to: SocketAddr,
@@ -191,6 +207,7 @@ pub(crate) struct Lanes {
     /// What the sockets are bound to, as `rtp::Port` counts it.
     addresses: Vec<IpAddr>,
     roads: Roads,
+    asking: Asking,
     cards: Vec<AtCard>,
     /// By pair.
     lanes: Box<[Lane]>,
@@ -230,19 +247,24 @@ impl Lanes {
         self.ripe = self.ripe.filter(|ripe| *ripe != pair);
     }
 
-    /// Begins a round: gives back what was read, takes back what went, and looks after one lane. Says whether frames wait.
-    pub(crate) fn begin(&mut self) -> bool {
+    /// Begins a round: gives back what was read, takes back what went, and looks after one lane.
+    pub(crate) fn begin(&mut self) {
         self.return_lent();
-        let mut waiting = false;
-        for card in &mut self.cards {
-            for end in &mut card.ends {
-                end.settle();
-                waiting |= !end.is_empty();
-            }
+        for end in self.cards.iter_mut().flat_map(|card| &mut card.ends) {
+            end.settle();
         }
         (self.turn, self.left) = ((0, 0), TOGETHER);
         self.look_after_one();
-        waiting
+    }
+
+    /// How many frames wait.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.cards.iter().flat_map(|card| &card.ends).map(End::waiting).sum()
+    }
+
+    /// Asks the cards for what came to them and waits there.
+    pub(crate) fn ask(&self) {
+        self.asking.ask();
     }
 
     /// The next packet that came.
@@ -255,7 +277,7 @@ impl Lanes {
             let memory = self.cards[lent.card].ends[lent.queue].memory();
             let Some(octets) = memory.octets(&mut lent.frame, at, length) else { continue };
             let Some(came) = frame::read(octets) else { continue };
-            let Some(pair) = self.pair(came.to) else { continue };
+            let Some(pair) = self.pair(came.to, came.from) else { continue };
             let place = Place { pair, control: false };
             break (place, came.from, at + came.carried.start..at + came.carried.end);
         };
@@ -282,17 +304,17 @@ impl Lanes {
         }
     }
 
-    /// The pair that listens to an address.
-    fn pair(&self, local: SocketAddr) -> Option<u32> {
+    /// The pair that listens to an address of ours and talks to one of theirs: the program does not know whose family octets are.
+    fn pair(&self, local: SocketAddr, from: SocketAddr) -> Option<u32> {
         let ip = local.ip();
         let is_bound = |address: &IpAddr| {
             *address == ip || address.is_unspecified() && address.is_ipv4() == ip.is_ipv4()
         };
         let worker = u16::try_from(self.worker).ok()?;
         let bound = (0..=u8::MAX).zip(&self.addresses).filter(|(_, address)| is_bound(address));
-        let pairs = bound
+        let mut pairs = bound
             .filter_map(|(address, _)| self.sockets.place(Port { worker, address, number: local.port() }));
-        pairs.into_iter().find(|pair| self.lanes.get(*pair as usize).is_some_and(|lane| lane.is_listened_to))
+        pairs.find(|pair| self.lanes.get(*pair as usize).is_some_and(|lane| lane.talks_to(from)))
     }
 
     fn return_lent(&mut self) {
@@ -356,7 +378,7 @@ impl Lanes {
         self.lanes[pair as usize].course = Some(course);
         self.open.push(pair);
         self.counters.note_lanes(self.open.len());
-        Ok(())
+        self.asking.had_packets(pair)
     }
 
     fn close(&mut self, pair: u32) {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
 
 use crate::kernel::Card;
 
@@ -18,6 +19,10 @@ const COME: u32 = 2_048;
 const GO: u32 = 1_024;
 /// A worker takes those that went back when it has fewer than so many.
 const FEW: usize = GO as usize / 2;
+
+/// How often a queue is tried that somebody has, and how long between.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// A queue of a card. The kernel gives what comes to a queue to sockets of that queue alone, and these share their frames.
 pub(super) struct Queue {
@@ -65,8 +70,9 @@ impl End {
         self.socket.next()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.socket.is_empty()
+    /// How many frames wait.
+    pub(super) fn waiting(&self) -> u32 {
+        self.socket.waiting()
     }
 
     /// A frame was read.
@@ -143,17 +149,17 @@ pub(super) fn all(card: &Card, workers: u32) -> io::Result<Vec<Vec<End>>> {
 }
 
 /// Makes the rings of one queue, of so many, for each worker. Workers send by the queues in turn.
-fn open(card: u32, (queue, count): (u32, u32), workers: u32) -> io::Result<Vec<End>> {
-    let senders: Vec<u32> = (0..workers).filter(|worker| worker % count == queue).collect();
+fn open(card: u32, (number, count): (u32, u32), workers: u32) -> io::Result<Vec<End>> {
+    let senders: Vec<u32> = (0..workers).filter(|worker| worker % count == number).collect();
     let go = GO * senders.len() as u32;
     let (memory, mut frames) = Memory::new(COME + go)?;
     let sizes = Sizes { come: COME, go: GO };
     let supplies = (COME, go.next_power_of_two().max(2));
-    let (first, mut supply) = rings::first(&memory, supplies, sizes, card, queue)?;
+    let (first, mut supply) = patiently(|| rings::first(&memory, supplies, sizes, card, number))?;
     supply.give(&mut frames.by_ref().take(COME as usize).collect());
     let mut sockets = Vec::from([first]);
     for _ in 1..workers {
-        sockets.push(rings::further(&sockets[0], sizes, card, queue)?);
+        sockets.push(rings::further(&sockets[0], sizes, card, number)?);
     }
     // Room for all there are: none is made later.
     let gone = senders.iter().map(|_| Vec::with_capacity(GO as usize)).collect();
@@ -167,6 +173,17 @@ fn open(card: u32, (queue, count): (u32, u32), workers: u32) -> io::Result<Vec<E
         End { queue: Arc::clone(&queue), socket, sender, free, read: Vec::with_capacity(COME as usize) }
     });
     Ok(ends.collect())
+}
+
+/// The rings of a process that ended are let go of some time after.
+fn patiently<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..TRIES {
+        match open() {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => std::thread::sleep(BETWEEN),
+            result @ (Ok(_) | Err(_)) => return result,
+        }
+    }
+    open()
 }
 
 /// How many queues a card has for what comes (ethtool(8)); `None` where it does not tell: it has one.

@@ -218,8 +218,8 @@ impl<T: Copy> Taking<T> {
         self.ring.consumer().store(self.taken, Ordering::Release);
     }
 
-    fn is_empty(&self) -> bool {
-        self.ring.producer().load(Ordering::Acquire) == self.taken
+    fn waiting(&self) -> u32 {
+        self.ring.producer().load(Ordering::Acquire).wrapping_sub(self.taken)
     }
 }
 
@@ -378,9 +378,9 @@ impl Socket {
         self.come.release();
     }
 
-    /// Whether nothing has come beyond what was taken.
-    pub(super) fn is_empty(&self) -> bool {
-        self.come.is_empty()
+    /// How many have come beyond what was taken.
+    pub(super) fn waiting(&self) -> u32 {
+        self.come.waiting()
     }
 
     /// Puts a frame in that is to go, of so many octets; gives it back where there is no room.

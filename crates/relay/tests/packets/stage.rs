@@ -1,15 +1,19 @@
 //! A relay with one worker and what it says.
 
+#[path = "../wire/mod.rs"]
+mod wire;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use recording::Settings as Recordings;
-use relay::{Io, Relay, Settings, Usable};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings, Usable};
 use rtp::{
     Command, Direction, Format, Law, Library, Media, OpusWishes, Port, Remote, Report, SessionId, Statistics,
 };
@@ -45,6 +49,25 @@ fn io() -> Io {
     }
 }
 
+/// Has this thread, and those that it begins, be where there is a card that frames can be taken from. Voice goes by loopback
+/// there, which has none: that the rest is as ever beside lanes.
+fn beside_lanes() -> Option<AtCards> {
+    if env!("CARGO_CRATE_NAME") != "packets_af_xdp" {
+        return None;
+    }
+    let enter = || {
+        let wire = wire::Wire::new()?;
+        wire.ip(&wire.ours, "link set lo up")?;
+        // SAFETY: the call takes numbers; only this thread is put elsewhere, and those it begins.
+        let result = unsafe { libc::setns(wire.ours.as_raw_fd(), libc::CLONE_NEWNET) };
+        if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    match enter() {
+        Ok(()) => Some(AtCards { cards: Cards::Named(vec!["card".to_owned()]), hook: Hook::Auto }),
+        Err(error) => wire::untested(&error.to_string()),
+    }
+}
+
 impl Stage {
     pub(crate) fn new(addresses: &[&str], library: Library, recordings: Recordings) -> Self {
         Self::telling(addresses, library, recordings, |_| {})
@@ -59,11 +82,13 @@ impl Stage {
     ) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let (reports, said) = channel();
+        let lanes = beside_lanes();
+        let has_card = lanes.is_some();
         let settings = Settings {
             workers: 1,
             io: io(),
             shortcuts: None,
-            lanes: None,
+            lanes,
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),
@@ -80,6 +105,7 @@ impl Stage {
             drop(reports.send(report));
         };
         let (relay, usable) = Relay::start(settings, &Arc::new(library), say).expect("the relay starts");
+        assert_eq!(relay.has_lanes(), has_card);
         Self { relay, usable, addresses, said }
     }
 
