@@ -11,7 +11,7 @@ use crate::lanes::Lanes;
 use crate::outbox::Packets;
 use crate::sockets::Place;
 
-use pace::{PAUSE, Pace};
+use pace::Pace;
 
 /// As many frames that wait are not slept over.
 const MANY: u32 = 64;
@@ -73,20 +73,20 @@ impl Backend for AfXdp {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.lanes.begin();
         let now = Instant::now();
-        let comes = self.pace.comes(now);
-        self.be_woken(!comes)?;
+        let pause = self.pace.pause(now);
+        self.be_woken(pause.is_none())?;
         let left = self.lanes.waiting();
-        if left > if comes { MANY } else { 0 } {
+        if left > if pause.is_some() { MANY } else { 0 } {
             self.epoll.wait(Some(Duration::ZERO))?;
-        } else if comes {
-            let pause = PAUSE.saturating_sub(now.saturating_duration_since(self.woke));
+        } else if let Some(pause) = pause {
+            let pause = pause.saturating_sub(now.saturating_duration_since(self.woke));
             self.epoll.wait_finely(timeout.map_or(pause, |timeout| timeout.min(pause)))?;
             self.woke = Instant::now();
         } else {
             self.epoll.wait(timeout)?;
         }
         let by_itself = self.lanes.waiting();
-        if comes {
+        if pause.is_some() {
             self.lanes.ask();
         }
         let came = self.lanes.waiting();

@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     usable: Usable,
     addresses: Vec<IpAddr>,
     said: Receiver<Report>,
+    /// Held: cards go with their namespace.
+    _wire: Option<wire::Wire>,
 }
 
 fn ports() -> RangeInclusive<u16> {
@@ -51,7 +53,7 @@ fn io() -> Io {
 
 /// Has this thread, and those that it begins, be where there is a card that frames can be taken from. Voice goes by loopback
 /// there, which has none: that the rest is as ever beside lanes.
-fn beside_lanes() -> Option<AtCards> {
+fn beside_lanes() -> Option<wire::Wire> {
     if env!("CARGO_CRATE_NAME") != "packets_af_xdp" {
         return None;
     }
@@ -60,10 +62,10 @@ fn beside_lanes() -> Option<AtCards> {
         wire.ip(&wire.ours, "link set lo up")?;
         // SAFETY: the call takes numbers; only this thread is put elsewhere, and those it begins.
         let result = unsafe { libc::setns(wire.ours.as_raw_fd(), libc::CLONE_NEWNET) };
-        if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        if result == 0 { Ok(wire) } else { Err(std::io::Error::last_os_error()) }
     };
     match enter() {
-        Ok(()) => Some(AtCards { cards: Cards::Named(vec!["card".to_owned()]), hook: Hook::Auto }),
+        Ok(wire) => Some(wire),
         Err(error) => wire::untested(&error.to_string()),
     }
 }
@@ -82,8 +84,9 @@ impl Stage {
     ) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let (reports, said) = channel();
-        let lanes = beside_lanes();
-        let has_card = lanes.is_some();
+        let wire = beside_lanes();
+        let cards = || Cards::Named(vec!["card".to_owned()]);
+        let lanes = wire.as_ref().map(|_| AtCards { cards: cards(), hook: Hook::Auto });
         let settings = Settings {
             workers: 1,
             io: io(),
@@ -105,8 +108,8 @@ impl Stage {
             drop(reports.send(report));
         };
         let (relay, usable) = Relay::start(settings, &Arc::new(library), say).expect("the relay starts");
-        assert_eq!(relay.has_lanes(), has_card);
-        Self { relay, usable, addresses, said }
+        assert_eq!(relay.has_lanes(), wire.is_some());
+        Self { relay, usable, addresses, said, _wire: wire }
     }
 
     /// The `place`th port of an address, and where packets to it are sent.
