@@ -10,6 +10,7 @@ mod descriptors;
 mod error;
 mod here;
 mod kernel;
+mod lanes;
 mod lost;
 mod outbox;
 mod ports;
@@ -22,7 +23,7 @@ mod worker;
 
 pub use backend::Io;
 pub use error::StartError;
-pub use kernel::{Cards, Hook, KernelError, Shortcuts};
+pub use kernel::{AtCards, Cards, Hook, KernelError};
 pub use lost::{Lost, Meter};
 pub use ports::Usable;
 pub use prompt::{PromptError, read_prompt, write_wav};

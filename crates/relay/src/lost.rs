@@ -44,6 +44,12 @@ impl Meter {
     pub fn shortcuts(&self) -> u64 {
         self.0.iter().map(|counters| counters.shortcuts()).sum()
     }
+
+    /// How many sessions' packets come and go as frames of a card just now, past the system's sockets.
+    #[must_use]
+    pub fn lanes(&self) -> u64 {
+        self.0.iter().map(|counters| counters.lanes.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// `Lost`, written by one thread and read by others.
@@ -53,6 +59,7 @@ pub(crate) struct Counters {
     refused: AtomicU64,
     oversized: AtomicU64,
     shortcuts: AtomicU64,
+    lanes: AtomicU64,
 }
 
 impl Counters {
@@ -82,6 +89,11 @@ impl Counters {
     /// Of how many sessions the kernel has the packets.
     pub(crate) fn shortcuts(&self) -> u64 {
         self.shortcuts.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many lanes are open.
+    pub(crate) fn note_lanes(&self, count: usize) {
+        self.lanes.store(count as u64, Ordering::Relaxed);
     }
 
     /// Counts a packet that was too long to be taken.

@@ -8,10 +8,11 @@ use std::thread::{Builder, JoinHandle};
 use rand_chacha::rand_core::{OsRng, TryRngCore};
 use rtp::{Command, Library, Report};
 
-use crate::backend::{Backend, Epoll, Io, Uring};
+use crate::backend::{AfXdp, Backend, Epoll, Io, Uring};
 use crate::bell::Bell;
 use crate::here::Here;
-use crate::kernel::{Kernel, Shortcuts, Ways};
+use crate::kernel::{AtCards, Kernel, Ways};
+use crate::lanes::{Gates, Lanes};
 use crate::lost::{Counters, Meter};
 use crate::outbox::Outbox;
 use crate::ports;
@@ -33,7 +34,10 @@ pub struct Settings {
     /// How packets are moved.
     pub io: Io,
     /// Whether the kernel is to send plain packets on by itself, and how. Where it cannot, they come to the workers.
-    pub shortcuts: Option<Shortcuts>,
+    pub shortcuts: Option<AtCards>,
+    /// Whether workers are to take frames from cards themselves (`AF_XDP`), and where. Where they cannot, packets are moved as
+    /// `io` says.
+    pub lanes: Option<AtCards>,
     /// Where recordings are put, and as what.
     pub recordings: recording::Settings,
     /// What every session shares. All ports on all its addresses are bound at the start.
@@ -48,6 +52,7 @@ pub struct Relay {
     /// Outlives the workers, which feed it.
     recorder: Recorder,
     kernel: Option<Kernel>,
+    gates: Option<Gates>,
 }
 
 impl Relay {
@@ -63,7 +68,7 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, io, shortcuts, recordings, mut sessions } = settings;
+        let Settings { workers, io, shortcuts, lanes, recordings, mut sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
@@ -74,8 +79,9 @@ impl Relay {
         let here = Here::new(&sessions);
         let count = pairs.iter().map(Vec::len).sum();
         let kernel = shortcuts.and_then(|shortcuts| start_kernel(&shortcuts, &sessions, count));
+        let gates = lanes.and_then(|at| start_gates(&at, &sessions, count, workers));
         let hands = Vec::with_capacity(pairs.len());
-        let mut relay = Self { hands, io: Io::IoUring, here, recorder, kernel };
+        let mut relay = Self { hands, io: Io::IoUring, here, recorder, kernel, gates };
         let mut first = 0;
         for (number, pairs) in pairs.into_iter().enumerate() {
             let ways = relay.ways(first, pairs.len(), &sessions);
@@ -88,7 +94,7 @@ impl Relay {
                 recorder: &relay.recorder,
                 say: &say,
             };
-            let (hand, got) = Hand::start(&make, io, ways)?;
+            let (hand, got) = Hand::start(&make, io, ways, relay.gates.as_mut())?;
             relay.hands.push(hand);
             if got == Io::Epoll {
                 relay.io = Io::Epoll;
@@ -107,6 +113,12 @@ impl Relay {
     #[must_use]
     pub fn has_shortcuts(&self) -> bool {
         self.kernel.is_some()
+    }
+
+    /// Whether workers take frames from cards themselves.
+    #[must_use]
+    pub fn has_lanes(&self) -> bool {
+        self.gates.is_some()
     }
 
     /// A worker's part of what the kernel does.
@@ -169,7 +181,12 @@ struct Make<'a> {
 
 impl Hand {
     /// Starts a worker that moves its packets as `io` says; says what came of `Auto`.
-    fn start(make: &Make<'_>, io: Io, mut ways: Option<Ways>) -> Result<(Self, Io), StartError> {
+    fn start(
+        make: &Make<'_>,
+        io: Io,
+        mut ways: Option<Ways>,
+        gates: Option<&mut Gates>,
+    ) -> Result<(Self, Io), StartError> {
         let bell = Arc::new(Bell::new().map_err(StartError::Thread)?);
         let counters = Arc::new(Counters::default());
         if let Some(ways) = &mut ways {
@@ -187,6 +204,12 @@ impl Hand {
             counters: Arc::clone(&counters),
             thread: Some(spawned.thread),
         };
+        if let Some(lanes) = gates.and_then(|gates| make.lanes(gates, &counters)) {
+            match AfXdp::new(epoll()?, lanes) {
+                Ok(backend) => return Ok((hand(make.spawn(backend, &bell, ways)?), Io::Epoll)),
+                Err(error) => tracing::warn!(%error, "a relay worker takes no frames"),
+            }
+        }
         match io {
             Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll)),
             Io::IoUring => {
@@ -232,6 +255,12 @@ struct Spawned {
 }
 
 impl Make<'_> {
+    /// The worker's part of what comes by cards.
+    fn lanes(&self, gates: &mut Gates, counters: &Arc<Counters>) -> Option<Lanes> {
+        let lanes = gates.lanes(self.number, &self.sockets, &self.sessions.addresses, counters);
+        lanes.inspect_err(|error| tracing::warn!(%error, "a relay worker takes no frames")).ok()
+    }
+
     fn spawn(
         &self,
         backend: impl Backend + Send + 'static,
@@ -269,10 +298,18 @@ impl Drop for Hand {
 }
 
 /// Says once, where the kernel takes no packets, why not.
-fn start_kernel(shortcuts: &Shortcuts, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
+fn start_kernel(shortcuts: &AtCards, sessions: &rtp::Settings, pairs: usize) -> Option<Kernel> {
     let kernel = Kernel::start(shortcuts, sessions, pairs);
     kernel
         .inspect_err(|error| tracing::warn!(%error, "the kernel sends no calls on by itself: the relay does"))
+        .ok()
+}
+
+/// Says once, where no frames can be taken from cards, why not.
+fn start_gates(at: &AtCards, sessions: &rtp::Settings, pairs: usize, workers: u16) -> Option<Gates> {
+    let gates = Gates::start(at, sessions, pairs, workers);
+    gates
+        .inspect_err(|error| tracing::warn!(%error, "no frames are taken from cards: media goes by sockets"))
         .ok()
 }
 

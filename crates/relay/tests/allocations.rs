@@ -1,17 +1,21 @@
-//! A bridged packet takes no memory of its own: counted over the whole way, from socket to socket.
+//! A bridged packet takes no memory of its own: counted over the whole way, from socket to socket and from frame to frame.
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
+mod wire;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use relay::{Io, Relay, Settings};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings};
 use rtp::{Codec, Command, Direction, Format, Header, Library, Media, OpusWishes, Port, Remote, SessionId};
+
+use wire::{Wire, untested, within};
 
 /// Counts what it hands out.
 struct Counting;
@@ -46,14 +50,14 @@ const LEGS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends a packet of every leg and takes as many.
-fn round(peer: &UdpSocket, ports: &[u16], types: [u8; 2], sequence: u16) {
+fn round(peer: &UdpSocket, ours: IpAddr, ports: &[u16], types: [u8; 2], sequence: u16) {
     for (ssrc, port) in (1..).zip(ports) {
         let timestamp = u32::from(sequence) * 160;
         let header =
             Header { marker: false, payload_type: types[(ssrc as usize + 1) % 2], sequence, timestamp, ssrc };
         let mut packet = [0xd5; 172];
         packet[..12].copy_from_slice(&header.write());
-        peer.send_to(&packet, SocketAddr::from(([127, 0, 0, 1], *port))).unwrap();
+        peer.send_to(&packet, SocketAddr::new(ours, *port)).unwrap();
     }
     let mut buffer = [0; 256];
     for _ in ports {
@@ -64,20 +68,27 @@ fn round(peer: &UdpSocket, ports: &[u16], types: [u8; 2], sequence: u16) {
 #[test]
 fn a_bridged_packet_allocates_nothing() {
     let pcma = (Codec::Pcma, 8);
-    bridged(Io::Epoll, 21_600, [pcma; 2]);
+    bridged(Io::Epoll, None, 21_600, [pcma; 2]);
     // Nor does one that is decoded and encoded again.
-    bridged(Io::Epoll, 21_680, [pcma, (Codec::G722, 9)]);
-    bridged(Io::IoUring, 21_640, [pcma; 2]);
+    bridged(Io::Epoll, None, 21_680, [pcma, (Codec::G722, 9)]);
+    bridged(Io::IoUring, None, 21_640, [pcma; 2]);
+    match Wire::new() {
+        Ok(wire) => bridged(Io::Epoll, Some(&wire), 21_600, [pcma; 2]),
+        Err(error) => untested(&error.to_string()).unwrap_or_default(),
+    }
 }
 
-fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
+fn bridged(io: Io, wire: Option<&Wire>, first: u16, agreed: [(Codec, u8); 2]) {
+    let ours: IpAddr = if wire.is_some() { [10, 7, 0, 1] } else { [127, 0, 0, 1] }.into();
+    let theirs: IpAddr = if wire.is_some() { [10, 7, 0, 2] } else { [127, 0, 0, 1] }.into();
     let settings = Settings {
         workers: 1,
         io,
         shortcuts: None,
+        lanes: wire.map(|_| AtCards { cards: Cards::OfAddresses, hook: Hook::Auto }),
         recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
-            addresses: vec!["127.0.0.1".parse().unwrap()],
+            addresses: vec![ours],
             public: Vec::new(),
             ports: first..=first + 39,
             others: BTreeSet::new(),
@@ -88,9 +99,15 @@ fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
     };
     let (reports, said) = channel();
     let say = move |report| drop(reports.send(report));
-    let (mut relay, usable) = Relay::start(settings, &Arc::new(Library::default()), say).unwrap();
+    let start = || Relay::start(settings, &Arc::new(Library::default()), say).map_err(std::io::Error::other);
+    let started = if let Some(wire) = wire { within(Some(&wire.ours), start) } else { start() };
+    let (mut relay, usable) = started.unwrap();
+    if wire.is_some() && !relay.has_lanes() {
+        return untested("the kernel takes no programs here").unwrap_or_default();
+    }
     let ports = &usable[0][0][..LEGS as usize];
-    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let bind = || UdpSocket::bind((theirs, 0));
+    let peer = if let Some(wire) = wire { within(Some(&wire.theirs), bind) } else { bind() }.unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let format = |agreed: (Codec, u8)| Format {
         send: agreed,
@@ -120,9 +137,13 @@ fn bridged(io: Io, first: u16, agreed: [(Codec, u8); 2]) {
     said.recv_timeout(PATIENCE).unwrap();
     // What grows to its size does so on the first packets.
     let types = agreed.map(|(_, payload_type)| payload_type);
-    (0..50).for_each(|sequence| round(&peer, ports, types, sequence));
+    (0..50).for_each(|sequence| round(&peer, ours, ports, types, sequence));
+    // Each round of a worker opens one lane at most.
+    let lanes = if wire.is_some() { u64::from(LEGS) } else { 0 };
+    let mut settled = (50..500).inspect(|sequence| round(&peer, ours, ports, types, *sequence));
+    let settled = settled.find(|_| relay.meter().lanes() == lanes).unwrap();
     let before = HANDED_OUT.load(Ordering::Relaxed);
     assert!(before > 0, "what is allocated is counted");
-    (50..200).for_each(|sequence| round(&peer, ports, types, sequence));
+    (settled + 1..settled + 151).for_each(|sequence| round(&peer, ours, ports, types, sequence));
     assert_eq!(HANDED_OUT.load(Ordering::Relaxed) - before, 0);
 }

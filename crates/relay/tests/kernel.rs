@@ -1,83 +1,28 @@
-//! A relay whose plain packets the kernel sends on, between two network namespaces joined by a pair of virtual cards. Needs
-//! root, the program `ip` and a kernel that takes programs; where they are missing there is nothing to test, and it says so.
+//! A relay whose plain packets the kernel sends on, and one that takes frames from its card itself, between two network namespaces
+//! joined by a pair of virtual cards. Needs root, the program `ip` and a kernel that takes programs; where they are missing there
+//! is nothing to test, and it says so.
+
+mod wire;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
-use std::process::{Command as Program, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings};
 use rtp::{
     Codec, Command, Direction, Event, Format, Header, Library, Media, OpusWishes, Packet, PlayId, Port,
     Prompt, PromptId, Remote, Report, SessionId, Statistics,
 };
 
+use wire::{Wire, untested, within};
+
 const PATIENCE: Duration = Duration::from_secs(20);
 const CALLER: SessionId = SessionId(1);
 const CALLEE: SessionId = SessionId(2);
 const EVENTS: u8 = 101;
-
-/// Does something in a network namespace of its own, or in one that is held.
-fn within<T: Send>(namespace: Option<&File>, what: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    let enter = || {
-        // SAFETY: both calls take numbers; only this thread is put elsewhere, and it ends.
-        let result = match namespace {
-            Some(namespace) => unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) },
-            None => unsafe { libc::unshare(libc::CLONE_NEWNET) },
-        };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    };
-    std::thread::scope(|scope| scope.spawn(|| enter().and_then(|()| what())).join().expect("no panic"))
-}
-
-/// Two namespaces: ours, and that of the phones.
-struct Wire {
-    ours: File,
-    theirs: File,
-}
-
-impl Wire {
-    fn new() -> io::Result<Self> {
-        let new = || within(None, || File::open("/proc/thread-self/ns/net"));
-        let wire = Self { ours: new()?, theirs: new()? };
-        let theirs = format!("/proc/{}/fd/{}", std::process::id(), wire.theirs.as_raw_fd());
-        wire.ip(&wire.ours, &format!("link add card type veth peer name phones netns {theirs}"))?;
-        for (side, card, ends) in [
-            (&wire.ours, "card", ["10.7.0.1/24", "fd00:7::1/64"].as_slice()),
-            (
-                &wire.theirs,
-                "phones",
-                &["10.7.0.2/24", "10.7.0.3/24", "10.7.0.66/24", "fd00:7::2/64", "fd00:7::3/64"],
-            ),
-        ] {
-            for end in ends {
-                // Addresses of IPv6 are at once what they will be.
-                let nodad = if end.contains(':') { " nodad" } else { "" };
-                wire.ip(side, &format!("address add {end} dev {card}{nodad}"))?;
-            }
-            wire.ip(side, &format!("link set {card} up"))?;
-        }
-        Ok(wire)
-    }
-
-    fn ip(&self, side: &File, line: &str) -> io::Result<()> {
-        let output =
-            within(Some(side), || Program::new("ip").args(line.split(' ')).stdin(Stdio::null()).output())?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(io::Error::other(format!("ip {line}: {said}"))) }
-    }
-}
-
-fn untested<T>(why: &str) -> Option<T> {
-    // Where stderr is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "not tested: {why}");
-    None
-}
 
 struct Phone {
     socket: UdpSocket,
@@ -105,7 +50,17 @@ impl Phone {
     }
 }
 
+/// Who has the packets of a call, past the system's sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The kernel, which sends them on.
+    Shortcuts,
+    /// The relay, as frames.
+    Lanes,
+}
+
 struct Stage {
+    by: By,
     wire: Wire,
     relay: Relay,
     said: Receiver<Report>,
@@ -136,7 +91,7 @@ fn media(rtp: SocketAddr) -> Media {
 
 impl Stage {
     /// A call between two phones; `None` where the kernel cannot have it.
-    fn new(ours: &str, phones: [&str; 2]) -> Option<Self> {
+    fn new(by: By, ours: &str, phones: [&str; 2]) -> Option<Self> {
         let wire = match Wire::new() {
             Ok(wire) => wire,
             Err(error) => {
@@ -144,14 +99,21 @@ impl Stage {
             }
         };
         let ours: IpAddr = ours.parse().expect("an address");
+        let reached_at = match ours {
+            IpAddr::V4(ip) if ip.is_unspecified() => "10.7.0.1".parse().expect("an address"),
+            IpAddr::V6(ip) if ip.is_unspecified() => "fd00:7::1".parse().expect("an address"),
+            named @ (IpAddr::V4(_) | IpAddr::V6(_)) => named,
+        };
+        let at = |taker| (by == taker).then_some(AtCards { cards: Cards::OfAddresses, hook: Hook::Auto });
         let settings = Settings {
             workers: 1,
             io: Io::Auto,
-            shortcuts: Some(Shortcuts { cards: Cards::OfAddresses, hook: Hook::Auto }),
+            shortcuts: at(By::Shortcuts),
+            lanes: at(By::Lanes),
             recordings: recording::Settings::wav("/nowhere".into()),
             sessions: rtp::Settings {
                 addresses: vec![ours],
-                public: Vec::new(),
+                public: vec![reached_at],
                 ports: 20_000..=20_009,
                 others: BTreeSet::new(),
                 silence: Duration::from_secs(30),
@@ -166,7 +128,7 @@ impl Stage {
                 .map_err(io::Error::other)
         });
         let (mut relay, usable) = started.expect("the relay starts");
-        if !relay.has_shortcuts() {
+        if !(relay.has_shortcuts() || relay.has_lanes()) {
             return untested("the kernel takes no programs here");
         }
         let mut number = 0;
@@ -186,17 +148,44 @@ impl Stage {
                 timestamp: u32::MAX - 20_000,
                 ssrc: number,
             };
-            Phone { socket, to: SocketAddr::new(ours, port.number), header, heard: Vec::new() }
+            Phone { socket, to: SocketAddr::new(reached_at, port.number), header, heard: Vec::new() }
         });
         relay.send(0, Command::Bridge { first: CALLER, second: CALLEE });
-        let mut stage = Self { wire, relay, said, phones };
+        let mut stage = Self { by, wire, relay, said, phones };
         // What is closed is answered, after all before it is done.
         stage.close(SessionId(99));
         Some(stage)
     }
 
+    /// How many legs' packets go past the sockets.
+    fn past(&self) -> u64 {
+        let meter = self.relay.meter();
+        match self.by {
+            By::Shortcuts => meter.shortcuts(),
+            By::Lanes => meter.lanes(),
+        }
+    }
+
+    /// Datagrams that came to sockets of our side.
+    fn at_sockets(&self) -> u64 {
+        let read = || {
+            ["snmp", "snmp6"]
+                .map(|table| std::fs::read_to_string(format!("/proc/thread-self/net/{table}")))
+                .into_iter()
+                .collect()
+        };
+        let tables: Vec<String> = within(Some(&self.wire.ours), read).expect("the system counts");
+        let v4 = tables[0].lines().filter_map(|line| line.strip_prefix("Udp: ")).nth(1);
+        let v4 = v4.and_then(|line| line.split(' ').next()).map(str::to_owned);
+        let v6 = tables[1].lines().find_map(|line| line.strip_prefix("Udp6InDatagrams")).map(str::to_owned);
+        [v4, v6]
+            .map(|number| number.expect("a line of datagrams").trim().parse::<u64>().expect("a number"))
+            .iter()
+            .sum()
+    }
+
     /// Both talk at the pace of life until something holds, so many packets at least.
-    fn talk(&mut self, least: usize, mut until: impl FnMut(&Relay) -> bool) {
+    fn talk(&mut self, least: usize, mut until: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
         for packet in 1.. {
             for (octet, phone) in (1..).zip(&mut self.phones) {
@@ -206,16 +195,16 @@ impl Stage {
                 self.phones.iter_mut().for_each(Phone::listen);
                 std::thread::yield_now();
             }
-            if packet as usize >= least && until(&self.relay) {
+            if packet as usize >= least && until(self) {
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "it does not come to hold");
         }
     }
 
-    /// Until the kernel has both sides of it.
+    /// Until both sides go past the sockets.
     fn settle(&mut self) {
-        self.talk(1, |relay| relay.meter().shortcuts() == 2);
+        self.talk(1, |stage| stage.past() == 2);
     }
 
     fn report(&self, wanted: impl Fn(&Report) -> bool) -> Report {
@@ -236,6 +225,19 @@ impl Stage {
         statistics
     }
 
+    /// How much each heard in the end, what was still under way included.
+    fn heard_at_last(&mut self, sent: [u64; 2]) -> [u64; 2] {
+        let began = Instant::now();
+        loop {
+            self.phones.iter_mut().for_each(Phone::listen);
+            let heard = self.phones.each_ref().map(|phone| phone.heard.len() as u64);
+            if heard == sent || began.elapsed() > PATIENCE {
+                return heard;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// That each heard one stream without a gap, of the other's voice.
     fn assert_one_stream(&self) {
         for phone in &self.phones {
@@ -249,11 +251,13 @@ impl Stage {
     }
 }
 
-fn a_call_goes_by_the_kernel(ours: &str, phones: [&str; 2]) {
-    let Some(mut stage) = Stage::new(ours, phones) else { return };
+fn a_call_goes_past_the_sockets(by: By, ours: &str, phones: [&str; 2]) {
+    let Some(mut stage) = Stage::new(by, ours, phones) else { return };
     stage.settle();
+    let before = stage.at_sockets();
     stage.talk(60, |_| true);
-    assert_eq!(stage.relay.meter().shortcuts(), 2, "and stays there");
+    assert_eq!(stage.past(), 2, "and stays there");
+    assert_eq!(stage.at_sockets(), before, "past the sockets");
 
     // A key: to us, and to the other phone in our words.
     for n in 1..=6_u16 {
@@ -266,7 +270,7 @@ fn a_call_goes_by_the_kernel(ours: &str, phones: [&str; 2]) {
     stage.phones[0].header.payload_type = 8;
     let pressed = stage.report(|report| matches!(report, Report::Digit { .. }));
     assert_eq!(pressed, Report::Digit { session: CALLER, digit: '5' });
-    stage.settle();
+    stage.talk(20, |stage| stage.past() == 2);
     let keys = stage.phones[1].heard.iter().filter(|(header, _)| header.payload_type == EVENTS).count();
     assert!(keys >= 3, "{keys} packets of a key");
 
@@ -283,28 +287,43 @@ fn a_call_goes_by_the_kernel(ours: &str, phones: [&str; 2]) {
     stage.assert_one_stream();
 
     let said = stage.phones.each_ref().map(|phone| u64::from(phone.header.sequence.wrapping_sub(65_500)));
-    let heard = stage.phones.each_ref().map(|phone| phone.heard.len() as u64);
     let [one, two] = [CALLER, CALLEE].map(|session| stage.close(session));
+    let heard = stage.heard_at_last([one.packets_sent, two.packets_sent]);
     assert_eq!([one.packets_received, two.packets_received], said);
     assert_eq!([one.packets_sent, two.packets_sent], heard);
     assert_eq!((one.lost, two.lost, one.foreign), (0, 0, 0));
     assert!(one.jitter_ms < 20.0, "{}", one.jitter_ms);
-    assert_eq!(stage.relay.meter().shortcuts(), 0);
+    assert_eq!(stage.past(), 0);
 }
 
 #[test]
 fn a_call_goes_by_the_kernel_and_comes_back_for_a_key_and_a_prompt() {
-    a_call_goes_by_the_kernel("10.7.0.1", ["10.7.0.2", "10.7.0.3"]);
+    a_call_goes_past_the_sockets(By::Shortcuts, "10.7.0.1", ["10.7.0.2", "10.7.0.3"]);
 }
 
 #[test]
 fn so_does_a_call_by_ipv6() {
-    a_call_goes_by_the_kernel("fd00:7::1", ["fd00:7::2", "fd00:7::3"]);
+    a_call_goes_past_the_sockets(By::Shortcuts, "fd00:7::1", ["fd00:7::2", "fd00:7::3"]);
 }
 
 #[test]
-fn a_stranger_is_neither_passed_on_nor_takes_the_call_from_the_kernel() {
-    let Some(mut stage) = Stage::new("10.7.0.1", ["10.7.0.2", "10.7.0.3"]) else { return };
+fn a_call_goes_by_lanes_with_a_key_and_a_prompt() {
+    a_call_goes_past_the_sockets(By::Lanes, "10.7.0.1", ["10.7.0.2", "10.7.0.3"]);
+}
+
+#[test]
+fn so_does_a_call_by_ipv6_by_lanes() {
+    a_call_goes_past_the_sockets(By::Lanes, "fd00:7::1", ["fd00:7::2", "fd00:7::3"]);
+}
+
+#[test]
+fn so_does_one_where_sockets_are_bound_to_all_addresses() {
+    a_call_goes_past_the_sockets(By::Lanes, "0.0.0.0", ["10.7.0.2", "10.7.0.3"]);
+    a_call_goes_past_the_sockets(By::Lanes, "::", ["fd00:7::2", "fd00:7::3"]);
+}
+
+fn a_stranger(by: By) {
+    let Some(mut stage) = Stage::new(by, "10.7.0.1", ["10.7.0.2", "10.7.0.3"]) else { return };
     stage.settle();
     let bind = || UdpSocket::bind("10.7.0.66:0");
     let stranger = within(Some(&stage.wire.theirs), bind).expect("there is a free port");
@@ -316,20 +335,61 @@ fn a_stranger_is_neither_passed_on_nor_takes_the_call_from_the_kernel() {
         stranger.send_to(&packet, stage.phones[0].to).expect("the card takes packets");
     }
     stage.talk(30, |_| true);
-    assert_eq!(stage.relay.meter().shortcuts(), 2);
+    assert_eq!(stage.past(), 2);
     assert!(stage.phones[1].heard.iter().all(|(_, payload)| payload[0] == 1), "only the caller");
     assert!(stranger.recv(&mut [0; 9]).is_err(), "it is not answered");
     assert_eq!(stage.close(CALLER).foreign, 100);
 }
 
 #[test]
-fn a_call_that_is_closed_is_passed_on_no_more() {
-    let Some(mut stage) = Stage::new("10.7.0.1", ["10.7.0.2", "10.7.0.3"]) else { return };
+fn a_stranger_is_neither_passed_on_nor_takes_the_call_from_the_kernel() {
+    a_stranger(By::Shortcuts);
+}
+
+#[test]
+fn a_stranger_is_not_heard_beside_a_lane() {
+    a_stranger(By::Lanes);
+}
+
+fn a_closed_call(by: By) {
+    let Some(mut stage) = Stage::new(by, "10.7.0.1", ["10.7.0.2", "10.7.0.3"]) else { return };
     stage.settle();
     stage.close(CALLEE);
     stage.phones.iter_mut().for_each(Phone::listen);
     let heard = stage.phones.each_ref().map(|phone| phone.heard.len());
     stage.talk(10, |_| true);
     assert_eq!(stage.phones.each_ref().map(|phone| phone.heard.len()), heard);
-    assert_eq!(stage.relay.meter().shortcuts(), 0);
+    // The other side's packets still come by its lane, and go nowhere.
+    assert_eq!(stage.past(), u64::from(by == By::Lanes));
+    stage.close(CALLER);
+    assert_eq!(stage.past(), 0);
+}
+
+#[test]
+fn a_call_that_is_closed_is_passed_on_no_more() {
+    a_closed_call(By::Shortcuts);
+}
+
+#[test]
+fn nor_is_one_that_had_lanes() {
+    a_closed_call(By::Lanes);
+}
+
+#[test]
+fn a_call_whose_way_changes_goes_by_sockets_until_the_new_one_is_known() {
+    let Some(mut stage) = Stage::new(By::Lanes, "10.7.0.1", ["10.7.0.2", "10.7.0.3"]) else { return };
+    stage.settle();
+    // Another card behind the same addresses: what is sent to the old one is taken by nobody.
+    stage
+        .wire
+        .ip(&stage.wire.theirs, "link set phones address 02:00:00:00:00:77")
+        .expect("cards take addresses");
+    stage.wire.ip(&stage.wire.ours, "neighbour flush dev card").expect("neighbours can be forgotten");
+    stage.talk(1, |stage| stage.past() == 0);
+    stage.settle();
+    let heard = stage.phones.each_ref().map(|phone| phone.heard.len());
+    stage.talk(20, |_| true);
+    for (phone, before) in stage.phones.iter().zip(heard) {
+        assert!(phone.heard.len() >= before + 18, "{} packets", phone.heard.len() - before);
+    }
 }

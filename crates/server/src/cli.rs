@@ -321,6 +321,10 @@ pub(crate) struct RelayArgs {
     /// With --generator kernel: packets of a leg in a second. More than 50 load a relay further than its open files would allow.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(50..=400))]
     pub(crate) packets: u32,
+    /// With --veth: have the relay's card gather packets for so many microseconds before it interrupts, at most, as
+    /// napi_defer_hard_irqs and gro_flush_timeout say of a card. For every relay that is measured.
+    #[arg(long, value_name = "MICROSECONDS", requires = "veth", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) gather: Option<u32>,
     /// Let relay and generator go before all other work on this machine (SCHED_FIFO); needs root.
     #[arg(long)]
     pub(crate) realtime: bool,
@@ -340,6 +344,9 @@ pub(crate) enum Backend {
     /// Completion rings: a system call for all packets of a moment.
     #[value(name = "io_uring")]
     IoUring,
+    /// Frames taken from the card by the relay itself. Needs --veth.
+    #[value(name = "af_xdp")]
+    AfXdp,
     /// Plain calls by the kernel at the card, the rest by the best of the others. Needs --veth.
     Xdp,
 }
@@ -350,6 +357,7 @@ impl Backend {
         match self {
             Self::Epoll => "epoll",
             Self::IoUring => "io_uring",
+            Self::AfXdp => "af_xdp",
             Self::Xdp => "xdp",
         }
     }

@@ -310,7 +310,7 @@ impl Metrics {
     }
 
     /// What the relay counts, as it stands now.
-    fn media(&self) -> [Family; 2] {
+    fn media(&self) -> [Family; 3] {
         let lost = self.relay.lost();
         [
             Family {
@@ -318,6 +318,12 @@ impl Metrics {
                 help: "Legs whose packets the kernel sends on by itself.",
                 kind: Kind::Gauge,
                 samples: vec![number(Vec::new(), self.relay.shortcuts())],
+            },
+            Family {
+                name: "bauta_media_lanes",
+                help: "Legs whose packets workers take and send as frames of a network card.",
+                kind: Kind::Gauge,
+                samples: vec![number(Vec::new(), self.relay.lanes())],
             },
             Family {
                 name: "bauta_media_lost_packets",

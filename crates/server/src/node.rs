@@ -451,6 +451,7 @@ fn start_relay(
         workers: workers(checked.media.workers),
         io: checked.media.backend,
         shortcuts: checked.media.shortcuts.clone(),
+        lanes: checked.media.lanes.clone(),
         recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };
@@ -459,7 +460,12 @@ fn start_relay(
         let _ = turns.blocking_send(Turn::Board(Input::Report(report)));
     };
     let (relay, usable) = Relay::start(settings, &Arc::new(prompts.library()), say)?;
-    tracing::info!(backend = relay.io().word(), shortcuts = relay.has_shortcuts(), "media");
+    tracing::info!(
+        backend = relay.io().word(),
+        lanes = relay.has_lanes(),
+        shortcuts = relay.has_shortcuts(),
+        "media"
+    );
     Ok((relay, usable))
 }
 

@@ -15,6 +15,8 @@ use crate::ties::{Ties, Way};
 
 /// The bell's key; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
+/// The key of what only ends a wait.
+const AWAKE: u64 = u64::MAX - 1;
 /// Packets of one socket in one system call.
 const TOGETHER: usize = 256;
 
@@ -54,6 +56,22 @@ impl Epoll {
 }
 
 impl Epoll {
+    /// Has a wait end when this can be read too. It must be open as long as this value lives.
+    pub(super) fn wake_for(&mut self, descriptor: RawFd) -> io::Result<()> {
+        self.queue.add(&descriptor, AWAKE)
+    }
+
+    /// Has a wait not end for it.
+    pub(super) fn sleep_through(&mut self, descriptor: RawFd) -> io::Result<()> {
+        self.queue.remove(&descriptor)
+    }
+
+    /// As `wait`, but to the microsecond.
+    pub(super) fn wait_finely(&mut self, timeout: Duration) -> io::Result<()> {
+        self.seen = 0;
+        self.queue.wait_finely(timeout, &mut self.ready)
+    }
+
     fn connect(&mut self, pair: u32) -> io::Result<()> {
         self.ties.open(pair)?;
         let key = Mouth::connected(pair).key();
@@ -87,6 +105,9 @@ impl Backend for Epoll {
             if key == BELL {
                 self.bell.answer();
                 return Some(Arrived::Bell);
+            }
+            if key == AWAKE {
+                continue;
             }
             let Some(Mouth { place, connected }) = Mouth::of_key(key) else { continue };
             let socket = if connected { self.ties.socket(place.pair) } else { self.sockets.socket(place) };
@@ -174,6 +195,31 @@ impl Queue {
                 milliseconds(timeout),
             )
         };
+        self.keys(count, ready)
+    }
+
+    /// As `wait`, but to the nanosecond (Linux 5.11).
+    fn wait_finely(&mut self, timeout: Duration, ready: &mut Vec<u64>) -> io::Result<()> {
+        ready.clear();
+        let capacity = i32::try_from(self.events.len()).expect("a small constant");
+        let seconds = timeout.as_secs().cast_signed();
+        let limit = libc::timespec { tv_sec: seconds, tv_nsec: timeout.subsec_nanos().into() };
+        // SAFETY: the pointers and the count are those of a live limit and a live slice, which the call fills; no signals are
+        // masked.
+        let count = unsafe {
+            libc::epoll_pwait2(
+                self.queue.as_raw_fd(),
+                self.events.as_mut_ptr(),
+                capacity,
+                &raw const limit,
+                std::ptr::null(),
+            )
+        };
+        self.keys(count, ready)
+    }
+
+    /// What a wait of so many events has to say.
+    fn keys(&self, count: libc::c_int, ready: &mut Vec<u64>) -> io::Result<()> {
         match usize::try_from(count) {
             Ok(count) => ready.extend(self.events[..count].iter().map(|event| event.u64)),
             Err(_) => {

@@ -1,6 +1,7 @@
 //! How packets come out of sockets and go into them. A worker needs no more than [`Backend`]; which one it has is
 //! chosen at the start.
 
+mod af_xdp;
 mod epoll;
 mod sendmmsg;
 mod uring;
@@ -9,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(crate) use af_xdp::AfXdp;
 pub(crate) use epoll::Epoll;
 pub(crate) use uring::Uring;
 

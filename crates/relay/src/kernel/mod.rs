@@ -6,6 +6,7 @@
 //! with the process, however that ends.
 
 mod netlink;
+mod roads;
 mod slot;
 mod ways;
 
@@ -18,8 +19,11 @@ use aya::maps::{HashMap, Map, MapData};
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader};
 
-use self::netlink::{Card, Netlink};
+pub(crate) use self::netlink::Card;
+use self::netlink::Netlink;
+pub(crate) use self::roads::Roads;
 use self::slot::Slots;
+pub(crate) use self::slot::octets;
 pub(crate) use self::ways::Ways;
 
 /// The program, made by `bpf/build`.
@@ -48,9 +52,9 @@ pub enum Hook {
     Generic,
 }
 
-/// How the kernel takes plain packets.
+/// Where packets are taken before the system makes sockets of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortcuts {
+pub struct AtCards {
     /// At which cards.
     pub cards: Cards,
     /// Where at them.
@@ -79,7 +83,7 @@ pub enum KernelError {
 }
 
 impl KernelError {
-    fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Refused(error.into())
     }
 
@@ -110,7 +114,7 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Puts the program at cards, with room for so many pairs of ports.
     pub(crate) fn start(
-        shortcuts: &Shortcuts,
+        shortcuts: &AtCards,
         sessions: &rtp::Settings,
         pairs: usize,
     ) -> Result<Self, KernelError> {
@@ -139,41 +143,20 @@ impl Kernel {
         let slots = Slots::map(array.fd().as_fd(), room as usize).map_err(KernelError::refused)?;
         let mut kernel = Self { ebpf, slots: Arc::new(slots), cards: Arc::new([]) };
         for name in [NATIVE, GENERIC] {
-            kernel.program(name)?.load().map_err(|error| KernelError::refused(causes(&error)))?;
+            program(&mut kernel.ebpf, name)?.load().map_err(|error| KernelError::refused(causes(&error)))?;
         }
         Ok(kernel)
     }
 
-    fn program(&mut self, name: &str) -> Result<&mut Xdp, KernelError> {
-        let program = self.ebpf.program_mut(name);
-        program
-            .ok_or_else(|| KernelError::refused("there is no program"))?
-            .try_into()
-            .map_err(KernelError::refused)
-    }
-
     /// Puts the program at a card; says where.
     fn attach(&mut self, card: &Card, hook: Hook) -> Result<&'static str, KernelError> {
-        let (native, generic) = match hook {
-            Hook::Auto => (!card.is_veth, true),
-            Hook::Native => (true, false),
-            Hook::Generic => (false, true),
+        let places = Places {
+            native: NATIVE,
+            generic: GENERIC,
+            in_driver: hook == Hook::Native || hook == Hook::Auto && !card.is_veth,
+            behind: hook != Hook::Native,
         };
-        if native {
-            match self.program(NATIVE)?.attach_to_if_index(card.index, XdpMode::Driver) {
-                Ok(_) => return Ok(NATIVE),
-                Err(error) if !generic => return Err(KernelError::at(card, &error)),
-                Err(error) => {
-                    tracing::debug!(
-                        card = card.name,
-                        error = causes(&error),
-                        "not in the driver of this card"
-                    );
-                }
-            }
-        }
-        let attached = self.program(GENERIC)?.attach_to_if_index(card.index, XdpMode::Skb);
-        attached.map(|_| GENERIC).map_err(|error| KernelError::at(card, &error))
+        attach(&mut self.ebpf, card, &places)
     }
 
     /// The part of a worker: so many pairs of ports, from this slot on, on these addresses.
@@ -185,22 +168,48 @@ impl Kernel {
         let map = MapData::from_fd(descriptor).map_err(KernelError::refused)?;
         let table = HashMap::try_from(Map::HashMap(map)).map_err(KernelError::refused)?;
         let first = u32::try_from(first).map_err(KernelError::refused)?;
-        let netlink = Netlink::new().map_err(KernelError::refused)?;
+        let roads = Roads::new(addresses).map_err(KernelError::refused)?;
         let (slots, cards) = (Arc::clone(&self.slots), Arc::clone(&self.cards));
-        Ok(Ways::new(ways::Parts {
-            table,
-            slots,
-            cards,
-            first,
-            pairs,
-            addresses: addresses.to_vec(),
-            netlink,
-        }))
+        Ok(Ways::new(ways::Parts { table, slots, cards, first, pairs, roads }))
     }
 }
 
+pub(crate) fn program<'p>(ebpf: &'p mut Ebpf, name: &str) -> Result<&'p mut Xdp, KernelError> {
+    let program = ebpf.program_mut(name);
+    program
+        .ok_or_else(|| KernelError::refused("there is no program"))?
+        .try_into()
+        .map_err(KernelError::refused)
+}
+
+/// Where a program may be put at a card.
+pub(crate) struct Places {
+    /// Which program it is in the driver, and which behind it.
+    pub(crate) native: &'static str,
+    pub(crate) generic: &'static str,
+    /// Whether it is tried in the driver, first.
+    pub(crate) in_driver: bool,
+    /// Whether it is tried behind it.
+    pub(crate) behind: bool,
+}
+
+/// Puts a program at a card; says where.
+pub(crate) fn attach(ebpf: &mut Ebpf, card: &Card, places: &Places) -> Result<&'static str, KernelError> {
+    if places.in_driver {
+        match program(ebpf, places.native)?.attach_to_if_index(card.index, XdpMode::Driver) {
+            Ok(_) => return Ok("native"),
+            Err(error) if !places.behind => return Err(KernelError::at(card, &error)),
+            Err(error) => {
+                tracing::debug!(card = card.name, error = causes(&error), "not in the driver of this card");
+            }
+        }
+    }
+    let attached = program(ebpf, places.generic)?.attach_to_if_index(card.index, XdpMode::Skb);
+    attached.map(|_| "generic").map_err(|error| KernelError::at(card, &error))
+}
+
 /// The cards that are meant.
-fn chosen(cards: &Cards, sessions: &rtp::Settings) -> Result<Vec<Card>, KernelError> {
+pub(crate) fn chosen(cards: &Cards, sessions: &rtp::Settings) -> Result<Vec<Card>, KernelError> {
     let mut netlink = Netlink::new().map_err(KernelError::refused)?;
     let all = netlink.cards().map_err(KernelError::refused)?;
     let chosen: Vec<Card> = match cards {
@@ -245,7 +254,7 @@ fn card_of(netlink: &mut Netlink, address: IpAddr, public: Option<IpAddr>) -> io
 }
 
 /// An error with what caused it, of each the first line: what the kernel says of a program is long.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let line =
         |error: &dyn std::error::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
     let mut text = line(error);

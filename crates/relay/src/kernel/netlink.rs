@@ -14,27 +14,29 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 /// A card's own address, and its neighbours' (Ethernet).
-pub(super) type Mac = [u8; 6];
+pub(crate) type Mac = [u8; 6];
 
 /// A card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Card {
-    pub(super) index: u32,
-    pub(super) name: String,
-    pub(super) mac: Mac,
+pub(crate) struct Card {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) mac: Mac,
+    /// Octets of the longest IP packet it takes.
+    pub(crate) mtu: u32,
     /// One end of a virtual cable.
-    pub(super) is_veth: bool,
+    pub(crate) is_veth: bool,
 }
 
 /// How packets get to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
+pub(crate) struct Way {
     /// The card they go out by.
-    pub(super) interface: u32,
+    pub(crate) interface: u32,
     /// The address they come from, unless it is chosen.
-    pub(super) source: IpAddr,
+    pub(crate) source: IpAddr,
     /// Whose card takes them next.
-    pub(super) next_hop: Mac,
+    pub(crate) next_hop: Mac,
 }
 
 /// A connection to the system.
@@ -242,10 +244,14 @@ fn card(link: &LinkMessage) -> Option<Card> {
         let LinkAttribute::Address(octets) = attribute else { return None };
         Mac::try_from(octets.as_slice()).ok()
     })?;
+    let mtu = link.attributes.iter().find_map(|attribute| {
+        let LinkAttribute::Mtu(octets) = attribute else { return None };
+        Some(*octets)
+    })?;
     let is_veth = link.attributes.iter().any(|attribute| {
         let LinkAttribute::LinkInfo(infos) = attribute else { return false };
         infos.contains(&LinkInfo::Kind(InfoKind::Veth))
     });
     // Loopback has an address of zeros, and no card.
-    (mac != [0; 6]).then_some(Card { index: link.header.index, name, mac, is_veth })
+    (mac != [0; 6]).then_some(Card { index: link.header.index, name, mac, mtu, is_veth })
 }

@@ -44,7 +44,7 @@ pub(super) struct Course {
 }
 
 /// An address as the program has it: IPv4 in the first four octets.
-pub(super) fn octets(ip: IpAddr) -> [u8; 16] {
+pub(crate) fn octets(ip: IpAddr) -> [u8; 16] {
     match ip {
         IpAddr::V4(ip) => {
             let mut octets = [0; 16];

@@ -193,7 +193,10 @@ fn run(kernel: &mut Kernel, program: &str, frame: &[u8]) -> (u32, Vec<u8>) {
     let mut out = vec![0; frame.len() + 256];
     let options =
         TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
-    let result = kernel.program(program).unwrap().test_run(options).expect("a program that is loaded runs");
+    let result = super::program(&mut kernel.ebpf, program)
+        .unwrap()
+        .test_run(options)
+        .expect("a program that is loaded runs");
     out.truncate(result.data_size_out as usize);
     (result.return_value, out)
 }

@@ -1,6 +1,5 @@
 //! A worker's part of the kernel's work: which of its sessions' packets the kernel has, and how far they got.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,15 +11,10 @@ use rtp::{Progress, Shortcut};
 
 use crate::lost::Counters;
 
-use super::netlink::{Card, Netlink, Way};
+use super::netlink::{Card, Way};
+use super::roads::Roads;
 use super::slot::{Course, Slots, octets};
 
-/// How long it is believed that the way to an address is as it was.
-const BELIEVED: Duration = Duration::from_secs(5);
-/// The same of an address to which there is no way: whose card it is may be asked this very moment.
-const DOUBTED: Duration = Duration::from_millis(500);
-/// Ways that are remembered: more than there can be sessions.
-const REMEMBERED: usize = 65_536;
 /// In which time each slot is looked at once, and in how many parts.
 const ROUND: Duration = Duration::from_secs(1);
 const PARTS: usize = 10;
@@ -36,9 +30,7 @@ pub(super) struct Parts {
     /// The slot of its first pair.
     pub(super) first: u32,
     pub(super) pairs: usize,
-    /// What the sockets are bound to, as `rtp::Port` counts it.
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) netlink: Netlink,
+    pub(super) roads: Roads,
 }
 
 /// A worker's part.
@@ -47,8 +39,7 @@ pub(crate) struct Ways {
     slots: Arc<Slots>,
     cards: Arc<[Card]>,
     first: u32,
-    addresses: Vec<IpAddr>,
-    netlink: Netlink,
+    roads: Roads,
     /// The machine's time zero on the system's monotonic clock.
     epoch: Duration,
     /// By pair of ports that packets come to.
@@ -56,7 +47,6 @@ pub(crate) struct Ways {
     count: usize,
     /// By pair of ports that packets go out of: where they come to.
     into: Vec<Option<u32>>,
-    known: BTreeMap<(IpAddr, Option<IpAddr>), (Option<Way>, Instant)>,
     counters: Arc<Counters>,
     /// Which part of the pairs is looked at next, and when.
     part: usize,
@@ -77,19 +67,17 @@ struct Taken {
 
 impl Ways {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { table, slots, cards, first, pairs, addresses, netlink } = parts;
+        let Parts { table, slots, cards, first, pairs, roads } = parts;
         Self {
             table,
             slots,
             cards,
             first,
-            addresses,
-            netlink,
+            roads,
             epoch: Duration::ZERO,
             taken: vec![None; pairs],
             count: 0,
             into: vec![None; pairs],
-            known: BTreeMap::new(),
             counters: Arc::default(),
             part: 0,
             look_at: Instant::default(),
@@ -127,11 +115,14 @@ impl Ways {
         {
             return Ok(());
         }
-        let Some(local) = self.way(now, shortcut.source.ip(), shortcut.from.address)?.map(|way| way.source)
+        let Some(local) =
+            self.roads.way(now, shortcut.source.ip(), shortcut.from.address)?.map(|way| way.source)
         else {
             return Ok(());
         };
-        let Some(way) = self.way(now, shortcut.destination.ip(), shortcut.to.address)? else { return Ok(()) };
+        let Some(way) = self.roads.way(now, shortcut.destination.ip(), shortcut.to.address)? else {
+            return Ok(());
+        };
         let Some(course) = self.course(shortcut, way) else { return Ok(()) };
         let key = key(local, shortcut.from.number);
         let number = self.first + pair;
@@ -205,25 +196,8 @@ impl Ways {
     /// Whether packets would go another way now.
     fn has_moved(&mut self, now: Instant, taken: &Taken) -> bool {
         let shortcut = &taken.shortcut;
-        let way = self.way(now, shortcut.destination.ip(), shortcut.to.address).ok().flatten();
+        let way = self.roads.way(now, shortcut.destination.ip(), shortcut.to.address).ok().flatten();
         way.and_then(|way| self.course(shortcut, way)) != Some(taken.course)
-    }
-
-    /// The way to an address from one of ours.
-    fn way(&mut self, now: Instant, to: IpAddr, address: u8) -> io::Result<Option<Way>> {
-        let from = self.addresses.get(usize::from(address)).copied().filter(|ip| !ip.is_unspecified());
-        if let Some((way, until)) = self.known.get(&(to, from))
-            && now < *until
-        {
-            return Ok(*way);
-        }
-        if self.known.len() >= REMEMBERED {
-            self.known.clear();
-        }
-        let way = self.netlink.way(to, from)?;
-        let until = now + if way.is_some() { BELIEVED } else { DOUBTED };
-        self.known.insert((to, from), (way, until));
-        Ok(way)
     }
 
     /// What the program is told; `None` where packets leave by a card it is not at, or come by one family and leave by another.

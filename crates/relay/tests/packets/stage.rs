@@ -1,15 +1,19 @@
 //! A relay with one worker and what it says.
 
+#[path = "../wire/mod.rs"]
+mod wire;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use recording::Settings as Recordings;
-use relay::{Io, Relay, Settings, Usable};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings, Usable};
 use rtp::{
     Command, Direction, Format, Law, Library, Media, OpusWishes, Port, Remote, Report, SessionId, Statistics,
 };
@@ -29,6 +33,8 @@ pub(crate) struct Stage {
     usable: Usable,
     addresses: Vec<IpAddr>,
     said: Receiver<Report>,
+    /// Held: cards go with their namespace.
+    _wire: Option<wire::Wire>,
 }
 
 fn ports() -> RangeInclusive<u16> {
@@ -42,6 +48,25 @@ fn io() -> Io {
         "packets_io_uring" => Io::IoUring,
         "packets" => Io::Epoll,
         _ => Io::Auto,
+    }
+}
+
+/// Has this thread, and those that it begins, be where there is a card that frames can be taken from. Voice goes by loopback
+/// there, which has none: that the rest is as ever beside lanes.
+fn beside_lanes() -> Option<wire::Wire> {
+    if env!("CARGO_CRATE_NAME") != "packets_af_xdp" {
+        return None;
+    }
+    let enter = || {
+        let wire = wire::Wire::new()?;
+        wire.ip(&wire.ours, "link set lo up")?;
+        // SAFETY: the call takes numbers; only this thread is put elsewhere, and those it begins.
+        let result = unsafe { libc::setns(wire.ours.as_raw_fd(), libc::CLONE_NEWNET) };
+        if result == 0 { Ok(wire) } else { Err(std::io::Error::last_os_error()) }
+    };
+    match enter() {
+        Ok(wire) => Some(wire),
+        Err(error) => wire::untested(&error.to_string()),
     }
 }
 
@@ -59,10 +84,14 @@ impl Stage {
     ) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         let (reports, said) = channel();
+        let wire = beside_lanes();
+        let cards = || Cards::Named(vec!["card".to_owned()]);
+        let lanes = wire.as_ref().map(|_| AtCards { cards: cards(), hook: Hook::Auto });
         let settings = Settings {
             workers: 1,
             io: io(),
             shortcuts: None,
+            lanes,
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),
@@ -79,7 +108,8 @@ impl Stage {
             drop(reports.send(report));
         };
         let (relay, usable) = Relay::start(settings, &Arc::new(library), say).expect("the relay starts");
-        Self { relay, usable, addresses, said }
+        assert_eq!(relay.has_lanes(), wire.is_some());
+        Self { relay, usable, addresses, said, _wire: wire }
     }
 
     /// The `place`th port of an address, and where packets to it are sent.

@@ -14,7 +14,8 @@ const STEADY: u32 = 70;
 
 /// Where the sockets on a port of ours are connected to.
 fn connected(port: u16) -> Vec<u16> {
-    let table = std::fs::read_to_string("/proc/self/net/udp").expect("the system has a table of sockets");
+    let table =
+        std::fs::read_to_string("/proc/thread-self/net/udp").expect("the system has a table of sockets");
     let number = |field: &str| u16::from_str_radix(field.split_once(':')?.1, 16).ok();
     let ends = table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_whitespace().skip(1);

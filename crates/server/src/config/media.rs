@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use relay::Io;
+use relay::{AtCards, Io};
 use rtp::Codec;
 use toml::de::DeValue;
 
@@ -44,7 +44,9 @@ pub(crate) struct Media {
     /// How they wait for packets.
     pub(crate) backend: Io,
     /// How the kernel sends plain packets on by itself, if it is to.
-    pub(crate) shortcuts: Option<relay::Shortcuts>,
+    pub(crate) shortcuts: Option<AtCards>,
+    /// Whether workers take frames from cards themselves, and where.
+    pub(crate) lanes: Option<AtCards>,
     /// In order of liking.
     pub(crate) codecs: Vec<Codec>,
     /// Whether keys are heard in the audio of whoever has no telephone-events.
@@ -89,13 +91,14 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
     let seconds = |least, most| Duration::from_secs(least)..=Duration::from_secs(most);
     let ports = walk.get(&section, "ports", ports).or(Ports { first: 20_000, last: 23_999 });
     let workers = walk.get(&section, "workers", |value| value::integer(value, 0..=256)).or(0);
-    let (backend, shortcuts) = xdp::read(walk, &section);
+    let xdp::Moved { backend, shortcuts, lanes } = xdp::read(walk, &section);
     let media = Media {
         addresses: addresses(walk, &section, sip),
         ports,
         workers: usize::try_from(workers).expect("at most 256"),
         backend,
         shortcuts,
+        lanes,
         codecs: codecs(walk, &section),
         inband: walk.get(&section, "inband", |value| value::word(value, INBAND)).or(true),
         xr: walk.get(&section, "rtcp_xr", |value| value::word(value, XR)).or(false),

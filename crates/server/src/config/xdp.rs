@@ -1,6 +1,6 @@
 //! `media.backend`, `media.interfaces`, `media.xdp_mode`: how packets are moved, and at which cards the kernel does it.
 
-use relay::{Cards, Hook, Io, Shortcuts};
+use relay::{AtCards, Cards, Hook, Io};
 use toml::de::DeValue;
 
 use super::value;
@@ -10,6 +10,8 @@ use super::walk::{Section, Walk};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Backend {
     Workers(Io),
+    /// By workers, as frames from cards; where that cannot be, as with "auto".
+    Frames,
     /// Plain calls by the kernel, all others as with "auto".
     Kernel,
 }
@@ -18,30 +20,39 @@ const BACKENDS: &[(&str, Result<Backend, &str>)] = &[
     ("auto", Ok(Backend::Workers(Io::Auto))),
     ("epoll", Ok(Backend::Workers(Io::Epoll))),
     ("io_uring", Ok(Backend::Workers(Io::IoUring))),
+    ("af_xdp", Ok(Backend::Frames)),
     ("xdp", Ok(Backend::Kernel)),
 ];
 
 const MODES: &[(&str, Result<Hook, &str>)] =
     &[("auto", Ok(Hook::Auto)), ("native", Ok(Hook::Native)), ("generic", Ok(Hook::Generic))];
 
-pub(super) fn read<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> (Io, Option<Shortcuts>) {
+/// How packets are moved.
+pub(super) struct Moved {
+    pub(super) backend: Io,
+    pub(super) shortcuts: Option<AtCards>,
+    pub(super) lanes: Option<AtCards>,
+}
+
+pub(super) fn read<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Moved {
     let backend =
         walk.get(section, "backend", |value| value::word(value, BACKENDS)).or(Backend::Workers(Io::Auto));
     let names = walk.list(section, "interfaces", interface).or(Vec::new());
     let hook = walk.get(section, "xdp_mode", |value| value::word(value, MODES)).or(Hook::Auto);
+    let cards = if names.is_empty() { Cards::OfAddresses } else { Cards::Named(names) };
+    let at = AtCards { cards, hook };
     match backend {
-        Backend::Workers(io) => {
+        Backend::Workers(backend) => {
             for key in ["interfaces", "xdp_mode"] {
                 if section.has(key) {
-                    walk.warn(section.place(key), "changes nothing while media.backend is not \"xdp\"");
+                    let text = "changes nothing while media.backend is neither \"af_xdp\" nor \"xdp\"";
+                    walk.warn(section.place(key), text);
                 }
             }
-            (io, None)
+            Moved { backend, shortcuts: None, lanes: None }
         }
-        Backend::Kernel => {
-            let cards = if names.is_empty() { Cards::OfAddresses } else { Cards::Named(names) };
-            (Io::Auto, Some(Shortcuts { cards, hook }))
-        }
+        Backend::Frames => Moved { backend: Io::Auto, shortcuts: None, lanes: Some(at) },
+        Backend::Kernel => Moved { backend: Io::Auto, shortcuts: Some(at), lanes: None },
     }
 }
 

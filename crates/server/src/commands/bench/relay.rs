@@ -136,7 +136,7 @@ impl Bench {
         }
         let [one, two, ..] = ChaCha20Rng::from_os_rng().next_u32().to_be_bytes();
         let place = if args.veth {
-            Place::Veth(Box::new(Veth::new(args.workers, &generator_cores, &relay_cores)?))
+            Place::Veth(Box::new(Veth::new(args.workers, &generator_cores, &relay_cores, args.gather)?))
         } else {
             Place::Loopback(one, two)
         };
@@ -230,7 +230,9 @@ impl Bench {
             return Err("the generator did not get through".to_owned());
         };
         let (spent, receiving) = (after.own - before.own, after.receiving.saturating_sub(before.receiving));
-        if matches!(self.place, Place::Veth(_)) && receiving < spent.total / 100 {
+        // Who takes frames from a card asks it, so that its thread has nothing to do: what it costs is the relay's own time.
+        let asks = *kind == Kind::Bauta(Backend::AfXdp);
+        if matches!(self.place, Place::Veth(_)) && !asks && receiving < spent.total / 100 {
             return Err("the system does not receive by the threads it was given; --veth cannot count here"
                 .to_owned());
         }

@@ -181,6 +181,7 @@ fn the_kernel_takes_plain_calls_where_that_is_asked_for() {
     let kernel = |lines: &str| good(&EVERY_KEY.replace("backend = \"epoll\"", lines)).media;
     let media = kernel("backend = \"xdp\"");
     let shortcuts = media.shortcuts.unwrap();
+    assert_eq!(media.lanes, None);
     assert_eq!((media.backend, shortcuts.hook), (relay::Io::Auto, relay::Hook::Auto));
     assert_eq!(shortcuts.cards, relay::Cards::OfAddresses);
     let shortcuts = kernel("backend = \"xdp\"\ninterfaces = [\"eth0\", \"eth1\"]\nxdp_mode = \"generic\"")
@@ -189,6 +190,15 @@ fn the_kernel_takes_plain_calls_where_that_is_asked_for() {
     assert_eq!(shortcuts.hook, relay::Hook::Generic);
     assert_eq!(shortcuts.cards, relay::Cards::Named(vec!["eth0".into(), "eth1".into()]));
     assert_eq!(kernel("backend = \"epoll\"").shortcuts, None);
+}
+
+#[test]
+fn workers_take_frames_where_that_is_asked_for() {
+    let lines = "backend = \"af_xdp\"\ninterfaces = [\"eth0\"]\nxdp_mode = \"native\"";
+    let media = good(&EVERY_KEY.replace("backend = \"epoll\"", lines)).media;
+    let lanes = media.lanes.unwrap();
+    assert_eq!((media.backend, media.shortcuts, lanes.hook), (relay::Io::Auto, None, relay::Hook::Native));
+    assert_eq!(lanes.cards, relay::Cards::Named(vec!["eth0".into()]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use relay::{Cards, Hook, Io, Relay, Settings, Shortcuts};
+use relay::{AtCards, Cards, Hook, Io, Relay, Settings};
 use rtp::{
     Codec, Command, Direction, Format, Library, Media, OpusWishes, Port, Remote, Report, SessionId,
     Statistics,
@@ -101,16 +101,20 @@ struct Bridge {
 impl Bridge {
     fn start(order: Order) -> Result<Self, String> {
         let Order { workers, addresses, ports, backend, card } = order;
+        // The far end of the bench's virtual cable is made for it.
+        let at = |taking: Backend| {
+            let cards = Cards::Named(card.iter().cloned().collect());
+            (backend == taking).then_some(AtCards { cards, hook: Hook::Native })
+        };
         let settings = Settings {
             workers,
             io: match backend {
                 Backend::Epoll => Io::Epoll,
                 Backend::IoUring => Io::IoUring,
-                Backend::Xdp => Io::Auto,
+                Backend::AfXdp | Backend::Xdp => Io::Auto,
             },
-            // The far end of the bench's virtual cable is made for it.
-            shortcuts: (backend == Backend::Xdp)
-                .then_some(Shortcuts { cards: Cards::Named(card.into_iter().collect()), hook: Hook::Native }),
+            shortcuts: at(Backend::Xdp),
+            lanes: at(Backend::AfXdp),
             // Nothing is recorded.
             recordings: recording::Settings::wav("/nonexistent".into()),
             sessions: rtp::Settings {
@@ -128,6 +132,9 @@ impl Bridge {
         let (relay, usable) = Relay::start(settings, &Arc::new(Library::default()), say).map_err(text)?;
         if backend == Backend::Xdp && !relay.has_shortcuts() {
             return Err("the kernel takes no packets here; RUST_LOG=relay=info says why".to_owned());
+        }
+        if backend == Backend::AfXdp && !relay.has_lanes() {
+            return Err("no frames can be taken from the card; RUST_LOG=relay=info says why".to_owned());
         }
         let mut free = vec![Vec::new(); usize::from(workers)];
         for (address, by_worker) in (0..).zip(&usable) {

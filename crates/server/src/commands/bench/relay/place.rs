@@ -115,8 +115,14 @@ impl Veth {
         if index == 0 { Err(io::Error::last_os_error()) } else { Ok(index) }
     }
 
-    /// Makes them. `queues` is how many threads of the system may take packets at a time.
-    pub(super) fn new(queues: u16, generator_cores: &Cores, relay_cores: &Cores) -> Result<Self, String> {
+    /// Makes them. `queues` is how many threads of the system may take packets at a time, `gather` for how many microseconds the
+    /// relay's card keeps interrupts back.
+    pub(super) fn new(
+        queues: u16,
+        generator_cores: &Cores,
+        relay_cores: &Cores,
+        gather: Option<u32>,
+    ) -> Result<Self, String> {
         let namespace = || {
             apart(|| {
                 // SAFETY: the call takes a number; only this thread is put elsewhere, and it ends.
@@ -154,7 +160,7 @@ impl Veth {
         }
         for (side, card) in [(Side::Generator, &here), (Side::Relay, &there)] {
             veth.ip(side, "link set lo up")?;
-            veth.receive_by_threads(side, card)?;
+            veth.receive_by_threads(side, card, gather.filter(|_| side == Side::Relay))?;
         }
         // Whole networks of addresses at each end, without a word for each of them.
         for (side, line) in [
@@ -195,7 +201,7 @@ impl Veth {
     }
 
     /// Lets threads of the system, whose cost can be told, take packets from a card, and puts it to work.
-    fn receive_by_threads(&self, side: Side, card: &str) -> Result<(), String> {
+    fn receive_by_threads(&self, side: Side, card: &str, gather: Option<u32>) -> Result<(), String> {
         // Only with generic receive offload a virtual card has a queue that is polled (NAPI), and packets are put into
         // it only by a card that hands on no segments for others to cut.
         let set = || switch(card, RECEIVE_OFFLOAD, 1).and_then(|()| switch(card, SEGMENTATION_OFFLOAD, 0));
@@ -207,6 +213,11 @@ impl Veth {
             done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
             mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE)?;
             mount(c"bench", c"/sys", c"sysfs", 0)?;
+            if let Some(gather) = gather {
+                std::fs::write(format!("/sys/class/net/{card}/napi_defer_hard_irqs"), "2")?;
+                let nanoseconds = u64::from(gather) * 1_000;
+                std::fs::write(format!("/sys/class/net/{card}/gro_flush_timeout"), nanoseconds.to_string())?;
+            }
             std::fs::write(format!("/sys/class/net/{card}/threaded"), "1")
         })
         .map_err(|error| format!("{card}: its queue cannot be given a thread: {error}"))
