@@ -6,6 +6,7 @@
 mod audit;
 mod callee;
 mod caller;
+mod config;
 mod dialog;
 mod disk;
 mod keypad;
@@ -18,8 +19,9 @@ mod world;
 pub use audit::Audit;
 pub use callee::{CalleePlan, Early, Last, Reaction, Stage};
 pub use caller::CallerPlan;
+pub use config::config;
 pub use dialog::{Act, Voice};
 pub use network::Weather;
 pub use orders::Orders;
 pub use sweep::{Fault, Scenario, sweep};
-pub use world::{World, config};
+pub use world::World;

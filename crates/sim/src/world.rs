@@ -6,138 +6,29 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use b2bua::{
-    CallId, Config, Control, Finding, Input, Language, Limits, Line, MediaAddress, Network as Range, Output,
-    Profile, Recording, Sender, Switchboard, Target, Trunk, Trust,
-};
+use b2bua::{CallId, Config, Control, Finding, Input, Output, Recording, Switchboard};
 use bytes::Bytes;
 use clock::Instant;
-use number::{Form, Number, Plan};
-use rtp::{Codec, Report, SessionId};
+use rtp::{Report, SessionId};
 use sip::{Compose, Flow, Message, Method, Name, Status, Transport};
 use stir::{Question, Verification};
 
 use crate::audit::Audit;
 use crate::callee::{Callee, CalleePlan, Reaction};
 use crate::caller::{Caller, CallerPlan, port};
+use crate::config::{CARRIER_IN, CARRIER_OUT};
 use crate::dialog::Act;
 use crate::disk::Disk;
 use crate::media::Relay;
 use crate::network::{Datagram, Mishap, Network, Weather};
 use crate::orders::Orders;
 
-/// The trunk's address for calls that come in, and for calls that go out.
-const CARRIER_IN: &str = "192.0.2.11:5060";
-const CARRIER_OUT: &str = "192.0.2.12:5060";
 /// How long the store takes.
 const STORE: Duration = Duration::from_millis(2);
 /// A node that was dead for longer finds nobody who still waits for it.
 const SILENCE: Duration = Duration::from_secs(30);
 /// A world that is not quiet by then never will be.
 const HORIZON: Duration = Duration::from_secs(6 * 3600);
-
-/// A line `+78005553535` with an operator, on one trunk, on UDP: what a scenario starts from.
-#[must_use]
-pub fn config() -> Config {
-    let number = |text| Number::parse(text).expect("a number");
-    let carrier = |text: &str| text.parse::<SocketAddr>().expect("an address");
-    let flow = Flow { listener: 0, transport: Transport::Udp, peer: carrier(CARRIER_OUT), connection: None };
-    Config {
-        epoch_ms: 1_800_000_000_000,
-        trunks: vec![Trunk {
-            name: "carrier".into(),
-            allow: [CARRIER_IN, CARRIER_OUT]
-                .map(|text| Range { address: carrier(text).ip(), prefix: 32 })
-                .to_vec(),
-            certificate: Vec::new(),
-            inbound: false,
-            targets: vec![Target { flow, priority: 0, weight: 0 }],
-            host: CARRIER_OUT.into(),
-            trust: Trust::From,
-            verify: b2bua::Verify::default(),
-            domain: CARRIER_OUT.split(':').next().unwrap_or_default().into(),
-            profile: profile(),
-            credentials: None,
-            registration: None,
-            ping: None,
-            attempt_timeout: Duration::from_secs(4),
-            max_calls: None,
-            calls_per_second: None,
-            srtp: b2bua::SrtpPolicy::Off,
-        }],
-        lines: vec![Line {
-            number: number("+78005553535"),
-            trunks: b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)]),
-            language: Language(0),
-            operator: Some(b2bua::Operator::Number(number("+78120000001"))),
-            policy: b2bua::Policy::LENIENT,
-            record: true,
-            whisper: true,
-            confirm: false,
-            answer_after: Duration::ZERO,
-            ring_timeout: Duration::from_secs(45),
-            early_media: b2bua::EarlyMedia::Ours,
-            max_call: Duration::from_secs(7200),
-            warning: Duration::from_secs(60),
-            script: ivr_settings(),
-            redial: None,
-            ask_when_needed: false,
-            lockout: Duration::from_secs(600),
-        }],
-        ua: b2bua::AgentConfig {
-            timing: b2bua::Timing::default(),
-            listeners: vec![b2bua::AgentListener {
-                transport: Transport::Udp,
-                public: "198.51.100.1:5060".to_owned(),
-            }],
-            product: String::new(),
-            transactions: 10_000,
-            sessions: Some(b2bua::Sessions { interval: 1800, least: 90 }),
-            accounts: Vec::new(),
-            realm: "bauta".to_owned(),
-        },
-        media: vec![MediaAddress {
-            local: carrier("198.51.100.1:1").ip(),
-            public: carrier("198.51.100.1:1").ip(),
-            ports: vec![(0..100).map(|n| 20_000 + 2 * n).collect()],
-        }],
-        codecs: vec![Codec::Pcma, Codec::Pcmu],
-        xr: false,
-        recordings: "wav".into(),
-        own: None,
-        limits: limits(),
-    }
-}
-
-/// Wide ones.
-fn limits() -> Limits {
-    Limits {
-        calls: 1000,
-        calls_per_second: 1000,
-        busy_status: 503,
-        delay: Duration::from_millis(200),
-        store_delay: Duration::from_secs(1),
-        port_rest: Duration::from_secs(5),
-        lockouts: 100,
-    }
-}
-
-/// Numbers with plus, ours asserted.
-fn profile() -> Profile {
-    Profile {
-        plan: Plan::of("RU").expect("a known country"),
-        form: Form::Plus,
-        prefix: "".into(),
-        strip: "".into(),
-        from: Sender::Own,
-        shown: vec![b2bua::Shown::Asserted],
-        withheld: false,
-    }
-}
-
-fn ivr_settings() -> b2bua::ScriptSettings {
-    b2bua::ScriptSettings::default()
-}
 
 /// A switchboard and everything around it.
 #[derive(Debug)]
