@@ -186,7 +186,9 @@ fn a_call_whose_port_another_has_is_ended_on_both_sides() {
     let (mut out, mut back) = scene.talking(COURIER);
     scene.bauta.kill();
     let port = out.media.senders().pop_first().expect("the caller hears the program");
-    let _holder = UdpSocket::bind(port).expect("the port is free while nobody runs");
+    // The system takes a moment to give it back where io_uring read from it.
+    let _holder =
+        wait::until("the port to be free while nobody runs", wait::SOON, || UdpSocket::bind(port).ok());
     scene.bauta.restart();
     out.expect_bye();
     back.expect_bye();

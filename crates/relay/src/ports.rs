@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rtp::Port;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -32,8 +34,13 @@ pub(crate) struct Pair {
 /// RTP ports in ascending order.
 pub type Usable = Vec<Vec<Vec<u16>>>;
 
+/// Ports that somebody holds are tried again for so long, with pauses of so much: the system takes a moment to give back those of
+/// a program that was killed while io_uring read from them, and they are just the ones whose calls are to go on.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Binds every pair of `range` on every address and deals them out to `workers` in contiguous parts. A pair that
-/// somebody else holds on any address is left out there.
+/// somebody else holds on any address, and goes on holding, is left out there.
 pub(crate) fn bind(
     addresses: &[IpAddr],
     range: &RangeInclusive<u16>,
@@ -46,10 +53,11 @@ pub(crate) fn bind(
     }
     let mut pairs: Vec<Vec<Pair>> = (0..workers).map(|_| Vec::new()).collect();
     let mut usable: Usable = vec![vec![Vec::new(); usize::from(workers)]; addresses.len()];
+    let began = Instant::now();
     for (index, address) in addresses.iter().enumerate() {
         for (place, &number) in numbers.iter().enumerate() {
             let worker = place * usize::from(workers) / numbers.len();
-            let Some((rtp, rtcp)) = bind_pair(*address, number)? else { continue };
+            let Some((rtp, rtcp)) = patiently(*address, number, began)? else { continue };
             let port = Port {
                 worker: u16::try_from(worker).expect("below the number of workers"),
                 address: u8::try_from(index).map_err(|_| StartError::Addresses(addresses.len()))?,
@@ -87,6 +95,21 @@ pub(crate) fn others(range: &RangeInclusive<u16>, usable: &Usable) -> BTreeSet<(
 /// The even ports whose next port is also in the range (RFC 3550 §11).
 fn even_ports(range: &RangeInclusive<u16>) -> Vec<u16> {
     range.clone().filter(|port| port % 2 == 0 && *port > 0 && range.contains(&(port + 1))).collect()
+}
+
+/// `None` if somebody holds one of the two, and still does when patience with all of them is at its end.
+fn patiently(
+    address: IpAddr,
+    number: u16,
+    began: Instant,
+) -> Result<Option<(UdpSocket, UdpSocket)>, StartError> {
+    loop {
+        let bound = bind_pair(address, number)?;
+        if bound.is_some() || began.elapsed() >= PATIENCE {
+            return Ok(bound);
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 /// `None` if somebody holds one of the two.
@@ -182,6 +205,21 @@ mod tests {
         assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_406));
         assert_eq!(second.rtcp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_407));
         drop(taken);
+    }
+
+    #[test]
+    fn a_port_that_is_given_back_in_time_is_had_and_patience_has_an_end() {
+        let taken = UdpSocket::bind("127.0.0.1:21420").unwrap();
+        let long_ago = Instant::now().checked_sub(2 * PATIENCE).unwrap();
+        assert!(patiently(LOOPBACK, 21_420, long_ago).unwrap().is_none());
+        let (tries, tried) = std::sync::mpsc::channel();
+        let trying = thread::spawn(move || {
+            tries.send(()).unwrap();
+            patiently(LOOPBACK, 21_420, Instant::now()).unwrap().is_some()
+        });
+        tried.recv().unwrap();
+        drop(taken);
+        assert!(trying.join().unwrap());
     }
 
     #[test]
