@@ -184,11 +184,21 @@ impl Baresip {
     }
 
     fn heard_file(&self) -> Option<PathBuf> {
-        let mut files = std::fs::read_dir(self.dir.path().join("heard")).ok()?.filter_map(Result::ok);
-        files.find_map(|entry| {
-            let path = entry.path();
-            path.to_string_lossy().ends_with("-dec.wav").then_some(path)
-        })
+        self.heard_files().next()
+    }
+
+    /// It begins another when its voice begins again, as after hold.
+    fn heard_files(&self) -> impl Iterator<Item = PathBuf> {
+        let files = std::fs::read_dir(self.dir.path().join("heard")).into_iter().flatten();
+        let paths = files.filter_map(Result::ok).map(|entry| entry.path());
+        paths.filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+    }
+
+    /// For how many seconds it has heard this tone so far, by G.711.
+    #[must_use]
+    pub fn hears(&self, hertz: f64) -> f64 {
+        let files = self.heard_files().filter_map(|path| wav::so_far(&path));
+        files.map(|heard| tone::seconds(&heard.channels[0], heard.rate, hertz)).sum()
     }
 
     /// Waits until its log has this.

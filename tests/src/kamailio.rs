@@ -1,4 +1,5 @@
-//! Kamailio as a carrier (Debian package kamailio): a registrar, and a proxy that wants to know who sends.
+//! Kamailio (Debian package kamailio) as a carrier, which is a registrar and a proxy that wants to know who sends; and as a plain
+//! proxy in front.
 
 use std::net::IpAddr;
 use std::os::unix::process::CommandExt as _;
@@ -64,13 +65,10 @@ impl Kamailio {
     /// If it is not installed or does not start.
     #[must_use]
     pub fn start(carrier: &Carrier<'_>) -> Self {
-        let dir = tempfile::tempdir().expect("a directory can be made");
-        let path = tool::interop("kamailio").join("carrier.cfg");
-        let mut text = std::fs::read_to_string(path).expect("a configuration");
         let (least, most) = carrier.expires;
         let (listen, tls) =
             carrier.tls.map(|(identity, root)| tls(carrier.address, identity, root)).unwrap_or_default();
-        for (place, value) in [
+        let values = [
             ("@LISTEN_TLS@", &*listen),
             ("@TLS@", &*tls),
             ("@USERNAME@", USERNAME),
@@ -82,16 +80,40 @@ impl Kamailio {
             ("@NONCE_EXPIRE@", &carrier.nonce_expire.to_string()),
             ("@MIN_EXPIRES@", &least.to_string()),
             ("@MAX_EXPIRES@", &most.to_string()),
-        ] {
+        ];
+        Self::launch("carrier.cfg", &values, (carrier.server, carrier.address))
+    }
+
+    /// Starts one that stands in front of `server` and records its route: what comes from there goes on to `callee`,
+    /// everything else to the server, over `transport` (`udp`, `tcp`).
+    ///
+    /// # Panics
+    /// If it is not installed or does not start.
+    #[must_use]
+    pub fn in_front(address: IpAddr, server: IpAddr, callee: IpAddr, transport: &str) -> Self {
+        let values = [
+            ("@ADDRESS@", &*address.to_string()),
+            ("@SERVER@", &server.to_string()),
+            ("@CALLEE@", &callee.to_string()),
+            ("@TRANSPORT@", transport),
+        ];
+        Self::launch("proxy.cfg", &values, (server, address))
+    }
+
+    fn launch(file: &str, values: &[(&str, &str)], (server, address): (IpAddr, IpAddr)) -> Self {
+        let dir = tempfile::tempdir().expect("a directory can be made");
+        let path = tool::interop("kamailio").join(file);
+        let mut text = std::fs::read_to_string(path).expect("a configuration");
+        for (place, value) in values {
             text = text.replace(place, value);
         }
-        std::fs::write(dir.path().join("carrier.cfg"), text).expect("the disk has room");
+        std::fs::write(dir.path().join(file), text).expect("the disk has room");
         let said = std::fs::File::create(dir.path().join("said")).expect("the disk has room");
         let mut command = tool::command("kamailio", "kamailio");
         command
             // Its children end with it.
             .process_group(0)
-            .args(["-DD", "-E", "-m", "32", "-M", "4", "-f", "carrier.cfg"])
+            .args(["-DD", "-E", "-m", "32", "-M", "4", "-f", file])
             .arg("-Y")
             .arg(dir.path())
             .arg("-P")
@@ -104,11 +126,11 @@ impl Kamailio {
         let probe = "OPTIONS sip:carrier.test SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKprobe;rport\r\n\
                      From: <sip:probe@h>;tag=1\r\nTo: <sip:carrier.test>\r\nCall-ID: probe\r\nCSeq: 1 OPTIONS\r\n\
                      Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n";
-        let socket = std::net::UdpSocket::bind((carrier.server, 0)).expect("a port is free");
+        let socket = std::net::UdpSocket::bind((server, 0)).expect("a port is free");
         socket.set_nonblocking(true).expect("a socket can be told");
         wait::until_true("kamailio", wait::LATER, || {
             assert_eq!(kamailio.running.ended(), None, "{}", kamailio.log());
-            let _ = socket.send_to(probe.as_bytes(), (carrier.address, crate::loopback::SIP_PORT));
+            let _ = socket.send_to(probe.as_bytes(), (address, crate::loopback::SIP_PORT));
             socket.recv(&mut [0; 2048]).is_ok()
         });
         kamailio

@@ -139,12 +139,14 @@ impl Linphone {
     pub fn heard(mut self) -> Wav {
         self.command("quit");
         self.running.wait(wait::SOON);
-        let file = std::fs::read(self.dir.path().join("heard.wav")).expect("it was told to record");
-        // The header promises more than was written, so the samples are taken as they are.
-        let (header, samples) = file.split_at(44);
-        let rate = u32::from_le_bytes([header[24], header[25], header[26], header[27]]);
-        let samples = samples.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
-        Wav { rate, channels: vec![samples] }
+        wav::so_far(&self.dir.path().join("heard.wav")).expect("it was told to record")
+    }
+
+    /// For how many seconds it has heard this tone so far.
+    #[must_use]
+    pub fn hears(&self, hertz: f64) -> f64 {
+        let heard = wav::so_far(&self.dir.path().join("heard.wav"));
+        heard.map_or(0.0, |heard| tone::seconds(&heard.channels[0], heard.rate, hertz))
     }
 }
 

@@ -262,6 +262,12 @@ pub(crate) struct CallsArgs {
     /// How many calls in all.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) calls: u32,
+    /// Place calls for so long, however many that are.
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "calls", value_parser = duration::parse)]
+    pub(crate) lasting: Option<Duration>,
+    /// Throw away so many in a hundred datagrams, SIP and voice, of those sent and of those that come, on either side.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=50))]
+    pub(crate) loss: u8,
     /// From the answer to the first key. On a machine that has more to do than it can, keys that come with the answer are
     /// there before the ear that is to hear them.
     #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse)]
@@ -279,6 +285,16 @@ pub(crate) struct CallsArgs {
     /// Write the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl CallsArgs {
+    /// How many calls in all.
+    pub(crate) fn count(&self) -> u32 {
+        self.lasting.map_or(self.calls, |lasting| {
+            let calls = lasting.as_millis() * u128::from(self.rate) / 1000;
+            u32::try_from(calls).unwrap_or(u32::MAX).max(1)
+        })
+    }
 }
 
 /// `bauta bench relay`.

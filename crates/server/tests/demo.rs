@@ -195,3 +195,20 @@ fn the_bench_places_its_calls_and_says_what_they_cost() {
     }
     assert!(told["media_packets"].as_u64().unwrap() > 20 * 2 * 25, "{told}");
 }
+
+#[test]
+fn the_bench_bears_loss_and_leaves_nothing_behind() {
+    let output = bauta(&[
+        "bench", "calls", "--rate", "40", "--for", "3s", "--hold", "200ms", "--think", "500ms", "--loss",
+        "10", "--json",
+    ]);
+    let told = summary(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!((&told["placed"], &told["wrong"]), (&Value::from(120), &serde_json::json!([])), "{told}");
+    for key in ["retransmissions", "datagrams_thrown_away", "cleared_after_seconds"] {
+        assert!(told[key].as_f64().is_some_and(|value| value > 0.0), "{key} in {told}");
+    }
+    let left = told["left_over"].as_object().unwrap();
+    assert!(left.len() == 7 && left.values().all(|left| *left == 0), "{told}");
+    assert_eq!(told["server_memory_kb_at_fifths"].as_array().unwrap().len(), 5, "{told}");
+}

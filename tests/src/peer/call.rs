@@ -269,11 +269,14 @@ impl Call {
 
     fn establish(&mut self, response: &Message) {
         assert!(response.to_tag().is_some(), "a 2xx has a To tag (RFC 3261 §12.1.1)");
+        let known = self.remote.contains(";tag=");
         self.remote = response.header("to").expect("a response has To").to_owned();
         self.target = response.contact().expect("a 2xx has a Contact (RFC 3261 §12.1.1)").to_owned();
-        let mut routes: Vec<String> = response.all("record-route").map(str::to_owned).collect();
-        routes.reverse();
-        self.routes = routes;
+        // The route set stays what it was when the dialog began (RFC 3261 §12.2).
+        if !known {
+            self.routes = response.all("record-route").map(str::to_owned).collect();
+            self.routes.reverse();
+        }
     }
 
     /// Waits for the refusal of our INVITE and tells its status.

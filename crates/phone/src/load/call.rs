@@ -8,6 +8,13 @@ use sip::Response;
 
 use super::text;
 
+/// T1: what nobody answered is said again then (RFC 3261 §17.1.1.1).
+pub(super) const T1: Duration = Duration::from_millis(500);
+/// T2: the longest pause between saying something again, but for INVITE.
+pub(super) const T2: Duration = Duration::from_secs(4);
+/// 64*T1: how long anything is said again, and how long a call that is over answers for itself.
+pub(super) const PATIENCE: Duration = Duration::from_secs(32);
+
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -17,7 +24,39 @@ pub(super) enum Stage {
     Answered,
     Joined,
     Ending,
+    /// It failed; what is up at the server is being taken down.
+    Leaving,
     Over,
+}
+
+/// What a caller asks for, each at most once in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Invite,
+    Cancel,
+    Bye,
+}
+
+/// Something said that waits for an answer, and is said again until it comes.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    pub(super) bytes: Bytes,
+    pub(super) since: Instant,
+    /// How often it was said again.
+    pub(super) again: u32,
+}
+
+impl Said {
+    pub(super) fn new(bytes: Bytes, since: Instant) -> Self {
+        Self { bytes, since, again: 0 }
+    }
+
+    /// Until it is said again after now; `None` where it has waited long enough. An INVITE's pause only doubles (Timer A
+    /// of RFC 3261 §17.1.1.2), others' end at T2 (Timer E, and §13.3.1.4 for a 200).
+    pub(super) fn pause(&mut self, now: Instant, most: Duration) -> Option<Duration> {
+        self.again += 1;
+        (now - self.since < PATIENCE).then(|| (T1 * (1 << self.again.min(6))).min(most))
+    }
 }
 
 impl Stage {
@@ -29,6 +68,7 @@ impl Stage {
             Self::Answered => "never joined",
             Self::Joined => "joined",
             Self::Ending => "never ended",
+            Self::Leaving => "leaving",
             Self::Over => "over",
         }
     }
@@ -42,8 +82,12 @@ pub(super) struct Call {
     pub(super) code: String,
     pub(super) keyed: usize,
     /// The request that waits for an answer.
-    pub(super) waiting: Option<Bytes>,
-    pub(super) retransmitted: u32,
+    pub(super) waiting: Option<(Asked, Said)>,
+    /// Whether the server said anything of the INVITE: before it does, nothing can be cancelled (RFC 3261 §9.1).
+    pub(super) provisional: bool,
+    /// The callee's 200 that waits for its ACK, and the INVITE's Call-ID.
+    pub(super) answer: Option<Said>,
+    pub(super) callee_id: String,
     /// To with the server's tag, and its Contact.
     pub(super) to: String,
     pub(super) target: String,
@@ -60,15 +104,17 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(began: Instant, code: String, invite: Bytes) -> Self {
+    pub(super) fn new(began: Instant, code: String) -> Self {
         Self {
             stage: Stage::Calling,
             began,
             keyed_at: began,
             code,
             keyed: 0,
-            waiting: Some(invite),
-            retransmitted: 0,
+            waiting: None,
+            provisional: false,
+            answer: None,
+            callee_id: String::new(),
             to: String::new(),
             target: String::new(),
             caller_media: None,
@@ -100,7 +146,12 @@ impl Call {
         }
     }
 
-    /// One key as a phone sends it (RFC 4733): its beginning, and its end three times.
+    /// Whether the server and the caller have a dialog.
+    pub(super) fn is_up(&self) -> bool {
+        !self.target.is_empty()
+    }
+
+    /// One key as a phone sends it (RFC 4733 §2.5.1.4): its beginning, and its end three times.
     pub(super) fn press(&mut self, event: u8) -> [Vec<u8>; 4] {
         self.timestamp += 1600;
         let packet = |call: &mut Self, marker: bool, end: bool, duration: u16| {

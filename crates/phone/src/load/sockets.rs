@@ -9,6 +9,7 @@ use bytes::Bytes;
 use socket2::SockRef;
 
 use super::Load;
+use super::chance::Chance;
 
 /// Which of the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(super) struct Sockets {
     sockets: [UdpSocket; 4],
     buffer: Vec<u8>,
     next: usize,
+    chance: Chance,
 }
 
 impl Sockets {
@@ -41,7 +43,7 @@ impl Sockets {
             socket(load.callers, 0)?,
             socket(load.callees, 0)?,
         ];
-        Ok(Self { sockets, buffer: vec![0; 65_535], next: 0 })
+        Ok(Self { sockets, buffer: vec![0; 65_535], next: 0, chance: Chance::new(load.loss) })
     }
 
     pub(super) fn address(&self, which: Which) -> SocketAddr {
@@ -49,15 +51,26 @@ impl Sockets {
     }
 
     /// What is lost here is lost as on any network.
-    pub(super) fn send(&self, which: Which, to: SocketAddr, bytes: &[u8]) {
+    pub(super) fn send(&mut self, which: Which, to: SocketAddr, bytes: &[u8]) {
+        if self.chance.loses() {
+            return;
+        }
         let _ = self.sockets[which as usize].send_to(bytes, to);
+    }
+
+    /// Datagrams thrown away so far.
+    pub(super) fn thrown_away(&self) -> u64 {
+        self.chance.thrown_away
     }
 
     /// Takes one datagram, from each socket in turn.
     pub(super) fn take(&mut self) -> Option<(Which, SocketAddr, Bytes)> {
         for _ in 0..ALL.len() {
             let which = ALL[self.next];
-            if let Ok((length, from)) = self.sockets[which as usize].recv_from(&mut self.buffer) {
+            while let Ok((length, from)) = self.sockets[which as usize].recv_from(&mut self.buffer) {
+                if self.chance.loses() {
+                    continue;
+                }
                 return Some((which, from, Bytes::copy_from_slice(&self.buffer[..length])));
             }
             self.next = (self.next + 1) % ALL.len();

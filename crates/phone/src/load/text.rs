@@ -35,8 +35,8 @@ impl Party {
         }
     }
 
-    pub(super) fn callee_sdp(&self) -> String {
-        self.callee_sdp.clone()
+    pub(super) fn callee_sdp(&self) -> &str {
+        &self.callee_sdp
     }
 
     /// Which order the callee with this number belongs to.
@@ -64,6 +64,19 @@ impl Party {
              Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\nContent-Type: application/sdp\r\n\
              Content-Length: {}\r\n\r\n{sdp}",
             sdp.len()
+        ))
+    }
+
+    /// An ACK of a refusal, or a CANCEL: both carry the INVITE's branch (RFC 3261 §9.1, §17.1.1.3). `to` is as the refusal
+    /// says, or as the INVITE did.
+    pub(super) fn of_invite(&self, method: &str, place: usize, to: Option<&[u8]>) -> Bytes {
+        let (server, here, line, from, run) =
+            (self.server, self.caller, &self.line, self.from(place), self.run());
+        let to = to.map_or_else(|| format!("<sip:{line}@{server}>").into(), String::from_utf8_lossy);
+        Bytes::from(format!(
+            "{method} sip:{line}@{server} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKl{place}i{run};rport\r\n\
+             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: l{place}@load{run}\r\nCSeq: 1 {method}\r\n\
+             Content-Length: 0\r\n\r\n"
         ))
     }
 

@@ -12,21 +12,27 @@ use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use reqwest::Method;
 use tempfile::TempDir;
 
-use super::super::client::Client;
+use super::super::client::{Client, Refusal};
 use super::super::loopback::Loopback;
+use super::left::Holdings;
 use super::process::{self, Spent};
-use crate::cli::{CallsArgs, ServerArgs};
+use crate::cli::CallsArgs;
 
 /// For the server to take calls.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// A call holds ports for so many seconds longer than its two stay joined: its keys and its dialling, and the rest of
 /// its ports, with room to be late.
 const AROUND: f64 = 2.5;
+/// And for so many seconds more on average where every datagram is said twice: what is lost is said again after T1, later
+/// after longer.
+const LOSS: f64 = 20.0;
 /// Calls at once: each has two pairs of ports, and systems commonly let a process open 20 000 files.
 const MOST: u16 = 4_800;
 /// The first UDP port for voice.
 const FIRST_PORT: u16 = 20_000;
 const HTTP_PORT: u16 = 8080;
+/// How long a port stays unused after a call.
+pub(super) const PORT_REST: Duration = Duration::from_secs(1);
 
 /// The server; it ends with this.
 pub(super) struct Child {
@@ -34,6 +40,8 @@ pub(super) struct Child {
     /// What those before it spent.
     spent: Duration,
     config: PathBuf,
+    api: Client,
+    runtime: tokio::runtime::Runtime,
     pub(super) sip: SocketAddr,
     pub(super) callers: IpAddr,
     pub(super) callees: IpAddr,
@@ -71,8 +79,9 @@ impl Child {
         let at = |last| IpAddr::V4(Ipv4Addr::new(127, one.max(1), two, last));
         let (server, callers, callees, port) = (at(1), at(11), at(12), 5060);
         let config = folder.path().join("bench.toml");
-        let at_once = (f64::from(args.rate) * (args.think.as_secs_f64() + args.hold.as_secs_f64() + AROUND))
-            .min(f64::from(args.calls))
+        let around = AROUND + LOSS * f64::from(args.loss) / 100.0;
+        let at_once = (f64::from(args.rate) * (args.think.as_secs_f64() + args.hold.as_secs_f64() + around))
+            .min(f64::from(args.count()))
             + 10.0;
         #[expect(
             clippy::cast_possible_truncation,
@@ -93,25 +102,34 @@ impl Child {
                 "max_calls = {at_once}\ncalls_per_second = {}",
                 (args.rate * 4).clamp(10, 10_000)
             ),
-            media_keys: "rtp_timeout = \"1h\"\nport_rest = \"1s\"",
+            media_keys: &format!("rtp_timeout = \"1h\"\nport_rest = \"{}s\"", PORT_REST.as_secs()),
             line_keys: "whisper = false\nlockout = \"0s\"".to_owned(),
         };
         let (text, api) = served.configure();
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
-        let process = serve(&config)?;
-        let spent = Duration::ZERO;
-        let sip = SocketAddr::new(server, port);
-        let mut child =
-            Self { process, spent, config, sip, callers, callees, callee_port: port, _folder: folder };
-        child.fill(&api, orders)?;
+        let api = Client::new(&api).map_err(|refusal| refusal.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let mut child = Self {
+            process: serve(&config)?,
+            spent: Duration::ZERO,
+            config,
+            api,
+            runtime,
+            sip: SocketAddr::new(server, port),
+            callers,
+            callees,
+            callee_port: port,
+            _folder: folder,
+        };
+        child.fill(orders)?;
         Ok(child)
     }
 
-    fn fill(&mut self, api: &ServerArgs, orders: &[(String, String)]) -> Result<(), String> {
-        let text = |refusal: super::super::client::Refusal| refusal.to_string();
-        let api = Client::new(api).map_err(text)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| error.to_string())?.block_on(async {
+    fn fill(&mut self, orders: &[(String, String)]) -> Result<(), String> {
+        let text = |refusal: Refusal| refusal.to_string();
+        let api = &self.api;
+        self.runtime.block_on(async {
             let began = Instant::now();
             while let Err(refusal) = api.send(Method::GET, api.path(&["readyz"]), None).await {
                 if let Ok(Some(status)) = self.process.try_wait() {
@@ -142,6 +160,16 @@ impl Child {
         self.process.kill().and_then(|()| self.process.wait()).map_err(|error| error.to_string())?;
         self.process = serve(&self.config)?;
         Ok(())
+    }
+
+    /// What it holds for calls.
+    pub(super) fn holdings(&self) -> Result<Holdings, String> {
+        let metrics = self.runtime.block_on(async {
+            let answer = self.api.send(Method::GET, self.api.path(&["metrics"]), None).await;
+            let answer = answer.map_err(|refusal| refusal.to_string())?;
+            answer.text().await.map_err(|error| error.to_string())
+        })?;
+        Holdings::of(&metrics, process::files(self.process.id())?)
     }
 
     /// Resident memory, in kilobytes.

@@ -102,6 +102,13 @@ pub(super) fn memory(process: u32) -> Result<u64, String> {
     kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| format!("/proc/{process} tells no memory"))
 }
 
+/// Files, sockets and whatever else a process holds open.
+pub(super) fn files(process: u32) -> Result<u64, String> {
+    let path = format!("/proc/{process}/fd");
+    let entries = std::fs::read_dir(&path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(entries.count() as u64)
+}
+
 fn read(process: u32, what: &str) -> Result<String, String> {
     let path = format!("/proc/{process}/{what}");
     std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
@@ -128,6 +135,7 @@ mod tests {
         let before = Spent::of(own).unwrap();
         assert!(before.total > Duration::ZERO);
         assert!(memory(own).unwrap() > 100_000);
+        assert!(files(own).unwrap() > 2);
         assert!(Spent::of(own).unwrap().total >= before.total);
     }
 }
