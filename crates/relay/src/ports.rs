@@ -180,7 +180,7 @@ mod tests {
 
     const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    /// Ports nobody else is likely to want: below the range from which the system picks.
+    /// Ports nobody else is likely to want: below the range from which the system picks, and not those of a program of ours as it is shipped.
     fn range(first: u16, pairs: u16) -> RangeInclusive<u16> {
         first..=first + 2 * pairs - 1
     }
@@ -194,28 +194,28 @@ mod tests {
 
     #[test]
     fn ports_are_dealt_out_and_those_of_others_left_out() {
-        let taken = UdpSocket::bind("127.0.0.1:21403").unwrap();
-        let (pairs, usable) = bind(&[LOOPBACK], &range(21_400, 5), 2).unwrap();
-        assert_eq!(usable, [[vec![21_400, 21_404], vec![21_406, 21_408]]]);
+        let taken = UdpSocket::bind("127.0.0.1:18403").unwrap();
+        let (pairs, usable) = bind(&[LOOPBACK], &range(18_400, 5), 2).unwrap();
+        assert_eq!(usable, [[vec![18_400, 18_404], vec![18_406, 18_408]]]);
         assert_eq!(pairs.len(), 2);
-        let others = others(&range(21_400, 5), &usable);
-        assert_eq!(others, BTreeSet::from([(0, 21_402), (0, 21_403)]));
+        let others = others(&range(18_400, 5), &usable);
+        assert_eq!(others, BTreeSet::from([(0, 18_402), (0, 18_403)]));
         let second = &pairs[1][0];
-        assert_eq!(second.port, Port { worker: 1, address: 0, number: 21_406 });
-        assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_406));
-        assert_eq!(second.rtcp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 21_407));
+        assert_eq!(second.port, Port { worker: 1, address: 0, number: 18_406 });
+        assert_eq!(second.rtp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 18_406));
+        assert_eq!(second.rtcp.local_addr().unwrap(), SocketAddr::new(LOOPBACK, 18_407));
         drop(taken);
     }
 
     #[test]
     fn a_port_that_is_given_back_in_time_is_had_and_patience_has_an_end() {
-        let taken = UdpSocket::bind("127.0.0.1:21420").unwrap();
+        let taken = UdpSocket::bind("127.0.0.1:18490").unwrap();
         let long_ago = Instant::now().checked_sub(2 * PATIENCE).unwrap();
-        assert!(patiently(LOOPBACK, 21_420, long_ago).unwrap().is_none());
+        assert!(patiently(LOOPBACK, 18_490, long_ago).unwrap().is_none());
         let (tries, tried) = std::sync::mpsc::channel();
         let trying = thread::spawn(move || {
             tries.send(()).unwrap();
-            patiently(LOOPBACK, 21_420, Instant::now()).unwrap().is_some()
+            patiently(LOOPBACK, 18_490, Instant::now()).unwrap().is_some()
         });
         tried.recv().unwrap();
         drop(taken);
@@ -225,9 +225,9 @@ mod tests {
     #[test]
     fn a_connected_socket_has_what_comes_from_there_and_the_bound_one_the_rest() {
         for (bound_to, reached_at) in [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")] {
-            let (pairs, _) = bind(&[bound_to.parse().unwrap()], &range(21_480, 1), 1).unwrap();
+            let (pairs, _) = bind(&[bound_to.parse().unwrap()], &range(18_480, 1), 1).unwrap();
             let bound = &pairs[0][0].rtp;
-            let here = SocketAddr::new(reached_at.parse().unwrap(), 21_480);
+            let here = SocketAddr::new(reached_at.parse().unwrap(), 18_480);
             let [known, stranger] = [(); 2].map(|()| UdpSocket::bind((reached_at, 0)).unwrap());
             known.send_to(b"before", here).unwrap();
             let tie = connected(bound, known.local_addr().unwrap()).unwrap();
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn as_many_pairs_as_workers_are_enough() {
         for workers in 1..=5 {
-            let (_pairs, usable) = bind(&[LOOPBACK], &range(21_460, 5), workers).unwrap();
+            let (_pairs, usable) = bind(&[LOOPBACK], &range(18_460, 5), workers).unwrap();
             let counts: Vec<_> = usable[0].iter().map(Vec::len).collect();
             assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{counts:?}");
         }
@@ -264,23 +264,23 @@ mod tests {
 
     #[test]
     fn a_worker_without_a_port_is_an_error_that_names_the_range() {
-        let error = bind(&[LOOPBACK], &range(21_420, 1), 2).err().unwrap();
+        let error = bind(&[LOOPBACK], &range(18_420, 1), 2).err().unwrap();
         let text = error.to_string();
-        assert!(text.contains("127.0.0.1") && text.contains("21420") && text.contains('2'), "{text}");
+        assert!(text.contains("127.0.0.1") && text.contains("18420") && text.contains('2'), "{text}");
     }
 
     #[test]
     fn an_address_that_is_not_ours_is_named() {
-        let error = bind(&["192.0.2.1".parse().unwrap()], &range(21_430, 1), 1).err().unwrap();
-        assert!(error.to_string().contains("192.0.2.1:21430"), "{error}");
+        let error = bind(&["192.0.2.1".parse().unwrap()], &range(18_430, 1), 1).err().unwrap();
+        assert!(error.to_string().contains("192.0.2.1:18430"), "{error}");
     }
 
     #[test]
     fn ipv6_has_its_own_sockets() {
         let loopback6 = "::1".parse().unwrap();
-        let (pairs, usable) = bind(&[LOOPBACK, loopback6], &range(21_440, 1), 1).unwrap();
-        assert_eq!(usable, [[vec![21_440]], [vec![21_440]]]);
-        assert_eq!(pairs[0][1].rtp.local_addr().unwrap(), SocketAddr::new(loopback6, 21_440));
+        let (pairs, usable) = bind(&[LOOPBACK, loopback6], &range(18_440, 1), 1).unwrap();
+        assert_eq!(usable, [[vec![18_440]], [vec![18_440]]]);
+        assert_eq!(pairs[0][1].rtp.local_addr().unwrap(), SocketAddr::new(loopback6, 18_440));
     }
 
     #[test]
