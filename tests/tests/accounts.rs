@@ -12,7 +12,7 @@ use tests::peer::call::Dial;
 use tests::program::Bauta;
 use tests::scene::{CLIENT, CODE, COURIER};
 use tests::sipp::Sipp;
-use tests::{tone, wait};
+use tests::wait;
 
 const PASSWORD: &str = "a-password-of-ours-1";
 
@@ -60,8 +60,7 @@ fn a_baresip_proves_its_account_and_reaches_another() {
     courier.hear_more(3);
     courier.command("hangup", "");
     client.await_event("CALL_CLOSED");
-    let heard = courier.heard();
-    let seconds = tone::seconds(&heard.channels[0], heard.rate, 1000.0);
+    let seconds = courier.hears(1000.0);
     assert!(seconds > 0.5, "1000 Hz heard for {seconds} s");
     assert_eq!(bauta.await_record()["callee_reached"], json!(true));
     bauta.assert_no_fault();
