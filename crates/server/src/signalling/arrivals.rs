@@ -10,6 +10,10 @@ use sip::Flow;
 /// Messages that wait at once. What comes beyond it waits where it came from.
 const MOST: usize = 16_384;
 
+/// So many messages that look like those of a dialog go first; then comes one of the others, where there is one. Anyone can
+/// make messages look so: however many there are, new calls have their share.
+const IN_A_ROW: u32 = 8;
+
 /// A message, and since when it is here.
 #[derive(Debug)]
 struct Arrival {
@@ -34,6 +38,8 @@ pub(crate) struct Arrivals {
     ongoing: VecDeque<Arrival>,
     /// Everything else.
     fresh: VecDeque<Arrival>,
+    /// How many of the first kind went before those that wait.
+    in_a_row: u32,
 }
 
 impl Arrivals {
@@ -51,9 +57,12 @@ impl Arrivals {
     }
 
     pub(super) fn pop(&mut self, now: Instant) -> Option<Next> {
-        if let Some(Arrival { flow, bytes, .. }) = self.ongoing.pop_front() {
+        let is_their_turn = self.in_a_row >= IN_A_ROW && !self.fresh.is_empty();
+        if !is_their_turn && let Some(Arrival { flow, bytes, .. }) = self.ongoing.pop_front() {
+            self.in_a_row = self.in_a_row.saturating_add(1);
             return Some(Next { flow, bytes, waited: None });
         }
+        self.in_a_row = 0;
         let Arrival { flow, bytes, since } = self.fresh.pop_front()?;
         Some(Next { flow, bytes, waited: Some(now.since(since)) })
     }
@@ -106,6 +115,20 @@ mod tests {
         let expected = [(BYE, None), (ANSWER, None), (INVITE, Some(10)), (CANCEL, Some(9))];
         assert_eq!(order, expected.map(|(text, waited)| (Bytes::from(text), waited)));
         assert!(arrivals.is_empty());
+    }
+
+    #[test]
+    fn whoever_makes_messages_look_so_does_not_keep_calls_out() {
+        let mut arrivals = Arrivals::default();
+        for _ in 0..1000 {
+            arrivals.push(at(0), flow(), Bytes::from_static(BYE.as_bytes()));
+        }
+        for _ in 0..10 {
+            arrivals.push(at(0), flow(), Bytes::from_static(INVITE.as_bytes()));
+        }
+        let next = |arrivals: &mut Arrivals| arrivals.pop(at(0)).is_some_and(|next| next.waited.is_some());
+        let calls = (0..90).filter(|_| next(&mut arrivals)).count();
+        assert_eq!(calls, 10);
     }
 
     #[test]
