@@ -36,7 +36,7 @@ pub type Usable = Vec<Vec<Vec<u16>>>;
 
 /// Ports that somebody holds are tried again for so long, with pauses of so much: the system takes a moment to give back those of
 /// a program that was killed while io_uring read from them, and they are just the ones whose calls are to go on.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Binds every pair of `range` on every address and deals them out to `workers` in contiguous parts. A pair that

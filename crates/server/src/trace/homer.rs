@@ -84,7 +84,7 @@ pub(crate) async fn run(
             }
         }
         let Some(connected) = &socket else { continue };
-        let epoch_us = clock.wall_ms(Instant::ZERO).saturating_mul(1000);
+        let epoch_us = clock.wall_us(Instant::ZERO);
         let Some(message) = shown.message(&told.seen, epoch_us) else { continue };
         // Who is not there says so by ICMP, which comes with the next one.
         if connected.send(&homer.datagram(told.call, &message)).await.is_err() {
