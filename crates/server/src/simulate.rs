@@ -9,7 +9,7 @@ use api::{Dialled, Simulation, Step, Trial};
 use b2bua::{Choice, Config, Finding, Happening, Input, Network, Output, Query, Switchboard, Target, Trust};
 use bytes::Bytes;
 use clock::Instant;
-use rtp::{Command, PlayId, PromptId, Report, SessionId};
+use rtp::{Command, PlayId, PromptId, Report, SessionId, Sound};
 use sip::{Flow, Message};
 
 /// From the first prompt's first word to the first key, and from key to key.
@@ -256,10 +256,18 @@ impl Walk {
             Command::Play { session, play, prompts, repeat } => {
                 self.due.retain(|_, due| !matches!(due, Due::Finished(s, _) if *s == session));
                 for prompt in &prompts {
-                    self.say("the caller hears a prompt".to_owned(), Some((knowledge.key)(*prompt)));
+                    let key = match prompt {
+                        Sound::Prompt(prompt) => Some((knowledge.key)(*prompt)),
+                        Sound::Made(_) => None,
+                    };
+                    self.say("the caller hears a prompt".to_owned(), key);
                 }
                 if !repeat {
-                    let length = prompts.iter().map(|prompt| (knowledge.length)(*prompt)).sum();
+                    let length = prompts.iter().map(|prompt| match prompt {
+                        Sound::Prompt(prompt) => (knowledge.length)(*prompt),
+                        Sound::Made(prompt) => prompt.length(),
+                    });
+                    let length = length.sum();
                     self.later(length, Due::Finished(session, play));
                 }
                 self.key();

@@ -24,4 +24,4 @@ pub use dialog::{Act, Voice};
 pub use network::Weather;
 pub use orders::Orders;
 pub use sweep::{Fault, Scenario, sweep};
-pub use world::World;
+pub use world::{MADE, World};

@@ -27,6 +27,8 @@ use crate::orders::Orders;
 const STORE: Duration = Duration::from_millis(2);
 /// A node that was dead for longer finds nobody who still waits for it.
 const SILENCE: Duration = Duration::from_secs(30);
+/// In [`World::played`]: a prompt made for one call.
+pub const MADE: u16 = u16::MAX;
 /// A world that is not quiet by then never will be.
 const HORIZON: Duration = Duration::from_secs(6 * 3600);
 
@@ -171,10 +173,14 @@ impl World {
         self.callers.iter().map(|caller| caller.status).collect()
     }
 
-    /// Everything played, as places in the language's part of the library.
+    /// Everything played, as places in the language's part of the library; what was made for one call is [`MADE`].
     #[must_use]
     pub fn played(&self) -> Vec<Vec<u16>> {
-        self.relay.played.iter().map(|(_, prompts)| prompts.iter().map(|prompt| prompt.0).collect()).collect()
+        let place = |sound: &rtp::Sound| match sound {
+            rtp::Sound::Prompt(prompt) => prompt.0,
+            rtp::Sound::Made(_) => MADE,
+        };
+        self.relay.played.iter().map(|(_, prompts)| prompts.iter().map(place).collect()).collect()
     }
 
     /// How often two were joined.

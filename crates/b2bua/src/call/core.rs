@@ -113,7 +113,7 @@ impl Core {
         let play = desk.ids.play();
         leg.play = Some(play);
         let base = u16::from(language.0) * PROMPTS_PER_LANGUAGE;
-        let prompts = prompts.iter().map(|prompt| PromptId(base + prompt.index())).collect();
+        let prompts = prompts.iter().map(|prompt| PromptId(base + prompt.index()).into()).collect();
         if repeat {
             desk.disarm(Timer::Play(whose));
         } else {
