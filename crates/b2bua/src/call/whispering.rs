@@ -29,7 +29,7 @@ impl Whispering {
             prompts.push(prompt);
             prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
         }
-        if core.line.confirm {
+        if core.line.confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
         if prompts.is_empty() {
@@ -43,12 +43,14 @@ impl Whispering {
     pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = Callee::Party(self.role);
         match event {
-            Event::Finished(Whose::Callee) if core.line.confirm => {
-                desk.arm(Timer::Confirm, core.line.script.input_timeout);
-                State::Whispering(self)
-            }
-            Event::Finished(Whose::Callee) => talking::begin(callee, core, desk),
-            Event::Digit(Whose::Callee, '1') if core.line.confirm => {
+            Event::Finished(Whose::Callee) => match core.line.confirm {
+                Some(within) => {
+                    desk.arm(Timer::Confirm, within);
+                    State::Whispering(self)
+                }
+                None => talking::begin(callee, core, desk),
+            },
+            Event::Digit(Whose::Callee, '1') if core.line.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
             }
