@@ -163,6 +163,7 @@ impl Gate<'_> {
             recording: None,
             recording_paused: Duration::ZERO,
             recording_fault: None,
+            hook_fault: None,
             restored: 0,
             data: None,
             caller_media: None,

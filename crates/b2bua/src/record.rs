@@ -64,6 +64,8 @@ pub struct Record {
     pub recording_paused: Duration,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// What was wrong last with what a hook said, why it said nothing, or why it vetoed the call.
+    pub hook_fault: Option<Box<str>>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
     /// What the shop attached to the order, as JSON text.
@@ -196,6 +198,10 @@ pub enum Cause {
     SignallingLost,
     /// An operator or the node ended it.
     Ended,
+    /// Whoever was asked refused the call.
+    Refused,
+    /// Whoever was to be asked did not say anything that can be done.
+    HookFailed,
     /// A fault of ours.
     Fault,
     /// The node died during the call; written when it came back.
@@ -216,7 +222,7 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
@@ -236,6 +242,8 @@ impl Cause {
         Self::MediaLost,
         Self::SignallingLost,
         Self::Ended,
+        Self::Refused,
+        Self::HookFailed,
         Self::Fault,
         Self::NodeLost,
     ];
@@ -263,6 +271,8 @@ impl Cause {
             Self::MediaLost => "media-lost",
             Self::SignallingLost => "signalling-lost",
             Self::Ended => "ended",
+            Self::Refused => "refused",
+            Self::HookFailed => "hook-failed",
             Self::Fault => "fault",
             Self::NodeLost => "node-lost",
         }

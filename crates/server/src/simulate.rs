@@ -208,6 +208,12 @@ impl Walk {
                 self.notice(notice.what);
                 None
             }
+            Output::Consult(asked) => {
+                self.state = "consulting";
+                self.say(format!("the hook {:?} is asked, which is not done here", asked.hook), None);
+                self.outcome = Some("hook".to_owned());
+                None
+            }
             // Whoever is simulated is who they say.
             Output::Verify { .. }
             | Output::Heard(_)
@@ -343,6 +349,7 @@ impl Walk {
             Happening::Ringing
             | Happening::Bridged
             | Happening::Restored(_)
+            | Happening::HookFailed { .. }
             | Happening::RecordingPaused
             | Happening::RecordingResumed
             | Happening::Ended { .. } => {}

@@ -58,6 +58,7 @@ pub fn config() -> Config {
             max_call: Duration::from_secs(7200),
             warning: Duration::from_secs(60),
             service: b2bua::Service::Orders(orders()),
+            hooks: b2bua::Hooks::default(),
         }],
         ua: b2bua::AgentConfig {
             timing: b2bua::Timing::default(),

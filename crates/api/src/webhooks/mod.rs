@@ -14,6 +14,8 @@ pub use deliver::{Deliverer, WebhookError};
 pub use schedule::Schedule;
 
 pub(crate) use admin::{dead_letters, list, replay};
+pub use signature::sign;
+
 pub(crate) use signature::hex;
 
 use crate::filter::Filter;

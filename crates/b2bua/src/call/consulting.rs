@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use rtp::Command;
 use ua::LegCommand;
 
 use super::asking::Asking;
-use super::{Core, Event, State, Timer, dialling};
+use super::{Core, Event, State, Timer, approving, dialling, directed};
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
@@ -21,6 +20,12 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
+            if let Service::Hook(line) = &core.line.service
+                && !line.answers_first
+            {
+                let hook = line.hook.clone();
+                return directed::begin(hook, core, desk);
+            }
             if core.line.answer_after.is_zero() {
                 return answer(core, desk);
             }
@@ -40,6 +45,7 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Arriving,
     }
 }
@@ -49,17 +55,14 @@ pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     if matches!(event, Event::Fired(Timer::Answer)) { answer(core, desk) } else { State::Ringing }
 }
 
-fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
+pub(crate) fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     let caller = &mut core.caller;
     let (media, sdp) = (caller.description.media(), caller.description.said());
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
-    if core.line.record {
-        let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
-        core.record.recording = Some(name.clone());
-        core.tape = super::core::Tape::Running;
-        desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
+    if core.records {
+        core.begin_recording(desk);
     }
     if media.remote.is_none() {
         return State::Answering;
@@ -82,6 +85,7 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Answering,
     }
 }
@@ -102,10 +106,14 @@ pub(crate) enum Consulting {
 }
 
 fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.plan.is_some() {
+        return directed::proceed(core, desk);
+    }
     let line = Arc::clone(&core.line);
     match &line.service {
         Service::Orders(orders) => consult_orders(orders, core, desk),
-        Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
+        Service::Hook(line) => directed::begin(line.hook.clone(), core, desk),
+        Service::Pairs => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
@@ -151,6 +159,7 @@ impl Consulting {
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Consulting(self),
         }
     }
@@ -187,8 +196,12 @@ pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -
     record.data.clone_from(&order.data);
     let matched = Happening::Matched { code: order.code, caller: role, data: order.data.clone() };
     desk.notice(core.id(), matched);
+    let theirs = match role {
+        Role::Courier => order.client,
+        Role::Client => order.courier,
+    };
     core.order = Some(order);
-    dialling::dial(Callee::Party(role.other()), core, desk)
+    approving::begin(role, theirs.number, core, desk)
 }
 
 /// Which party of the order the caller is.

@@ -1,12 +1,14 @@
 //! What stays the same through a call, and what any state can do with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Instant;
 use ivr::Prompt;
-use rtp::{Command, Direction, Media, PlayId, PromptId, Statistics};
+use rtp::{Command, Direction, Media, PlayId, PromptId, Sound, Statistics};
 use ua::{LegCommand, Refusal, Why};
 
+use super::directed::{Connecting, Plan};
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
 use crate::belief::Asked;
@@ -17,10 +19,10 @@ use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
 /// How long the relay may take to close before the record is written without its figures.
-pub(crate) const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Longer than any prompts in a row. Only a relay that is dead says nothing for so long, and then nobody talks either.
-const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(1_200);
+const HEARD_WITHIN: Duration = Duration::from_secs(1_200);
 
 /// What a call is made of.
 #[derive(Debug)]
@@ -70,12 +72,16 @@ pub(crate) struct Core {
     pub(crate) callee_trunk: Option<Box<str>>,
     /// How long they may talk, once they do.
     pub(crate) span: Option<Span>,
+    /// What a hook said is to be done, where one is asked.
+    pub(crate) plan: Option<Box<Plan>>,
+    /// Whether what is said is recorded once the caller is answered.
+    pub(crate) records: bool,
 }
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
         let Stuff { config, line, caller, record, hops, .. } = stuff;
-        let language = line.language;
+        let (language, records) = (line.language, line.record);
         Self {
             config,
             line,
@@ -88,6 +94,8 @@ impl Core {
             hops,
             callee_trunk: None,
             span: None,
+            plan: None,
+            records,
         }
     }
 
@@ -109,17 +117,43 @@ impl Core {
         repeat: bool,
         desk: &mut Desk<'_>,
     ) {
+        let prompts = prompts.iter().map(|prompt| place(language, *prompt).into()).collect();
+        self.hear(whose, prompts, repeat, desk);
+    }
+
+    /// Plays to one leg.
+    pub(crate) fn hear(&mut self, whose: Whose, prompts: Vec<Sound>, repeat: bool, desk: &mut Desk<'_>) {
         let Some(leg) = self.leg_mut(whose) else { return };
         let play = desk.ids.play();
         leg.play = Some(play);
-        let base = u16::from(language.0) * PROMPTS_PER_LANGUAGE;
-        let prompts = prompts.iter().map(|prompt| PromptId(base + prompt.index()).into()).collect();
         if repeat {
             desk.disarm(Timer::Play(whose));
         } else {
             desk.arm(Timer::Play(whose), HEARD_WITHIN);
         }
         desk.media(leg.port.worker, Command::Play { session: leg.session, play, prompts, repeat });
+    }
+
+    /// The line whose number the callee sees.
+    pub(crate) fn shown(&self) -> &Line {
+        self.connecting().map_or(&self.line, |connecting| &connecting.line)
+    }
+
+    /// Our patience with the callee.
+    pub(crate) fn ring_timeout(&self) -> Duration {
+        self.connecting()
+            .and_then(|connecting| connecting.connect.ring_timeout)
+            .unwrap_or(self.line.ring_timeout)
+    }
+
+    /// How long two may talk.
+    pub(crate) fn longest(&self) -> Duration {
+        self.connecting().and_then(|connecting| connecting.connect.max_call).unwrap_or(self.line.max_call)
+    }
+
+    /// Whom a hook named, while they are called or talked to.
+    pub(crate) fn connecting(&self) -> Option<&Connecting> {
+        self.plan.as_ref()?.connecting()
     }
 
     /// Plays one prompt to the caller.
@@ -322,6 +356,26 @@ impl Core {
         }
     }
 
+    /// Records from now on.
+    pub(crate) fn begin_recording(&mut self, desk: &mut Desk<'_>) {
+        let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
+        self.record.recording = Some(name.clone());
+        self.tape = Tape::Running;
+        desk.media(self.caller.port.worker, Command::Record { session: self.caller.session, name });
+    }
+
+    /// Records from now on, or leaves out what is said from now on, wherever the call stands. A recording that broke off is
+    /// not begun again.
+    pub(crate) fn record_from_now(&mut self, records: bool, desk: &mut Desk<'_>) {
+        self.records = records;
+        match self.tape {
+            Tape::No if self.record.answered.is_none() || self.record.recording.is_some() => {}
+            Tape::No if records => self.begin_recording(desk),
+            Tape::No => {}
+            Tape::Running | Tape::Paused { .. } => self.pause_recording(!records, desk),
+        }
+    }
+
     /// Leaves out of the recording what is said from now on, or takes it in again.
     pub(crate) fn pause_recording(&mut self, paused: bool, desk: &mut Desk<'_>) {
         let what = match (self.tape, paused) {
@@ -360,6 +414,11 @@ impl Core {
             Whose::Callee => self.callee.as_mut(),
         }
     }
+}
+
+/// Where a prompt lies in the library.
+pub(crate) fn place(language: Language, prompt: Prompt) -> PromptId {
+    PromptId(u16::from(language.0) * PROMPTS_PER_LANGUAGE + prompt.index())
 }
 
 /// How many places of the library each language has.

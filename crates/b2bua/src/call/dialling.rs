@@ -62,8 +62,12 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
         Callee::Operator => Prompt::OperatorConnecting,
+        // What they hear is for the hook to say.
+        Callee::Named => Prompt::Music,
     };
-    core.play(super::Whose::Caller, core.language, &[prompt, Prompt::Music], true, desk);
+    let prompts = [prompt, Prompt::Music];
+    let prompts = if prompt == Prompt::Music { &prompts[1..] } else { &prompts };
+    core.play(super::Whose::Caller, core.language, prompts, true, desk);
     let unreachable = outcome::callee(Cause::Unreachable, None, 38);
     let Some((whom, roads)) = roads(callee, core, desk).filter(|(_, roads)| !roads.is_empty()) else {
         return parting::begin(callee, unreachable, core, desk);
@@ -73,7 +77,7 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     // Where every trunk is full there was no room.
     match attempt(callee, &whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
         Ok((way, left)) => {
-            desk.arm(Timer::Ring, core.line.ring_timeout);
+            desk.arm(Timer::Ring, core.ring_timeout());
             core.checkpoint(desk);
             State::Dialling(Box::new(Dialling { callee, rings: false, whom, way, left }))
         }
@@ -137,7 +141,7 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
         (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
         (Whom::Uri(uri), _) => uri.to_string(),
     };
-    let (from, own) = presented(core.line.number, trunk, host);
+    let (from, own) = presented(core.shown().number, trunk, host);
     let invite = Invite {
         flow,
         to: uri.clone(),
@@ -202,6 +206,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }
+        Callee::Named => core.plan.as_ref()?.connecting()?.connect.number,
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
@@ -210,7 +215,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
         },
     };
     core.record.callee = Some(number);
-    let ways = desk.trunks.ways(desk.now, &core.line.trunks, &core.config, desk.ids);
+    let ways = desk.trunks.ways(desk.now, &core.shown().trunks, &core.config, desk.ids);
     Some((Whom::Number(number), ways.into_iter().map(Road::Trunk).collect()))
 }
 
@@ -266,6 +271,7 @@ impl Dialling {
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Dialling(self),
         }
     }
@@ -315,7 +321,7 @@ impl Dialling {
         }
         match self.callee {
             Callee::Operator => talking::begin(self.callee, core, desk),
-            Callee::Party(role) => Whispering::begin(role, core, desk),
+            Callee::Party(_) | Callee::Named => Whispering::begin(self.callee, core, desk),
         }
     }
 

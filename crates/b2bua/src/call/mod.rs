@@ -1,11 +1,13 @@
 //! One call: what stays the same through it (`Core`) and where it stands (`State`). It sees no SIP header and no
 //! packet, so it cannot leak one.
 
+mod approving;
 mod asking;
 mod closing;
 mod consulting;
 mod core;
 mod dialling;
+mod directed;
 mod leg;
 mod parting;
 mod restored;
@@ -24,6 +26,7 @@ pub(crate) use leg::Leg;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
+use crate::hook::Advice;
 use crate::interface::Finding;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -50,6 +53,8 @@ pub(crate) enum Timer {
     Ring,
     /// Nothing came back by the way that is being tried.
     Attempt,
+    /// A hook did not answer in time.
+    Advice,
     /// The callee did not confirm.
     Confirm,
     /// They talk for long: warn them.
@@ -61,7 +66,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
@@ -70,6 +75,7 @@ impl Timer {
         Self::Play(Whose::Callee),
         Self::Ring,
         Self::Attempt,
+        Self::Advice,
         Self::Confirm,
         Self::Warn,
         Self::Longest,
@@ -90,6 +96,7 @@ pub(crate) enum Input {
     Closed(Whose, Statistics),
     Recorded(Option<String>),
     Found(Finding),
+    Advised(Box<Advice>),
     Verified(Verification),
     Fired(Timer),
     HangUp(Cause),
@@ -122,6 +129,7 @@ impl Input {
             Self::Closed(..) => "closed",
             Self::Recorded(_) => "recorded",
             Self::Found(_) => "found",
+            Self::Advised(_) => "advised",
             Self::Verified(_) => "verified",
             Self::Fired(_) => "fired",
             Self::HangUp(_) => "hang up",
@@ -152,6 +160,7 @@ pub(crate) enum Event {
     Digit(Whose, char),
     Finished(Whose),
     Found(Finding),
+    Advised(Advice),
     Fired(Timer),
 }
 
@@ -168,6 +177,10 @@ pub(crate) enum State {
     Answering,
     /// The store is asked whether the caller needs to be asked at all.
     Consulting(consulting::Consulting),
+    /// A hook says what is done.
+    Directed(directed::Directed),
+    /// A hook is asked whether the caller may be connected.
+    Approving(approving::Approving),
     /// The caller has the floor.
     Asking(asking::Asking),
     /// The callee is being called; the caller hears music.
@@ -242,6 +255,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             state
         }
         Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
+        Input::Advised(advice) => enter(state, Event::Advised(*advice), core, desk),
         Input::Verified(verification) => match state {
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
@@ -249,6 +263,8 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             | State::Ringing
             | State::Answering
             | State::Consulting(_)
+            | State::Directed(_)
+            | State::Approving(_)
             | State::Asking(_)
             | State::Dialling(_)
             | State::Whispering(_)
@@ -277,6 +293,8 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
         | State::Ringing
         | State::Answering
         | State::Consulting(_)
+        | State::Directed(_)
+        | State::Approving(_)
         | State::Asking(_)
         | State::Dialling(_)
         | State::Whispering(_)
@@ -336,6 +354,8 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         State::Ringing => consulting::ringing(&event, core, desk),
         State::Answering => consulting::answering(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
+        State::Directed(directed) => directed.handle(event, core, desk),
+        State::Approving(approving) => approving.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),
         State::Dialling(dialling) => dialling.handle(event, core, desk),
         State::Whispering(whispering) => whispering.handle(event, core, desk),

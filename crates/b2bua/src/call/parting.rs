@@ -2,7 +2,7 @@
 
 use ivr::Prompt;
 
-use super::{Core, Event, State, Whose};
+use super::{Core, Event, State, Whose, directed};
 use crate::desk::Desk;
 use crate::interface::{Callee, Role};
 use crate::record::{Cause, Outcome, Side};
@@ -10,6 +10,7 @@ use crate::record::{Cause, Outcome, Side};
 /// Says that the callee is not to be had.
 pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let (prompt, outcome) = match callee {
+        Callee::Named => return directed::resume(outcome, core, desk),
         Callee::Party(Role::Courier) => (Prompt::CourierUnavailable, outcome),
         Callee::Party(Role::Client) => (Prompt::ClientUnavailable, outcome),
         Callee::Operator => {
@@ -36,6 +37,7 @@ pub(crate) fn handle(outcome: Outcome, event: Event, core: &mut Core, desk: &mut
         | Event::Digit(..)
         | Event::Finished(Whose::Callee)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Parting(outcome),
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, hooks, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -23,11 +23,12 @@ impl Checked {
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[recording]", self.recording != next.recording),
             ("privacy.numbers", self.numbers != next.numbers),
+            ("[speech]", self.speech != next.speech),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let mut checked =
-            Self { trunks: next.trunks, lines: next.lines, identity: next.identity, ..self.clone() };
+        let (trunks, lines, identity, hooks) = (next.trunks, next.lines, next.identity, next.hooks);
+        let mut checked = Self { trunks, lines, identity, hooks, ..self.clone() };
         checked.http.tokens = next.http.tokens;
         Reload { at_restart: at_restart.collect(), checked }
     }

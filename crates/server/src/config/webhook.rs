@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 18] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -36,6 +36,8 @@ const EVENTS: [&str; 16] = [
     "recording.paused",
     "recording.resumed",
     "recording.ready",
+    "hook.failed",
+    "hook.recovered",
     "order.put",
     "order.expired",
 ];
@@ -107,7 +109,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Webhook> {
     Some(Webhook { name, url, secret: secret?.0, events: events?, timeout, retry: retry? })
 }
 
-fn url(value: &DeValue<'_>) -> Result<Url, String> {
+pub(super) fn url(value: &DeValue<'_>) -> Result<Url, String> {
     let text = value::text(value)?;
     let url = Url::parse(&text).map_err(|why| format!("{:?} is no URL: {why}", value::shortened(&text)))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -122,7 +124,7 @@ fn url(value: &DeValue<'_>) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_local(url: &Url) -> bool {
+pub(super) fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

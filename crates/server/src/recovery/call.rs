@@ -11,7 +11,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -77,6 +77,7 @@ form!(struct Record {
     recording,
     recording_paused,
     recording_fault,
+    hook_fault,
     restored,
 } but {
     // None of a call that goes on.
