@@ -178,15 +178,7 @@ impl Node {
         let speech = Speech::start(checked.speech.clone())?;
         let shared = Arc::new(Mutex::new(config.clone()));
         let hooks = hooks(&checked, &speech, &shared, &languages, sender.clone())?;
-        let world = World::new(
-            relay,
-            keeper,
-            verifier.clone(),
-            hooks.clone(),
-            scribe,
-            Arc::clone(&metrics),
-            sender.clone(),
-        );
+        let world = World::new(relay, keeper, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.

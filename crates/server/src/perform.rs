@@ -34,12 +34,13 @@ impl World {
     pub(crate) fn new(
         relay: Relay,
         keeper: Keeper,
-        verifier: Verifier,
-        hooks: Hooks,
+        verifier: &Verifier,
+        hooks: &Hooks,
         scribe: Scribe,
-        metrics: Arc<Metrics>,
+        metrics: &Arc<Metrics>,
         turns: tokio::sync::mpsc::Sender<Turn>,
     ) -> Self {
+        let (verifier, hooks, metrics) = (verifier.clone(), hooks.clone(), Arc::clone(metrics));
         Self { relay, keeper, verifier, hooks, scribe, metrics, turns, alive: Instant::ZERO }
     }
 

@@ -378,9 +378,9 @@ mod tests {
             assert!(told.contains(why), "{text}: {told}");
             assert!(!told.contains("7999"), "{text}: {told}");
         }
-        let many = vec![r#"{"action": "record", "on": true}"#; 21].join(",");
+        let many = [r#"{"action": "record", "on": true}"#; 21].join(",");
         assert!(read(&format!(r#"{{"actions": [{many}]}}"#)).unwrap_err().contains("1 to 20"));
-        let sayings = vec![r#"{"prompt": "start"}"#; 11].join(",");
+        let sayings = [r#"{"prompt": "start"}"#; 11].join(",");
         let text = format!(r#"{{"actions": [{{"action": "play", "say": [{sayings}]}}]}}"#);
         assert!(read(&text).unwrap_err().contains("at most 10"));
     }
