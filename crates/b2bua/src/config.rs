@@ -58,7 +58,7 @@ pub struct Limits {
     pub calls_per_second: u32,
     /// What calls are refused with that are too many, instead of 503: some carriers take that for the whole trunk.
     pub busy_status: u16,
-    /// How long the message that asks for a call may have waited for us; while it is longer, calls are refused without a
+    /// How long the message that asks for a call may have waited for us, and a command for the relay; while it is longer, calls are refused without a
     /// record and without state, which is what catching up costs least with. The order of magnitude is T1: a caller who
     /// hears nothing for so long asks again (RFC 3261 §17.1.1.2), and then there is more to do instead of less.
     pub delay: Duration,
