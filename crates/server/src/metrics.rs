@@ -122,6 +122,11 @@ impl Metrics {
         self.relay_behind.set(whole(behind.relay));
     }
 
+    /// How far the relay was behind when the newest call came.
+    pub(crate) fn relay_behind(&self) -> Duration {
+        Duration::from_secs_f64(self.relay_behind.get() / 1000.0)
+    }
+
     /// A call to ourselves took so long and came to this; to nothing, if it failed.
     pub(crate) fn self_called(&self, took: Duration, proof: Option<Proof>) {
         let place = match proof {
