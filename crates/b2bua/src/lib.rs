@@ -7,6 +7,7 @@ mod call;
 mod caller;
 mod config;
 mod desk;
+mod guards;
 mod ids;
 mod interface;
 mod lockout;

@@ -50,6 +50,10 @@ pub fn config() -> Config {
             operator: Some(b2bua::Operator::Number(number("+78120000001"))),
             policy: b2bua::Policy::LENIENT,
             record: true,
+            record_notice: b2bua::RecordNotice::Off,
+            record_refuse: None,
+            dial: b2bua::DialRules::default(),
+            blocked: b2bua::Blocked::Refuse,
             whisper: true,
             confirm: false,
             answer_after: Duration::ZERO,
@@ -84,6 +88,7 @@ pub fn config() -> Config {
         recordings: "wav".into(),
         own: None,
         limits: limits(),
+        guards: b2bua::Guards::default(),
     }
 }
 
