@@ -385,6 +385,13 @@ impl Prefix {
     }
 }
 
+/// With its plus: `+7495`.
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "+{}", self.0)
+    }
+}
+
 /// Which numbers may be dialled: the longest prefix that matches decides. Where nothing is allowed by name, all is that is
 /// not denied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

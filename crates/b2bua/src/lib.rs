@@ -20,6 +20,7 @@ pub mod snapshot;
 mod switchboard;
 mod trunks;
 
+pub use call::PROMPTS_PER_LANGUAGE;
 pub use config::*;
 pub use ids::NotACallId;
 pub use interface::*;

@@ -6,8 +6,8 @@ use ulid::Ulid;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::{
-    Block, Claim, Delivery, NewAudit, Order, Precondition, Put, Record, Removal, Response, StoreError,
-    Timestamp, disk, order, record,
+    Block, Claim, Delivery, Erasure, NewAudit, Order, Precondition, Progress, Put, Record, Removal, Response,
+    StoreError, Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -25,6 +25,8 @@ pub enum Outcome {
     Put(Put),
     /// An order was to be removed.
     RemovedOrder(Removal),
+    /// A piece of an erasure was done.
+    Erased(Progress),
     /// Whether there was a block to remove.
     Removed(bool),
     /// A call was checkpointed or noted, an answer remembered, a delivery settled.
@@ -48,6 +50,8 @@ pub(crate) enum Write {
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
     Audit(NewAudit),
+    EraseOrders(Erasure),
+    Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
     Finish { trace: Trace, json: Vec<u8>, events: Vec<NewEvent> },
     Event(NewEvent),

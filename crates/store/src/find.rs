@@ -74,6 +74,25 @@ impl Group<'_> {
     }
 }
 
+impl Group<'_> {
+    /// That a number was called is forgotten.
+    pub(crate) fn forget_called(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(called) = self.changes.read::<Called>(key)? {
+            self.changes.remove(keys::expiry(called.at.after(self.shared.options.redial_for), key));
+        }
+        self.changes.remove(key.to_vec());
+        Ok(())
+    }
+}
+
+/// Through which line a number was called, and when; what lies at the key of that.
+pub(crate) fn called(key: &[u8], value: &[u8]) -> Result<Option<(Number, Timestamp)>, StoreError> {
+    let called: Called = changes::unpack(value)?;
+    let line = key.strip_prefix(keys::CALLED).and_then(|rest| rest.first_chunk::<8>());
+    let line = line.and_then(|line| Number::parse(&u64::from_be_bytes(*line).to_string()).ok());
+    Ok(line.map(|line| (line, called.at)))
+}
+
 impl Shared {
     fn find_spent(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Spent>, StoreError> {
         let Some(order) = self.find_code(line, code, now)? else { return Ok(None) };

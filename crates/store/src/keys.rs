@@ -42,6 +42,10 @@ pub(crate) const ORDERS: &[u8] = b"o";
 pub(crate) const CHECKPOINTS: &[u8] = b"p";
 /// All blocks.
 pub(crate) const BLOCKS: &[u8] = b"b";
+/// All that was called, for redial.
+pub(crate) const CALLED: &[u8] = b"l";
+/// All events that left the log.
+pub(crate) const KEPT_EVENTS: &[u8] = b"k";
 /// All names of blocks.
 pub(crate) const BLOCK_NAMES: &[u8] = b"J";
 /// The audit log.
@@ -74,7 +78,7 @@ pub(crate) fn orders_of(line: u64) -> Key {
 }
 
 pub(crate) fn called(line: Number, callee: Number) -> Key {
-    key([b"l", &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
+    key([CALLED, &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
 }
 
 pub(crate) fn checkpoint(call: Ulid) -> Key {
@@ -116,7 +120,7 @@ pub(crate) fn event(id: Ulid) -> Key {
 }
 
 pub(crate) fn kept_event(id: Ulid) -> Key {
-    key([b"k", &id.to_bytes()])
+    key([KEPT_EVENTS, &id.to_bytes()])
 }
 
 pub(crate) fn queued(webhook: &str, id: Ulid) -> Key {

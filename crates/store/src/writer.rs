@@ -140,6 +140,8 @@ impl Group<'_> {
             Write::PutBlock(block) => self.put_block(block),
             Write::RemoveBlock(id) => self.take_block(*id).map(Outcome::Removed),
             Write::Audit(new) => Ok(self.audit(new)),
+            Write::EraseOrders(erasure) => self.erase_orders(erasure, GROUP).map(Outcome::Erased),
+            Write::Erase(piece) => self.erase(piece).map(Outcome::Erased),
             Write::Alive(now) => Ok(self.alive(*now)),
             Write::Finish { trace, json, events } => self.finish(trace, json, events).map(Outcome::Finished),
             Write::Event(event) => self.append(event).map(Outcome::Event),

@@ -386,7 +386,7 @@ impl Core {
     }
 }
 
-/// How many places of the library each language has.
-pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 64;
+/// How many places of the prompt library each language has.
+pub const PROMPTS_PER_LANGUAGE: u16 = 64;
 
 const _: () = assert!(Prompt::COUNT <= PROMPTS_PER_LANGUAGE);

@@ -20,6 +20,7 @@ use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
 
+pub use self::core::PROMPTS_PER_LANGUAGE;
 pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
