@@ -11,6 +11,7 @@ use stir::{Attestation, Verification};
 use ua::{Credentials, Shown, TrunkId};
 
 use crate::interface::Language;
+use crate::service::Service;
 
 /// Everything configured.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ pub struct Limits {
     pub calls_per_second: u32,
     /// What calls are refused with that are too many, instead of 503: some carriers take that for the whole trunk.
     pub busy_status: u16,
-    /// How long the message that asks for a call may have waited for us; while it is longer, calls are refused without a
+    /// How long the message that asks for a call may have waited for us, and a command for the relay; while it is longer, calls are refused without a
     /// record and without state, which is what catching up costs least with. The order of magnitude is T1: a caller who
     /// hears nothing for so long asks again (RFC 3261 §17.1.1.2), and then there is more to do instead of less.
     pub delay: Duration,
@@ -318,8 +319,8 @@ pub struct Line {
     pub blocked: Blocked,
     /// Whether the callee hears who calls before they are joined. Default yes.
     pub whisper: bool,
-    /// Whether the callee presses 1 to accept.
-    pub confirm: bool,
+    /// How long the callee has for pressing 1, which accepts the call; `None`: nothing need be pressed.
+    pub confirm: Option<Duration>,
     /// How long callers hear it ring before they are answered. Default not at all.
     pub answer_after: Duration,
     /// Our patience with the callee. Default 45 s.
@@ -330,14 +331,8 @@ pub struct Line {
     pub max_call: Duration,
     /// How long before that they are warned. Default 60 s.
     pub warning: Duration,
-    /// The conversation.
-    pub script: ivr::Settings,
-    /// How far back a call counts for redial; `None`: no redial. Default 2 h where it is on.
-    pub redial: Option<Duration>,
-    /// Connect a caller with exactly one live order without asking.
-    pub ask_when_needed: bool,
-    /// For how long wrong calls count together, and for how long a number is then locked out. Default 10 min.
-    pub lockout: Duration,
+    /// How the route of a call is found.
+    pub service: Service,
 }
 
 /// Who is told that a call is recorded, before it is.

@@ -83,6 +83,9 @@ pub struct Behind {
     pub messages: Duration,
     /// The oldest first checkpoint that is not durable yet: since it was asked for.
     pub store: Duration,
+    /// The oldest command that the relay has not taken yet: since it was handed on. Voice is as late, and keys that come
+    /// before their session is opened are heard by nobody.
+    pub relay: Duration,
 }
 
 /// What an operator or the node can say.

@@ -242,7 +242,8 @@ impl Switchboard {
 
     fn behind(&mut self, behind: Behind, out: &mut Vec<Output>) {
         let limits = self.config.limits;
-        let is_shedding = behind.messages > limits.delay || behind.store > limits.store_delay;
+        let is_shedding =
+            behind.messages.max(behind.relay) > limits.delay || behind.store > limits.store_delay;
         if is_shedding != self.is_shedding {
             self.is_shedding = is_shedding;
             let refusal = is_shedding.then(|| self.busy(limits.busy_status));

@@ -1,15 +1,18 @@
 //! From the INVITE to the first prompt.
 
+use std::sync::Arc;
+
 use ua::LegCommand;
 
 use super::asking::Asking;
 use super::noticing::Noticing;
-use super::{Core, Event, State, Timer, dialling, screening};
+use super::{Core, Event, State, Timer, dialling, parting, screening};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
 use crate::record::Cause;
+use crate::service::{Orders, Service};
 
 /// Patience with the store: a caller who waits longer is asked as if it had said nothing.
 pub(crate) const STORE_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -101,16 +104,30 @@ pub(crate) enum Consulting {
     },
 }
 
-/// Asks the store before the caller is asked, where that can spare them the code. Digits keyed so far count.
+/// Finds the call's route, or asks the store before the caller is asked, where that can spare them the code. Digits keyed so far
+/// count.
 pub(crate) fn consult(keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let line = Arc::clone(&core.line);
+    match &line.service {
+        Service::Orders(orders) => consult_orders(orders, keyed, core, desk),
+        // Nobody is called for whoever is blocked.
+        Service::Pairs | Service::Hook | Service::Reserve if core.is_blocked => {
+            parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk)
+        }
+        Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
+        Service::Reserve => dialling::dial(Callee::Operator, core, desk),
+    }
+}
+
+fn consult_orders(orders: &Orders, keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let (line, caller) = (core.line.number, core.record.caller);
     let locked = desk.lockouts.is_locked(desk.now, caller);
     core.record.locked_out = locked;
     let asked = caller.filter(|_| !locked && !core.is_blocked).and_then(|number| {
-        if core.line.ask_when_needed {
+        if orders.ask_when_needed {
             Some((Query::Party { line, number }, true))
         } else {
-            let within = core.line.redial?;
+            let within = orders.redial?;
             Some((Query::Redial { line, number, within }, false))
         }
     });

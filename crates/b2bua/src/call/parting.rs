@@ -1,5 +1,7 @@
 //! The caller hears why not; then we hang up.
 
+use std::time::Duration;
+
 use ivr::Prompt;
 
 use super::{Core, Event, State, Timer, Whose, dialling};
@@ -8,6 +10,9 @@ use crate::desk::Desk;
 use crate::interface::{Callee, Happening, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
+
+/// How long after they heard why not a caller may ask for the operator.
+const OPERATOR_WITHIN: Duration = Duration::from_secs(8);
 
 /// A caller who hears why not.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +68,7 @@ impl Parting {
     pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         match event {
             Event::Finished(Whose::Caller) if self.offers_operator => {
-                desk.arm(Timer::Script(ivr::Timer::Input), core.line.script.input_timeout);
+                desk.arm(Timer::Script(ivr::Timer::Input), OPERATOR_WITHIN);
                 State::Parting(self)
             }
             Event::Digit(Whose::Caller, '#') if self.offers_operator => {

@@ -37,7 +37,7 @@ impl Whispering {
         if is_told {
             prompts.extend(noticing::prompts(core));
         }
-        if core.line.confirm {
+        if core.line.confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
         if prompts.is_empty() {
@@ -52,26 +52,30 @@ impl Whispering {
     pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = Callee::Party(self.role);
         match event {
-            Event::Finished(Whose::Callee) if core.line.confirm => {
-                desk.arm(Timer::Confirm, core.line.script.input_timeout);
-                State::Whispering(self)
-            }
-            Event::Finished(Whose::Callee) if self.may_refuse => {
-                desk.arm(Timer::Refusal, REFUSED_WITHIN);
-                State::Whispering(self)
-            }
-            Event::Finished(Whose::Callee) | Event::Fired(Timer::Refusal) => {
-                talking::begin(callee, core, desk)
-            }
+            Event::Finished(Whose::Callee) => match core.line.confirm {
+                Some(within) => {
+                    desk.arm(Timer::Confirm, within);
+                    State::Whispering(self)
+                }
+                None if self.may_refuse => {
+                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                    State::Whispering(self)
+                }
+                None => talking::begin(callee, core, desk),
+            },
+            Event::Fired(Timer::Refusal) => talking::begin(callee, core, desk),
             Event::Digit(Whose::Callee, digit)
                 if self.may_refuse && core.line.record_refuse == Some(digit) =>
             {
                 core.record.recording_refused = Some(Side::Callee);
                 self.may_refuse = false;
                 desk.disarm(Timer::Refusal);
-                if core.line.confirm { State::Whispering(self) } else { talking::begin(callee, core, desk) }
+                match core.line.confirm {
+                    Some(_) => State::Whispering(self),
+                    None => talking::begin(callee, core, desk),
+                }
             }
-            Event::Digit(Whose::Callee, '1') if core.line.confirm => {
+            Event::Digit(Whose::Callee, '1') if core.line.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
             }

@@ -199,7 +199,7 @@ fn whoever_refuses_is_not_recorded_and_the_call_goes_on() {
     for confirm in [false, true] {
         let mut by_callee = world(|at| {
             config(at);
-            at.lines[0].confirm = confirm;
+            at.lines[0].confirm = confirm.then(|| seconds(8));
         });
         let mut plan = CalleePlan::new(Reaction::Answer(seconds(2)));
         plan.keys = vec![(seconds(3), '9'), (seconds(4), '1')];
