@@ -2,7 +2,9 @@
 
 use ivr::Prompt;
 
+use super::noticing::{self, REFUSED_WITHIN};
 use super::{Core, Event, State, Timer, Whose, parting, talking};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Role};
 use crate::outcome;
@@ -12,6 +14,8 @@ use crate::record::{Cause, Outcome, Side};
 #[derive(Debug)]
 pub(crate) struct Whispering {
     role: Role,
+    /// Whether they are told that the call is recorded, and may refuse.
+    may_refuse: bool,
 }
 
 impl Whispering {
@@ -29,6 +33,10 @@ impl Whispering {
             prompts.push(prompt);
             prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
         }
+        let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
+        if is_told {
+            prompts.extend(noticing::prompts(core));
+        }
         if core.line.confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
@@ -37,10 +45,11 @@ impl Whispering {
         }
         let language = party.language.unwrap_or(core.line.language);
         core.play(Whose::Callee, language, &prompts, false, desk);
-        State::Whispering(Self { role })
+        let may_refuse = is_told && core.line.record_refuse.is_some();
+        State::Whispering(Self { role, may_refuse })
     }
 
-    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = Callee::Party(self.role);
         match event {
             Event::Finished(Whose::Callee) => match core.line.confirm {
@@ -48,8 +57,24 @@ impl Whispering {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
                 }
+                None if self.may_refuse => {
+                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                    State::Whispering(self)
+                }
                 None => talking::begin(callee, core, desk),
             },
+            Event::Fired(Timer::Refusal) => talking::begin(callee, core, desk),
+            Event::Digit(Whose::Callee, digit)
+                if self.may_refuse && core.line.record_refuse == Some(digit) =>
+            {
+                core.record.recording_refused = Some(Side::Callee);
+                self.may_refuse = false;
+                desk.disarm(Timer::Refusal);
+                match core.line.confirm {
+                    Some(_) => State::Whispering(self),
+                    None => talking::begin(callee, core, desk),
+                }
+            }
             Event::Digit(Whose::Callee, '1') if core.line.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
@@ -59,6 +84,7 @@ impl Whispering {
             }
             Event::CalleeEnded(ending) => {
                 desk.disarm(Timer::Confirm);
+                desk.disarm(Timer::Refusal);
                 self.failed(outcome::ending(Side::Callee, ending), core, desk)
             }
             Event::Begun
