@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+mod audit;
+mod blocks;
 mod body;
 mod bus;
 mod calls;
 mod draft;
+mod etag;
 mod events;
 mod filter;
 mod gate;
@@ -24,10 +27,12 @@ mod openapi;
 mod orders;
 mod page;
 mod parameters;
+mod people;
 mod privacy;
 mod problem;
 mod prompts;
 mod range;
+mod rate;
 mod record_csv;
 mod recordings;
 mod records;

@@ -162,6 +162,7 @@ impl Gate<'_> {
             locked_out: false,
             recording: None,
             recording_paused: Duration::ZERO,
+            recording_refused: None,
             recording_fault: None,
             hook_fault: None,
             restored: 0,

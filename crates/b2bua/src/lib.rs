@@ -7,6 +7,7 @@ mod call;
 mod caller;
 mod config;
 mod desk;
+mod guards;
 mod hook;
 mod ids;
 mod interface;
@@ -21,6 +22,7 @@ pub mod snapshot;
 mod switchboard;
 mod trunks;
 
+pub use call::PROMPTS_PER_LANGUAGE;
 pub use config::*;
 pub use hook::*;
 pub use ids::NotACallId;

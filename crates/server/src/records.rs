@@ -70,6 +70,7 @@ impl Scribe {
             locked_out: record.locked_out,
             recording: record.recording.as_deref().map(str::to_owned),
             recording_paused_seconds: seconds(record.recording_paused),
+            recording_refused_by: record.recording_refused.map(|side| side.word().to_owned()),
             recording_fault: record.recording_fault.clone(),
             hook_fault: record.hook_fault.as_deref().map(str::to_owned),
             restored: record.restored,

@@ -11,6 +11,7 @@ mod idempotency;
 mod imports;
 mod node;
 mod orders;
+mod policy;
 mod prompts;
 mod receiver;
 mod recordings;

@@ -12,8 +12,9 @@ use super::directed::{Connecting, Plan};
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
 use crate::belief::Asked;
-use crate::config::{Config, Line};
+use crate::config::{Config, Line, RecordNotice};
 use crate::desk::{Desk, Told};
+use crate::guards::Dialled;
 use crate::interface::{CallId, Happening, Language, Order, Recording};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
@@ -74,8 +75,14 @@ pub(crate) struct Core {
     pub(crate) span: Option<Span>,
     /// What a hook said is to be done, where one is asked.
     pub(crate) plan: Option<Box<Plan>>,
-    /// Whether what is said is recorded once the caller is answered.
+    /// Whether what is said is to be recorded.
     pub(crate) records: bool,
+    /// Whether the caller was told so.
+    pub(crate) is_noticed: bool,
+    /// What its legs count for.
+    pub(crate) dialled: Vec<Dialled>,
+    /// The caller is blocked, and heard out.
+    pub(crate) is_blocked: bool,
 }
 
 impl Core {
@@ -96,6 +103,9 @@ impl Core {
             span: None,
             plan: None,
             records,
+            is_noticed: false,
+            dialled: Vec::new(),
+            is_blocked: false,
         }
     }
 
@@ -306,6 +316,8 @@ impl Core {
     }
 
     fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        let cause = if self.is_blocked { Cause::Blocked } else { outcome.cause };
+        let outcome = Outcome { cause, ..outcome };
         for timer in Timer::ALL {
             desk.disarm(timer);
         }
@@ -326,6 +338,7 @@ impl Core {
             desk.lockouts.matched(record.caller);
         } else if record.attempts > 0
             && !record.locked_out
+            && !self.is_blocked
             && let Some(orders) = self.line.service.orders()
         {
             desk.lockouts.failed(desk.now, record.caller, orders.script.code_attempts, orders.lockout);
@@ -346,6 +359,23 @@ impl Core {
         }
     }
 
+    /// Whether the call is to be recorded, and is not yet.
+    pub(crate) fn is_to_be_recorded(&self) -> bool {
+        let record = &self.record;
+        self.records && record.recording.is_none() && record.recording_refused.is_none()
+    }
+
+    /// Records from now on what is said, where the call is to be recorded and nobody refused.
+    pub(crate) fn begin_recording(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_to_be_recorded() {
+            return;
+        }
+        let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
+        self.record.recording = Some(name.clone());
+        self.tape = Tape::Running;
+        desk.media(self.caller.port.worker, Command::Record { session: self.caller.session, name });
+    }
+
     /// Whether what is said is recorded.
     pub(crate) fn is_recorded(&self) -> Recording {
         match self.tape {
@@ -356,24 +386,22 @@ impl Core {
         }
     }
 
-    /// Records from now on.
-    pub(crate) fn begin_recording(&mut self, desk: &mut Desk<'_>) {
-        let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
-        self.record.recording = Some(name.clone());
-        self.tape = Tape::Running;
-        desk.media(self.caller.port.worker, Command::Record { session: self.caller.session, name });
-    }
-
     /// Records from now on, or leaves out what is said from now on, wherever the call stands. A recording that broke off is
-    /// not begun again.
-    pub(crate) fn record_from_now(&mut self, records: bool, desk: &mut Desk<'_>) {
+    /// not begun again. `false`: whoever calls a line that tells people so was not told, and is not recorded.
+    pub(crate) fn record_from_now(&mut self, records: bool, desk: &mut Desk<'_>) -> bool {
+        let is_answered = self.record.answered.is_some();
+        let notice = self.line.record_notice;
+        if records && is_answered && notice != RecordNotice::Off && !self.is_noticed {
+            return false;
+        }
         self.records = records;
         match self.tape {
-            Tape::No if self.record.answered.is_none() || self.record.recording.is_some() => {}
-            Tape::No if records => self.begin_recording(desk),
+            // Where both are told it begins when both have been.
+            Tape::No if records && is_answered && notice != RecordNotice::Both => self.begin_recording(desk),
             Tape::No => {}
             Tape::Running | Tape::Paused { .. } => self.pause_recording(!records, desk),
         }
+        true
     }
 
     /// Leaves out of the recording what is said from now on, or takes it in again.
@@ -421,7 +449,7 @@ pub(crate) fn place(language: Language, prompt: Prompt) -> PromptId {
     PromptId(u16::from(language.0) * PROMPTS_PER_LANGUAGE + prompt.index())
 }
 
-/// How many places of the library each language has.
-pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 32;
+/// How many places of the prompt library each language has.
+pub const PROMPTS_PER_LANGUAGE: u16 = 64;
 
 const _: () = assert!(Prompt::COUNT <= PROMPTS_PER_LANGUAGE);

@@ -10,11 +10,13 @@ use sdp::Local;
 use sip::Flow;
 use ua::{Ending, Invite, LegCommand, LegId};
 
+use super::screening::Permitting;
 use super::whispering::Whispering;
-use super::{Core, Event, Leg, State, Timer, parting, talking};
+use super::{Core, Event, Leg, State, Timer, directed, parting, talking};
 use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
-use crate::interface::{Callee, Happening, Output, Role};
+use crate::guards;
+use crate::interface::{Callee, Happening, Order, Output, Party, Query, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -56,8 +58,36 @@ impl Road {
     }
 }
 
-/// Calls the callee while the caller is told and hears music.
+/// Calls the callee if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let party = match callee {
+        Callee::Party(role) => {
+            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
+        }
+        Callee::Named => core.connecting().map(|connecting| (connecting.connect.number, None)),
+        Callee::Operator => None,
+    };
+    let Some((callee_number, code)) = party else { return call(callee, core, desk) };
+    let (line, caller) = (core.line.number, core.record.caller);
+    let query = Query::Permit { line, caller, callee: callee_number, code };
+    Permitting::begin(callee, query, core, desk)
+}
+
+fn party_of(order: &Order, role: Role) -> Party {
+    match role {
+        Role::Courier => order.courier,
+        Role::Client => order.client,
+    }
+}
+
+/// Calls the callee while the caller is told and hears music, unless a rule forbids the number.
+pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let Err(cause) = guard(callee, core, desk) {
+        if callee == Callee::Named {
+            return directed::resume(outcome::ours(cause), core, desk);
+        }
+        return parting::refused(cause, core, desk);
+    }
     let prompt = match callee {
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
@@ -83,6 +113,30 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         }
         Err(outcome) => parting::begin(callee, outcome, core, desk),
     }
+}
+
+/// Counts the leg, unless it must not be: no rule is about an exchange of our own.
+fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+    let leg = match callee {
+        Callee::Party(role) => core.order.as_deref().map(|order| guards::Leg {
+            callee: party_of(order, role).number,
+            caller: core.record.caller,
+            is_party: true,
+        }),
+        Callee::Named => core.connecting().map(|connecting| guards::Leg {
+            callee: connecting.connect.number,
+            caller: core.record.caller,
+            is_party: true,
+        }),
+        Callee::Operator => match core.line.operator {
+            Some(Operator::Number(callee)) => Some(guards::Leg { callee, caller: None, is_party: false }),
+            Some(Operator::Uri { .. }) | None => None,
+        },
+    };
+    let Some(leg) = leg else { return Ok(()) };
+    let dialled = desk.counts.take(desk.now, leg, &core.line.dial, &core.config.guards)?;
+    core.dialled.push(dialled);
+    Ok(())
 }
 
 /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.
@@ -199,10 +253,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
     let number = match callee {
         Callee::Party(role) => {
             let order = core.order.as_deref()?;
-            let (party, line, code) = match role {
-                Role::Courier => (order.courier, core.line.number, order.code),
-                Role::Client => (order.client, core.line.number, order.code),
-            };
+            let (party, line, code) = (party_of(order, role), core.line.number, order.code);
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }

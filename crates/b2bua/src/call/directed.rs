@@ -184,7 +184,10 @@ pub(crate) fn proceed(core: &mut Core, desk: &mut Desk<'_>) -> State {
                 continue;
             }
             Action::Record(records) => {
-                core.record_from_now(records, desk);
+                if !core.record_from_now(records, desk) {
+                    let fault = "it wants a call recorded of which the caller was not told so";
+                    plan_note(Some(fault.into()), core, desk);
+                }
                 continue;
             }
             Action::Redirect(hook) => {
@@ -228,6 +231,10 @@ pub(crate) fn resume(outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> 
     missed(outcome, core);
     core.stop(Whose::Caller, desk);
     core.leave_way(outcome::why(&outcome), desk);
+    // What its legs count for is free for the next.
+    for dialled in core.dialled.drain(..) {
+        desk.counts.give(&dialled);
+    }
     proceed(core, desk)
 }
 

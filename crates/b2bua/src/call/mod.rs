@@ -9,8 +9,10 @@ mod core;
 mod dialling;
 mod directed;
 mod leg;
+mod noticing;
 mod parting;
 mod restored;
+mod screening;
 mod talking;
 mod verifying;
 mod whispering;
@@ -20,6 +22,7 @@ use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
 
+pub use self::core::PROMPTS_PER_LANGUAGE;
 pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
@@ -57,6 +60,8 @@ pub(crate) enum Timer {
     Advice,
     /// The callee did not confirm.
     Confirm,
+    /// Nobody refused to be recorded.
+    Refusal,
     /// They talk for long: warn them.
     Warn,
     /// They talked as long as they may.
@@ -66,7 +71,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
@@ -77,6 +82,7 @@ impl Timer {
         Self::Attempt,
         Self::Advice,
         Self::Confirm,
+        Self::Refusal,
         Self::Warn,
         Self::Longest,
         Self::Close,
@@ -171,10 +177,14 @@ pub(crate) enum State {
     Verifying(Verifying),
     /// The first checkpoint is not durable yet; the caller is not answered.
     Arriving,
+    /// The store is asked whether the caller is blocked.
+    Screening,
     /// The caller hears it ring, as the line has it, before we answer.
     Ringing,
     /// The caller is answered with our offer; their answer comes with the ACK.
     Answering,
+    /// The caller hears that the call is recorded.
+    Noticing(noticing::Noticing),
     /// The store is asked whether the caller needs to be asked at all.
     Consulting(consulting::Consulting),
     /// A hook says what is done.
@@ -183,6 +193,8 @@ pub(crate) enum State {
     Approving(approving::Approving),
     /// The caller has the floor.
     Asking(asking::Asking),
+    /// The store is asked whether the other party may be called.
+    Permitting(screening::Permitting),
     /// The callee is being called; the caller hears music.
     Dialling(Box<dialling::Dialling>),
     /// The callee answered and hears who calls; the caller still hears music.
@@ -190,7 +202,7 @@ pub(crate) enum State {
     /// Both talk.
     Talking,
     /// The caller hears why not; then we hang up.
-    Parting(Outcome),
+    Parting(parting::Parting),
     /// Nobody is there any more; the relay still owes us its end.
     Closing,
     /// The record is written.
@@ -260,12 +272,15 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
             State::Arriving
+            | State::Screening
             | State::Ringing
             | State::Answering
+            | State::Noticing(_)
             | State::Consulting(_)
             | State::Directed(_)
             | State::Approving(_)
             | State::Asking(_)
+            | State::Permitting(_)
             | State::Dialling(_)
             | State::Whispering(_)
             | State::Talking
@@ -287,15 +302,18 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
 /// A call that already failed keeps its first reason, whoever hangs up then.
 fn verdict(state: &State, otherwise: Outcome) -> Outcome {
     match state {
-        State::Parting(outcome) => *outcome,
+        State::Parting(parting) => parting.outcome,
         State::Verifying(_)
         | State::Arriving
+        | State::Screening
         | State::Ringing
         | State::Answering
+        | State::Noticing(_)
         | State::Consulting(_)
         | State::Directed(_)
         | State::Approving(_)
         | State::Asking(_)
+        | State::Permitting(_)
         | State::Dialling(_)
         | State::Whispering(_)
         | State::Talking
@@ -351,16 +369,19 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match state {
         State::Verifying(verifying) => verifying.handle(event, core, desk),
         State::Arriving => consulting::arriving(event, core, desk),
+        State::Screening => screening::handle(event, core, desk),
         State::Ringing => consulting::ringing(&event, core, desk),
         State::Answering => consulting::answering(event, core, desk),
+        State::Noticing(noticing) => noticing.handle(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
         State::Directed(directed) => directed.handle(event, core, desk),
         State::Approving(approving) => approving.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),
+        State::Permitting(permitting) => permitting.handle(event, core, desk),
         State::Dialling(dialling) => dialling.handle(event, core, desk),
         State::Whispering(whispering) => whispering.handle(event, core, desk),
         State::Talking => talking::handle(event, core, desk),
-        State::Parting(outcome) => parting::handle(outcome, event, core, desk),
+        State::Parting(parting) => parting.handle(event, core, desk),
         State::Closing => State::Closing,
         State::Over => State::Over,
     }

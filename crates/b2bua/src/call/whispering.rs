@@ -7,7 +7,9 @@ use rtp::Sound;
 
 use super::core::place;
 use super::directed::Connecting;
+use super::noticing::{self, REFUSED_WITHIN};
 use super::{Core, Event, State, Timer, Whose, directed, parting, talking};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Language, Role};
 use crate::outcome;
@@ -22,6 +24,8 @@ pub(crate) struct Whispering {
     callee: Callee,
     /// How long they have for accepting the call, where they must.
     confirm: Option<Duration>,
+    /// Whether they are told that the call is recorded, and may refuse.
+    may_refuse: bool,
 }
 
 impl Whispering {
@@ -31,6 +35,11 @@ impl Whispering {
             Callee::Named => named(core),
             Callee::Operator => (Vec::new(), core.line.language, None),
         };
+        let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
+        if is_told {
+            let notice = noticing::prompts(core);
+            sounds.extend(notice.into_iter().map(|prompt| Sound::from(place(language, prompt))));
+        }
         if confirm.is_some() {
             sounds.push(place(language, Prompt::Confirm).into());
         }
@@ -38,10 +47,11 @@ impl Whispering {
             return talking::begin(callee, core, desk);
         }
         core.hear(Whose::Callee, sounds, false, desk);
-        State::Whispering(Self { callee, confirm })
+        let may_refuse = is_told && core.line.record_refuse.is_some();
+        State::Whispering(Self { callee, confirm, may_refuse })
     }
 
-    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = self.callee;
         match event {
             Event::Finished(Whose::Callee) => match self.confirm {
@@ -49,8 +59,24 @@ impl Whispering {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
                 }
+                None if self.may_refuse => {
+                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                    State::Whispering(self)
+                }
                 None => talking::begin(callee, core, desk),
             },
+            Event::Fired(Timer::Refusal) => talking::begin(callee, core, desk),
+            Event::Digit(Whose::Callee, digit)
+                if self.may_refuse && core.line.record_refuse == Some(digit) =>
+            {
+                core.record.recording_refused = Some(Side::Callee);
+                self.may_refuse = false;
+                desk.disarm(Timer::Refusal);
+                match self.confirm {
+                    Some(_) => State::Whispering(self),
+                    None => talking::begin(callee, core, desk),
+                }
+            }
             Event::Digit(Whose::Callee, '1') if self.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
@@ -60,6 +86,7 @@ impl Whispering {
             }
             Event::CalleeEnded(ending) => {
                 desk.disarm(Timer::Confirm);
+                desk.disarm(Timer::Refusal);
                 self.failed(outcome::ending(Side::Callee, ending), core, desk)
             }
             Event::Begun

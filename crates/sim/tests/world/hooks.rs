@@ -311,6 +311,53 @@ fn who_waits_for_a_hook_hears_music_and_is_not_left_there() {
     assert!(record(&world).operator_reached);
 }
 
+#[test]
+fn whom_a_rule_forbids_is_not_called_for_a_hook_either_and_the_next_is() {
+    let forbid: [fn(&mut b2bua::Config, &mut sim::Orders); 3] = [
+        |config, _| config.lines[0].dial.deny = vec![b2bua::Prefix::parse("+79992").expect("a prefix")],
+        |_, orders| drop(orders.forbidden.insert(number(CLIENT), b2bua::Forbidden::Blocked)),
+        |_, orders| drop(orders.forbidden.insert(number(CLIENT), b2bua::Forbidden::Quiet)),
+    ];
+    for (place, forbid) in forbid.into_iter().enumerate() {
+        let (mut config, mut orders) = (config(|_, _| {}), sim::Orders::default());
+        forbid(&mut config, &mut orders);
+        let mut world = world(config, 1, [vec![connecting(CLIENT), connecting(COURIER)]]);
+        world.orders = orders;
+        world.callee(COURIER, answering(1));
+        let world = called(world, "");
+        assert_eq!((world.bridges(), record(&world).callee), (1, Some(number(COURIER))), "{place}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_a_caller_who_is_blocked() {
+    for (blocked, statuses) in
+        [(b2bua::Blocked::Refuse, vec![Some(603)]), (b2bua::Blocked::HearOut, vec![Some(200)])]
+    {
+        let mut config = config(|_, _| {});
+        config.lines[0].blocked = blocked;
+        let mut world = world(config, 1, [vec![connecting(CLIENT)]]);
+        world.orders.blocked.push(number(STRANGER));
+        let world = called(world, "");
+        assert_eq!((world.statuses(), cause(&world).1), (statuses, Cause::Blocked));
+        assert_eq!((world.hooks.asked.len(), world.bridges()), (0, 0));
+    }
+}
+
+#[test]
+fn nobody_is_recorded_who_was_not_told_where_the_line_tells_people() {
+    let (on, say) = (|| Action::Record(true), || Action::Play(vec![made()]));
+    for (actions, is_recorded) in [(vec![on(), say()], true), (vec![say(), on(), say()], false)] {
+        let mut config = config(|_, _| {});
+        config.lines[0].record = false;
+        config.lines[0].record_notice = b2bua::RecordNotice::Caller;
+        let world = called(world(config, 1, [actions]), "");
+        let told = world.played().iter().any(|played| played.contains(&RECORDING_NOTICE));
+        assert_eq!((told, record(&world).recording.is_some()), (is_recorded, is_recorded));
+        assert_eq!(record(&world).hook_fault.is_none(), is_recorded);
+    }
+}
+
 fn with_hooks(change: impl FnOnce(&mut Hooks)) -> b2bua::Config {
     let mut config = sim::config();
     change(&mut config.lines[0].hooks);

@@ -9,4 +9,5 @@ mod model;
 mod opening;
 mod orders;
 mod outbox;
+mod policy;
 mod world;
