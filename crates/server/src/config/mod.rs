@@ -14,6 +14,7 @@ mod keeping;
 mod line;
 mod media;
 mod node;
+mod notices;
 mod pieces;
 mod policy;
 mod profile;
@@ -42,6 +43,7 @@ pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Hooked, Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
+pub(crate) use notices::Notices;
 pub(crate) use policy::Policy;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
@@ -69,6 +71,7 @@ const SECTIONS: &[&Schema] = &[
     &keeping::STORE,
     &http::SCHEMA,
     &webhook::SCHEMA,
+    &notices::SCHEMA,
     &recordings::SCHEMA,
     &keeping::PRIVACY,
     &trace::SCHEMA,
@@ -91,6 +94,8 @@ pub(crate) struct Checked {
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
     pub(crate) webhooks: Vec<Webhook>,
+    /// How the parties of a new order are told which number to dial.
+    pub(crate) notices: Option<Notices>,
     pub(crate) recording: Recording,
     /// How numbers stand in records, events and logs.
     pub(crate) numbers: Numbers,
@@ -190,6 +195,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let lines = line::read(walk, &root, node.plan, &policy);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
+    let notices = notices::read(walk, &root, node.plan);
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
     let (numbers, retention) = keeping::privacy(walk, &root);
@@ -202,6 +208,8 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
     cross::hooks(walk, &lines, hooks.as_deref(), &speech);
+    let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
+    notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =
@@ -217,6 +225,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         prompts,
         http,
         webhooks: webhooks?,
+        notices,
         recording,
         numbers,
         retention,

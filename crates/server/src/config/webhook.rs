@@ -8,6 +8,7 @@ use api::webhooks::Schedule;
 use reqwest::Url;
 use toml::de::DeValue;
 
+use super::notices;
 use super::secret::{self, Keys};
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
@@ -21,7 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 20] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -40,6 +41,8 @@ const EVENTS: [&str; 18] = [
     "hook.recovered",
     "order.put",
     "order.expired",
+    "notice.sent",
+    "notice.failed",
 ];
 
 /// `[[webhook]]`.
@@ -77,6 +80,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Option<Vec<We
     for section in walk.sections(root, &SCHEMA) {
         let webhook = one(walk, &section);
         let name = webhook.as_ref().map(|webhook| &webhook.name);
+        if name.is_some_and(|name| name.starts_with(notices::QUEUE)) {
+            walk.fault(section.place("name"), "names that begin so are those of [notices]");
+        }
         if webhooks.iter().flatten().any(|other| Some(&other.name) == name) {
             let text = "another webhook has this name (without one, the host of its url); give each its own";
             walk.fault(section.place("name"), text);
@@ -153,7 +159,7 @@ fn events<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Filter> {
     filter
 }
 
-fn retry<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Schedule> {
+pub(super) fn retry<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Schedule> {
     let day = Duration::from_secs(86_400);
     let pause = Duration::from_millis(100)..=day;
     let give_up = walk
