@@ -182,8 +182,7 @@ impl Node {
             Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
-        let shared = Arc::new(Mutex::new(config.clone()));
-        let hooks = hooks(&checked, &speech, &shared, &knowledge.languages, sender.clone())?;
+        let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
         let world = World::new(relay, keeper, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
@@ -449,22 +448,23 @@ fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, St
     Verifier::start(believed, turns).map_err(StartError::Thread)
 }
 
-/// Whoever asks other programs what to do with calls.
+/// Whoever asks other programs what to do with calls, and what it knows of our lines: to be kept as the switchboard's is.
 fn hooks(
     checked: &Checked,
     speech: &Speech,
-    config: &Arc<Mutex<b2bua::Config>>,
+    config: &b2bua::Config,
     languages: &[String],
     turns: mpsc::Sender<Turn>,
-) -> Result<Hooks, reqwest::Error> {
+) -> Result<(Hooks, Arc<Mutex<b2bua::Config>>), reqwest::Error> {
+    let shared = Arc::new(Mutex::new(config.clone()));
     let equipment = hook::Equipment {
         speech: speech.clone(),
-        config: Arc::clone(config),
+        config: Arc::clone(&shared),
         languages: languages.to_vec(),
         plan: checked.node.plan,
         turns,
     };
-    Hooks::start(&checked.hooks, equipment)
+    Ok((Hooks::start(&checked.hooks, equipment)?, shared))
 }
 
 /// Whoever calls us from time to time, and how often: as configured, or so that the watchdog's patience is never at its end.
