@@ -164,6 +164,7 @@ impl Gate<'_> {
             recording_paused: Duration::ZERO,
             recording_refused: None,
             recording_fault: None,
+            hook_fault: None,
             restored: 0,
             data: None,
             caller_media: None,

@@ -13,6 +13,7 @@ use ua::LegId;
 pub use ivr::Code;
 
 use crate::config::{Config, Target};
+use crate::hook::{Advice, Consultation};
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -66,6 +67,13 @@ pub enum Input {
         call: CallId,
         /// The answer.
         verification: Verification,
+    },
+    /// A hook answers, or whoever asks it says why there is no answer.
+    Advised {
+        /// Whose call.
+        call: CallId,
+        /// The answer.
+        advice: Box<Advice>,
     },
     /// An operator or the node says something.
     Control(Control),
@@ -174,6 +182,8 @@ pub enum Output {
         /// What.
         question: Box<Question>,
     },
+    /// Ask a hook; answered with `Input::Advised`.
+    Consult(Box<Consultation>),
     /// Keep the call as it stands, so that a crash leaves its record, and what can go on goes on. The first of a call is
     /// answered with `Input::Begun`.
     Checkpoint(Box<Snapshot>),
@@ -396,6 +406,13 @@ pub enum Happening {
     Bridged,
     /// `call.operator`: the caller asked for an operator.
     Operator,
+    /// `hook.failed`: a hook said nothing that can be done, or not all of it.
+    HookFailed {
+        /// Which, by its name in the configuration.
+        hook: Box<str>,
+        /// What was wrong, without numbers and secrets.
+        fault: Box<str>,
+    },
     /// `call.restored`: the node died, is back, and both talk on. This is what is known of the call.
     Restored(Box<Record>),
     /// `recording.paused`: what is said is not recorded.
@@ -422,6 +439,7 @@ impl Happening {
             Self::Ringing => "ringing",
             Self::Bridged => "bridged",
             Self::Operator => "operator",
+            Self::HookFailed { .. } => "hook failed",
             Self::Restored(_) => "restored",
             Self::RecordingPaused => "paused",
             Self::RecordingResumed => "resumed",
@@ -466,6 +484,7 @@ impl Callee {
         match self {
             Self::Party(role) => role.word(),
             Self::Operator => "operator",
+            Self::Named => "named",
         }
     }
 }
@@ -477,4 +496,6 @@ pub enum Callee {
     Party(Role),
     /// The line's operator.
     Operator,
+    /// Whom a hook named.
+    Named,
 }

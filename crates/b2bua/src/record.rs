@@ -66,6 +66,8 @@ pub struct Record {
     pub recording_refused: Option<Side>,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// What was wrong last with what a hook said, why it said nothing, or why it vetoed the call.
+    pub hook_fault: Option<Box<str>>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
     /// What the shop attached to the order, as JSON text.
@@ -208,6 +210,10 @@ pub enum Cause {
     CallsUsedUp,
     /// An operator or the node ended it.
     Ended,
+    /// Whoever was asked refused the call.
+    Refused,
+    /// Whoever was to be asked did not say anything that can be done.
+    HookFailed,
     /// A fault of ours.
     Fault,
     /// The node died during the call; written when it came back.
@@ -228,7 +234,7 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
@@ -253,6 +259,8 @@ impl Cause {
         Self::QuietHours,
         Self::CallsUsedUp,
         Self::Ended,
+        Self::Refused,
+        Self::HookFailed,
         Self::Fault,
         Self::NodeLost,
     ];
@@ -285,6 +293,8 @@ impl Cause {
             Self::QuietHours => "quiet-hours",
             Self::CallsUsedUp => "calls-used-up",
             Self::Ended => "ended",
+            Self::Refused => "refused",
+            Self::HookFailed => "hook-failed",
             Self::Fault => "fault",
             Self::NodeLost => "node-lost",
         }

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::asks::Desk;
 use crate::config::{Checked, Numbers};
+use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
 use crate::metrics::Metrics;
@@ -33,6 +34,7 @@ use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
 use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
+use crate::speech::{Speech, SpeechStartError};
 use crate::supervisor;
 use crate::time::Clock;
 use crate::trace::{self, Shown, Told, Trace};
@@ -81,6 +83,12 @@ pub(crate) enum StartError {
         "calls to ourselves, for node.self_call or systemd's WatchdogSec, need a udp:// address in sip.listen"
     )]
     NoSelfCall,
+    /// What makes prompts of texts.
+    #[error(transparent)]
+    Speech(#[from] SpeechStartError),
+    /// Hooks.
+    #[error("hooks: {0}")]
+    Hooks(#[from] reqwest::Error),
     /// A thread.
     #[error("the system gives no thread: {0}")]
     Thread(io::Error),
@@ -106,6 +114,7 @@ pub(crate) struct Node {
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
     verifier: Verifier,
+    hooks: Hooks,
     dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
@@ -172,7 +181,10 @@ impl Node {
         let keeper =
             Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
-        let world = World::new(relay, keeper, verifier.clone(), scribe, Arc::clone(&metrics), sender.clone());
+        let speech = Speech::start(checked.speech.clone())?;
+        let shared = Arc::new(Mutex::new(config.clone()));
+        let hooks = hooks(&checked, &speech, &shared, &knowledge.languages, sender.clone())?;
+        let world = World::new(relay, keeper, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
@@ -180,7 +192,7 @@ impl Node {
             let _ =
                 sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
         }
-        let config = Arc::new(Mutex::new(config));
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut node = Self {
             turns: sender,
@@ -189,12 +201,13 @@ impl Node {
             privacy,
             prompts,
             usable,
-            config,
+            config: shared,
             quiet,
             draining,
             stop,
             tls,
             verifier,
+            hooks,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
@@ -203,7 +216,7 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let desk = node.desk(Arc::clone(&metrics), store.clone(), knowledge);
+        let desk = node.desk(Arc::clone(&metrics), store.clone(), knowledge, speech);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -212,7 +225,7 @@ impl Node {
     }
 
     /// Who answers the API.
-    fn desk(&self, metrics: Arc<Metrics>, store: Store, knowledge: Knowledge) -> Desk {
+    fn desk(&self, metrics: Arc<Metrics>, store: Store, knowledge: Knowledge, speech: Speech) -> Desk {
         Desk {
             turns: self.turns.clone(),
             metrics,
@@ -220,6 +233,8 @@ impl Node {
             prompts: Arc::clone(&self.prompts),
             config: Arc::clone(&self.config),
             knowledge,
+            hooks: self.hooks.clone(),
+            speech,
             draining: self.draining.subscribe(),
             shown: self.shown(),
         }
@@ -289,6 +304,9 @@ impl Node {
         *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();
+        if let Err(error) = self.hooks.configure(&self.checked.hooks) {
+            tracing::error!(%error, "hooks stay as they were");
+        }
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
@@ -429,6 +447,24 @@ fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
     let believed = checked.identity.as_ref().map(Believed::load).transpose()?;
     Verifier::start(believed, turns).map_err(StartError::Thread)
+}
+
+/// Whoever asks other programs what to do with calls.
+fn hooks(
+    checked: &Checked,
+    speech: &Speech,
+    config: &Arc<Mutex<b2bua::Config>>,
+    languages: &[String],
+    turns: mpsc::Sender<Turn>,
+) -> Result<Hooks, reqwest::Error> {
+    let equipment = hook::Equipment {
+        speech: speech.clone(),
+        config: Arc::clone(config),
+        languages: languages.to_vec(),
+        plan: checked.node.plan,
+        turns,
+    };
+    Hooks::start(&checked.hooks, equipment)
 }
 
 /// Whoever calls us from time to time, and how often: as configured, or so that the watchdog's patience is never at its end.

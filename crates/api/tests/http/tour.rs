@@ -82,7 +82,9 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
+        (Method::PUT, prompt, json, None),
         (Method::PUT, prompt, "audio/wav", None),
+        (Method::POST, "/v1/prompts:preview", json, None),
         (Method::DELETE, prompt, json, None),
         (Method::POST, "/v1/simulate", json, None),
         (Method::GET, "/v1/webhooks", json, None),
@@ -109,7 +111,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         let path =
             path.replace("{number}", "+79993333333").replace("{language}", "en").replace("{key}", "start");
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
-        if pattern == PROMPT && method == Method::PUT {
+        if kind == "audio/wav" {
             request = request.header("content-type", kind).body("RIFF");
         }
         if let Some((name, value)) = header {

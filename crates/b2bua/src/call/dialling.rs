@@ -12,7 +12,7 @@ use ua::{Ending, Invite, LegCommand, LegId};
 
 use super::screening::Permitting;
 use super::whispering::Whispering;
-use super::{Core, Event, Leg, State, Timer, parting, talking};
+use super::{Core, Event, Leg, State, Timer, directed, parting, talking};
 use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
 use crate::guards;
@@ -61,12 +61,15 @@ impl Road {
 /// Calls the callee if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let party = match callee {
-        Callee::Party(role) => core.order.as_deref().map(|order| (party_of(order, role).number, order.code)),
+        Callee::Party(role) => {
+            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
+        }
+        Callee::Named => core.connecting().map(|connecting| (connecting.connect.number, None)),
         Callee::Operator => None,
     };
     let Some((callee_number, code)) = party else { return call(callee, core, desk) };
     let (line, caller) = (core.line.number, core.record.caller);
-    let query = Query::Permit { line, caller, callee: callee_number, code: Some(code) };
+    let query = Query::Permit { line, caller, callee: callee_number, code };
     Permitting::begin(callee, query, core, desk)
 }
 
@@ -80,14 +83,21 @@ fn party_of(order: &Order, role: Role) -> Party {
 /// Calls the callee while the caller is told and hears music, unless a rule forbids the number.
 pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if let Err(cause) = guard(callee, core, desk) {
+        if callee == Callee::Named {
+            return directed::resume(outcome::ours(cause), core, desk);
+        }
         return parting::refused(cause, core, desk);
     }
     let prompt = match callee {
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
         Callee::Operator => Prompt::OperatorConnecting,
+        // What they hear is for the hook to say.
+        Callee::Named => Prompt::Music,
     };
-    core.play(super::Whose::Caller, core.language, &[prompt, Prompt::Music], true, desk);
+    let prompts = [prompt, Prompt::Music];
+    let prompts = if prompt == Prompt::Music { &prompts[1..] } else { &prompts };
+    core.play(super::Whose::Caller, core.language, prompts, true, desk);
     let unreachable = outcome::callee(Cause::Unreachable, None, 38);
     let Some((whom, roads)) = roads(callee, core, desk).filter(|(_, roads)| !roads.is_empty()) else {
         return parting::begin(callee, unreachable, core, desk);
@@ -97,7 +107,7 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     // Where every trunk is full there was no room.
     match attempt(callee, &whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
         Ok((way, left)) => {
-            desk.arm(Timer::Ring, core.line.ring_timeout);
+            desk.arm(Timer::Ring, core.ring_timeout());
             core.checkpoint(desk);
             State::Dialling(Box::new(Dialling { callee, rings: false, whom, way, left }))
         }
@@ -110,6 +120,11 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
     let leg = match callee {
         Callee::Party(role) => core.order.as_deref().map(|order| guards::Leg {
             callee: party_of(order, role).number,
+            caller: core.record.caller,
+            is_party: true,
+        }),
+        Callee::Named => core.connecting().map(|connecting| guards::Leg {
+            callee: connecting.connect.number,
             caller: core.record.caller,
             is_party: true,
         }),
@@ -180,7 +195,7 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
         (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
         (Whom::Uri(uri), _) => uri.to_string(),
     };
-    let (from, own) = presented(core.line.number, trunk, host);
+    let (from, own) = presented(core.shown().number, trunk, host);
     let invite = Invite {
         flow,
         to: uri.clone(),
@@ -242,6 +257,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }
+        Callee::Named => core.plan.as_ref()?.connecting()?.connect.number,
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
@@ -250,7 +266,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
         },
     };
     core.record.callee = Some(number);
-    let ways = desk.trunks.ways(desk.now, &core.line.trunks, &core.config, desk.ids);
+    let ways = desk.trunks.ways(desk.now, &core.shown().trunks, &core.config, desk.ids);
     Some((Whom::Number(number), ways.into_iter().map(Road::Trunk).collect()))
 }
 
@@ -306,6 +322,7 @@ impl Dialling {
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Dialling(self),
         }
     }
@@ -355,7 +372,7 @@ impl Dialling {
         }
         match self.callee {
             Callee::Operator => talking::begin(self.callee, core, desk),
-            Callee::Party(role) => Whispering::begin(role, core, desk),
+            Callee::Party(_) | Callee::Named => Whispering::begin(self.callee, core, desk),
         }
     }
 

@@ -1,11 +1,13 @@
 //! One call: what stays the same through it (`Core`) and where it stands (`State`). It sees no SIP header and no
 //! packet, so it cannot leak one.
 
+mod approving;
 mod asking;
 mod closing;
 mod consulting;
 mod core;
 mod dialling;
+mod directed;
 mod leg;
 mod noticing;
 mod parting;
@@ -27,6 +29,7 @@ pub(crate) use leg::Leg;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
+use crate::hook::Advice;
 use crate::interface::Finding;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -53,6 +56,8 @@ pub(crate) enum Timer {
     Ring,
     /// Nothing came back by the way that is being tried.
     Attempt,
+    /// A hook did not answer in time.
+    Advice,
     /// The callee did not confirm.
     Confirm,
     /// Nobody refused to be recorded.
@@ -66,7 +71,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
@@ -75,6 +80,7 @@ impl Timer {
         Self::Play(Whose::Callee),
         Self::Ring,
         Self::Attempt,
+        Self::Advice,
         Self::Confirm,
         Self::Refusal,
         Self::Warn,
@@ -96,6 +102,7 @@ pub(crate) enum Input {
     Closed(Whose, Statistics),
     Recorded(Option<String>),
     Found(Finding),
+    Advised(Box<Advice>),
     Verified(Verification),
     Fired(Timer),
     HangUp(Cause),
@@ -128,6 +135,7 @@ impl Input {
             Self::Closed(..) => "closed",
             Self::Recorded(_) => "recorded",
             Self::Found(_) => "found",
+            Self::Advised(_) => "advised",
             Self::Verified(_) => "verified",
             Self::Fired(_) => "fired",
             Self::HangUp(_) => "hang up",
@@ -158,6 +166,7 @@ pub(crate) enum Event {
     Digit(Whose, char),
     Finished(Whose),
     Found(Finding),
+    Advised(Advice),
     Fired(Timer),
 }
 
@@ -178,6 +187,10 @@ pub(crate) enum State {
     Noticing(noticing::Noticing),
     /// The store is asked whether the caller needs to be asked at all.
     Consulting(consulting::Consulting),
+    /// A hook says what is done.
+    Directed(directed::Directed),
+    /// A hook is asked whether the caller may be connected.
+    Approving(approving::Approving),
     /// The caller has the floor.
     Asking(asking::Asking),
     /// The store is asked whether the other party may be called.
@@ -254,6 +267,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             state
         }
         Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
+        Input::Advised(advice) => enter(state, Event::Advised(*advice), core, desk),
         Input::Verified(verification) => match state {
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
@@ -263,6 +277,8 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             | State::Answering
             | State::Noticing(_)
             | State::Consulting(_)
+            | State::Directed(_)
+            | State::Approving(_)
             | State::Asking(_)
             | State::Permitting(_)
             | State::Dialling(_)
@@ -294,6 +310,8 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
         | State::Answering
         | State::Noticing(_)
         | State::Consulting(_)
+        | State::Directed(_)
+        | State::Approving(_)
         | State::Asking(_)
         | State::Permitting(_)
         | State::Dialling(_)
@@ -356,6 +374,8 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         State::Answering => consulting::answering(event, core, desk),
         State::Noticing(noticing) => noticing.handle(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
+        State::Directed(directed) => directed.handle(event, core, desk),
+        State::Approving(approving) => approving.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),
         State::Permitting(permitting) => permitting.handle(event, core, desk),
         State::Dialling(dialling) => dialling.handle(event, core, desk),

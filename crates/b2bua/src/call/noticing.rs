@@ -35,6 +35,7 @@ impl Noticing {
         if core.line.record_notice == RecordNotice::Off || !core.is_to_be_recorded() {
             return consulting::consult(Vec::new(), core, desk);
         }
+        core.is_noticed = true;
         let prompts = prompts(core);
         core.play(Whose::Caller, core.language, &prompts, false, desk);
         State::Noticing(Self { keyed: Vec::new() })
@@ -70,6 +71,7 @@ impl Noticing {
             | Event::Digit(Whose::Callee, _)
             | Event::Finished(Whose::Callee)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Noticing(self),
         }
     }

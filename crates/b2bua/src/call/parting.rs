@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ivr::Prompt;
 
-use super::{Core, Event, State, Timer, Whose, dialling};
+use super::{Core, Event, State, Timer, Whose, dialling, directed};
 use crate::config::Blocked;
 use crate::desk::Desk;
 use crate::interface::{Callee, Happening, Role};
@@ -30,6 +30,7 @@ fn say(prompt: Prompt, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -
 /// Says that the callee is not to be had.
 pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match callee {
+        Callee::Named => directed::resume(outcome, core, desk),
         Callee::Party(Role::Courier) => say(Prompt::CourierUnavailable, outcome, core, desk),
         Callee::Party(Role::Client) => say(Prompt::ClientUnavailable, outcome, core, desk),
         Callee::Operator => {
@@ -92,6 +93,7 @@ impl Parting {
             | Event::Digit(..)
             | Event::Finished(Whose::Callee)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Parting(self),
         }
     }

@@ -1,58 +1,60 @@
 //! The callee answered and alone hears who calls; the caller still hears music.
 
-use ivr::Prompt;
+use std::time::Duration;
 
+use ivr::Prompt;
+use rtp::Sound;
+
+use super::core::place;
+use super::directed::Connecting;
 use super::noticing::{self, REFUSED_WITHIN};
-use super::{Core, Event, State, Timer, Whose, parting, talking};
+use super::{Core, Event, State, Timer, Whose, directed, parting, talking};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
-use crate::interface::{Callee, Role};
+use crate::interface::{Callee, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
+
+/// How long whoever a hook named has for accepting the call, where the line does not say.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(8);
 
 /// What the callee hears before they are joined.
 #[derive(Debug)]
 pub(crate) struct Whispering {
-    role: Role,
+    callee: Callee,
+    /// How long they have for accepting the call, where they must.
+    confirm: Option<Duration>,
     /// Whether they are told that the call is recorded, and may refuse.
     may_refuse: bool,
 }
 
 impl Whispering {
-    /// `role` is the callee's.
-    pub(crate) fn begin(role: Role, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let Some(order) = core.order.as_deref() else {
-            return talking::begin(Callee::Party(role), core, desk);
+    pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let (mut sounds, language, confirm) = match callee {
+            Callee::Party(role) => party(role, core),
+            Callee::Named => named(core),
+            Callee::Operator => (Vec::new(), core.line.language, None),
         };
-        let (party, prompt) = match role {
-            Role::Courier => (order.courier, Prompt::ClientCalling),
-            Role::Client => (order.client, Prompt::CourierCalling),
-        };
-        let mut prompts = Vec::new();
-        if core.line.whisper {
-            prompts.push(prompt);
-            prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
-        }
         let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
         if is_told {
-            prompts.extend(noticing::prompts(core));
+            let notice = noticing::prompts(core);
+            sounds.extend(notice.into_iter().map(|prompt| Sound::from(place(language, prompt))));
         }
-        if core.line.confirm.is_some() {
-            prompts.push(Prompt::Confirm);
+        if confirm.is_some() {
+            sounds.push(place(language, Prompt::Confirm).into());
         }
-        if prompts.is_empty() {
-            return talking::begin(Callee::Party(role), core, desk);
+        if sounds.is_empty() {
+            return talking::begin(callee, core, desk);
         }
-        let language = party.language.unwrap_or(core.line.language);
-        core.play(Whose::Callee, language, &prompts, false, desk);
+        core.hear(Whose::Callee, sounds, false, desk);
         let may_refuse = is_told && core.line.record_refuse.is_some();
-        State::Whispering(Self { role, may_refuse })
+        State::Whispering(Self { callee, confirm, may_refuse })
     }
 
     pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = Callee::Party(self.role);
+        let callee = self.callee;
         match event {
-            Event::Finished(Whose::Callee) => match core.line.confirm {
+            Event::Finished(Whose::Callee) => match self.confirm {
                 Some(within) => {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
@@ -70,12 +72,12 @@ impl Whispering {
                 core.record.recording_refused = Some(Side::Callee);
                 self.may_refuse = false;
                 desk.disarm(Timer::Refusal);
-                match core.line.confirm {
+                match self.confirm {
                     Some(_) => State::Whispering(self),
                     None => talking::begin(callee, core, desk),
                 }
             }
-            Event::Digit(Whose::Callee, '1') if core.line.confirm.is_some() => {
+            Event::Digit(Whose::Callee, '1') if self.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
             }
@@ -98,12 +100,42 @@ impl Whispering {
             | Event::Digit(..)
             | Event::Finished(Whose::Caller)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Whispering(self),
         }
     }
 
     fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
         core.end_callee(outcome::why(&outcome), desk);
-        parting::begin(Callee::Party(self.role), outcome, core, desk)
+        parting::begin(self.callee, outcome, core, desk)
     }
+}
+
+/// What they hear, in which language, and how long they have for accepting the call.
+type Said = (Vec<Sound>, Language, Option<Duration>);
+
+/// The other party of the order, who hears who calls.
+fn party(role: Role, core: &Core) -> Said {
+    let Some(order) = core.order.as_deref() else { return (Vec::new(), core.line.language, None) };
+    let (party, prompt) = match role {
+        Role::Courier => (order.courier, Prompt::ClientCalling),
+        Role::Client => (order.client, Prompt::CourierCalling),
+    };
+    let language = party.language.unwrap_or(core.line.language);
+    let mut prompts = Vec::new();
+    if core.line.whisper {
+        prompts.push(prompt);
+        prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
+    }
+    let sounds = prompts.into_iter().map(|prompt| place(language, prompt).into()).collect();
+    (sounds, language, core.line.confirm)
+}
+
+/// Whoever a hook named, who hears what it says.
+fn named(core: &Core) -> Said {
+    let Some(Connecting { connect, line }) = core.connecting() else {
+        return (Vec::new(), core.line.language, None);
+    };
+    let confirm = connect.confirm.then(|| core.line.confirm.unwrap_or(CONFIRMED_WITHIN));
+    (directed::sounds(&connect.whisper, line.language), line.language, confirm)
 }

@@ -11,7 +11,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -78,6 +78,7 @@ form!(struct Record {
     recording_paused,
     recording_refused,
     recording_fault,
+    hook_fault,
     restored,
 } but {
     // None of a call that goes on.

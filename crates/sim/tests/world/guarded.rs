@@ -44,7 +44,7 @@ fn cause(world: &World) -> (Side, Cause) {
 /// Whether anybody was recorded, and whether that began after this prompt was played.
 fn recorded_after(world: &World, prompt: u16) -> Option<bool> {
     let recorded = world.commands.iter().position(|command| matches!(command, Command::Record { .. }))?;
-    let plays = |command: &Command| matches!(command, Command::Play { prompts, .. } if prompts.iter().any(|played| played.0 == prompt));
+    let plays = |command: &Command| matches!(command, Command::Play { prompts, .. } if prompts.contains(&rtp::Sound::Prompt(rtp::PromptId(prompt))));
     Some(world.commands.iter().position(plays).is_some_and(|played| played < recorded))
 }
 

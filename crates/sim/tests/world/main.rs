@@ -2,6 +2,7 @@
 
 mod early_media;
 mod guarded;
+mod hooks;
 mod identity;
 mod mask;
 mod order_call;

@@ -92,6 +92,7 @@ fn snapshot() -> Snapshot {
         recording_paused: Duration::from_millis(1_500),
         recording_refused: Some(b2bua::Side::Callee),
         recording_fault: Some("broken off".to_owned()),
+        hook_fault: Some("no connection".into()),
         restored: 1,
         data: None,
         caller_media: None,
@@ -156,7 +157,7 @@ fn another_form_is_another_version() {
     });
     assert_eq!(
         (octets[0], octets.len(), sum),
-        (2, 1_068, 16_493_711_851_540_933_357),
+        (3, 1_083, 1_233_538_176_518_082_033),
         "the form has changed: count VERSION up"
     );
     let mut other = octets;
