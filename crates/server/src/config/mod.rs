@@ -207,9 +207,9 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::trunks(walk, &trunks, &sip);
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
+    cross::hooks(walk, &lines, hooks.as_deref(), &speech);
     let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
     notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
-    cross::hooks(walk, &lines, hooks.as_deref(), &speech);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =

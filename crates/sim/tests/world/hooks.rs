@@ -315,12 +315,8 @@ fn who_waits_for_a_hook_hears_music_and_is_not_left_there() {
 fn whom_a_rule_forbids_is_not_called_for_a_hook_either_and_the_next_is() {
     let forbid: [fn(&mut b2bua::Config, &mut sim::Orders); 3] = [
         |config, _| config.lines[0].dial.deny = vec![b2bua::Prefix::parse("+79992").expect("a prefix")],
-        |_, orders| {
-            orders.forbidden.insert(number(CLIENT), b2bua::Forbidden::Blocked);
-        },
-        |_, orders| {
-            orders.forbidden.insert(number(CLIENT), b2bua::Forbidden::Quiet);
-        },
+        |_, orders| orders.forbidden.extend([(number(CLIENT), b2bua::Forbidden::Blocked)]),
+        |_, orders| orders.forbidden.extend([(number(CLIENT), b2bua::Forbidden::Quiet)]),
     ];
     for (place, forbid) in forbid.into_iter().enumerate() {
         let (mut config, mut orders) = (config(|_, _| {}), sim::Orders::default());
