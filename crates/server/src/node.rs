@@ -153,8 +153,7 @@ impl Node {
     pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
         let clock = Clock::start();
         let epoch_ms = clock.wall_ms(Instant::ZERO);
-        folder(&checked.node.data_dir)?;
-        folder(&checked.recording.files.folder)?;
+        folders(&checked)?;
         let privacy = privacy(checked.numbers, &checked.node.data_dir)?;
         let prompts = Prompts::load(&checked.prompts.dir)?;
         let languages = prompts.languages.clone();
@@ -376,6 +375,11 @@ impl Node {
 
 fn in_folder(path: &Path, error: io::Error) -> StartError {
     StartError::Folder { path: path.to_owned(), error }
+}
+
+fn folders(checked: &Checked) -> Result<(), StartError> {
+    folder(&checked.node.data_dir)?;
+    folder(&checked.recording.files.folder)
 }
 
 fn folder(path: &Path) -> Result<(), StartError> {

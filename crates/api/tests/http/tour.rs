@@ -8,7 +8,7 @@ use axum::http::Method;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::contract::document;
+use crate::contract::{self, document};
 use crate::records::record;
 use crate::world::World;
 
@@ -146,4 +146,27 @@ fn described() -> BTreeSet<(String, String, u16)> {
         }
     }
     all
+}
+
+#[test]
+fn every_example_of_a_schema_fits_it_and_every_answer_in_json_has_one() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        for example in schema.get("examples").and_then(Value::as_array).into_iter().flatten() {
+            contract::check_json(&contract::schema(name), example.to_string().as_bytes(), name);
+        }
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let reference = answer.pointer("/content/application~1json/schema/$ref");
+                let Some(name) = reference.and_then(Value::as_str).and_then(|text| text.rsplit('/').next())
+                else {
+                    continue;
+                };
+                assert!(schemas[name].get("examples").is_some(), "{method} {path} {status}: {name}");
+            }
+        }
+    }
 }

@@ -374,6 +374,8 @@ impl Core {
         self.record.recording = Some(name.clone());
         self.tape = Tape::Running;
         desk.media(self.caller.port.worker, Command::Record { session: self.caller.session, name });
+        // Whoever looks for it after a crash looks in the record.
+        self.checkpoint(desk);
     }
 
     /// Whether what is said is recorded.

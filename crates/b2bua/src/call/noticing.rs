@@ -45,6 +45,7 @@ impl Noticing {
         match event {
             Event::Digit(Whose::Caller, digit) if core.line.record_refuse == Some(digit) => {
                 core.record.recording_refused = Some(Side::Caller);
+                core.checkpoint(desk);
                 core.stop(Whose::Caller, desk);
                 self.over(core, desk)
             }

@@ -70,6 +70,7 @@ impl Whispering {
                 if self.may_refuse && core.line.record_refuse == Some(digit) =>
             {
                 core.record.recording_refused = Some(Side::Callee);
+                core.checkpoint(desk);
                 self.may_refuse = false;
                 desk.disarm(Timer::Refusal);
                 match self.confirm {

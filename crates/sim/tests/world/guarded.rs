@@ -214,3 +214,20 @@ fn whoever_refuses_is_not_recorded_and_the_call_goes_on() {
         assert!(kept.callee_reached);
     }
 }
+
+#[test]
+fn what_was_recorded_after_the_notice_is_known_of_when_the_node_dies() {
+    let mut world = world(|config| config.lines[0].record_notice = RecordNotice::Caller);
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, ""));
+    while recorded_after(&world, RECORDING_NOTICE).is_none() {
+        world.run_until(world.inputs() + 1);
+    }
+    // The caller is being asked; nothing else has changed since.
+    world.run_for(seconds(1));
+    world.die(seconds(1));
+    world.run_until_quiet();
+    world.assert_clean();
+    let kept = record(&world);
+    assert_eq!(kept.outcome.map(|outcome| outcome.cause), Some(Cause::NodeLost));
+    assert!(kept.recording.is_some() && kept.recording_fault.is_some());
+}
