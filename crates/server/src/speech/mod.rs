@@ -359,6 +359,55 @@ mod tests {
         assert!(matches!(speech.samples("en", "hello").await, Err(SpeechError::Late(_))));
     }
 
+    /// A service that answers one request after the other with these octets; what it was asked.
+    async fn service(answers: Vec<Vec<u8>>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/{LANGUAGE}", listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"hello") {
+                    assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+                }
+                asked.push(String::from_utf8(request).unwrap());
+                stream.write_all(&answer).await.unwrap();
+            }
+            asked
+        });
+        (url, asked)
+    }
+
+    #[tokio::test]
+    async fn a_service_is_asked_as_it_wants_and_is_not_believed_blindly() {
+        let wav = relay::write_wav(&[3; 80]).unwrap();
+        let head = |status: &str, length: usize| {
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").into_bytes()
+        };
+        let good = [head("200 OK", wav.len()), wav.clone()].concat();
+        let cut = [head("200 OK", wav.len() + 1), wav].concat();
+        let (url, asked) = service(vec![good, head("429 Slow Down", 0), cut]).await;
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            voice: Some(Voice::Service { url, token: Some("theirs".to_owned()) }),
+            timeout: Duration::from_secs(20),
+            folder: dir.path().to_owned(),
+            most: 1 << 20,
+        };
+        let speech = Speech::start(settings).unwrap();
+        assert_eq!(speech.samples("ru", "hello").await.unwrap(), [3; 80]);
+        for why in ["the service that speaks answered 429", "does not answer to the end"] {
+            let told = speech.samples("en", "hello").await.unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
+        }
+        let asked = asked.await.unwrap();
+        assert!(asked[0].starts_with("POST /ru HTTP/1.1"), "{asked:?}");
+        for line in ["authorization: Bearer theirs", "content-language: ru", "accept: audio/wav"] {
+            assert!(asked[0].contains(line), "{line}: {asked:?}");
+        }
+    }
+
     #[test]
     fn a_file_whose_writer_did_not_know_its_length_is_as_long_as_it_is() {
         let whole = relay::write_wav(&[9; 100]).unwrap();
