@@ -145,8 +145,12 @@ fn a_hook_speaks_to_the_caller_hears_their_keys_and_has_them_connected() {
 
 #[test]
 fn a_caller_whom_the_hook_refuses_is_never_answered() {
-    let (scene, _receiver) =
+    let (scene, receiver) =
         with_hook(hooked, |_| Reply::actions(&json!([{ "action": "reject", "status": 603 }])));
+    let trial = json!({ "from": COURIER, "to": LINE, "digits": "" });
+    let (status, simulation) = scene.bauta.http("POST", "/v1/simulate", Some(&trial));
+    assert_eq!((status, &simulation["outcome"]), (200, &json!("hook")), "{simulation:#}");
+    assert!(receiver.posted().is_empty(), "nobody is asked about a call that is only thought through");
     assert_eq!(refused(&scene, COURIER), 603);
     let record = scene.bauta.await_record();
     assert_eq!((&record["cause"], &record["answered_at"]), (&json!("refused"), &json!(null)));
