@@ -1,4 +1,4 @@
-//! What a node keeps on its own disk: orders, the records of calls, events and what is still to be told to whom.
+//! What a node keeps on its own disk: orders, pairs, the records of calls, events and what is still to be told to whom.
 //!
 //! Every write is one [`Batch`], applied as a whole or not at all, by one thread. A write is answered only when it
 //! survives a power cut; batches that wait at the same time share one synchronisation of the disk. Reads go
@@ -23,6 +23,7 @@ mod keys;
 mod open;
 mod order;
 mod outbox;
+mod pair;
 mod record;
 mod shared;
 mod timestamp;
@@ -36,6 +37,11 @@ pub use json::{Json, NotJson};
 pub use open::{Options, Store, StoreStatus};
 pub use order::{Lines, Order, OrderFilter, Party, PartyFinding, Put};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
+pub use pair::{
+    Choice, Direction, Ended, Fallback, Forecast, Former, Member, Mode, NewPair, NumberStatus, Pair,
+    PairChange, PairFilter, PairFinding, PairRefusal, PhoneStatus, PoolNumber, PoolStatus, Preference,
+    Prefix, Reached, Side, numbers_needed,
+};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;

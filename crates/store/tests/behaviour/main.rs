@@ -9,4 +9,6 @@ mod model;
 mod opening;
 mod orders;
 mod outbox;
+mod pairs;
+mod pool_model;
 mod world;
