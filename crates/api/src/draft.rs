@@ -143,7 +143,7 @@ fn check_code(text: &str, line: Option<Number>, settings: &Settings) -> Result<C
     }
 }
 
-fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
+pub(crate) fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
     let number = settings
         .plan
         .parse(&body.number.0)
@@ -157,7 +157,7 @@ fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<Part
     Ok(Party { number, language: body.language.map(Into::into) })
 }
 
-fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
+pub(crate) fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
     let longest = now.after(LONGEST_TTL);
     let out_of_range = |field: &str| {
         let detail = format!("an order lives from 1 second to a year ({} seconds)", LONGEST_TTL.as_secs());
@@ -188,7 +188,7 @@ fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Ti
 }
 
 /// `null` is no data.
-fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
+pub(crate) fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
     let (compact, depth) = json::compact(data.get());
     if compact.len() > Order::LONGEST_DATA || depth > DEEPEST_DATA {
         let longest = Order::LONGEST_DATA;
@@ -216,6 +216,7 @@ mod tests {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![],
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
+            pool: crate::PoolSettings::default(),
             languages: vec!["ru".into(), "en".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav("nowhere".into()),

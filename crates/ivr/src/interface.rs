@@ -39,6 +39,12 @@ pub enum Prompt {
     Confirm,
     /// "Press 1 to call back, or enter the order number."
     Redial,
+    /// "Please hold the line; we are connecting you."
+    Wait,
+    /// "This person seems unavailable; goodbye."
+    Unavailable,
+    /// "This number does not connect you with anyone; goodbye."
+    NotConnected,
     /// A warning tone.
     Beep,
     /// Hold music, a loop.
@@ -49,10 +55,10 @@ pub enum Prompt {
 
 impl Prompt {
     /// How many prompts a language has.
-    pub const COUNT: u16 = 29;
+    pub const COUNT: u16 = 32;
 
     /// Each prompt, in the order of `index`.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::Start,
         Self::OperatorHint,
         Self::Repeat,
@@ -82,6 +88,9 @@ impl Prompt {
         Self::Digit(7),
         Self::Digit(8),
         Self::Digit(9),
+        Self::Wait,
+        Self::Unavailable,
+        Self::NotConnected,
     ];
 
     /// Its place in a language's part of the library, below `COUNT`.
@@ -112,6 +121,9 @@ impl Prompt {
             Self::ClientUnavailable => "client-unavailable",
             Self::Confirm => "confirm",
             Self::Redial => "redial",
+            Self::Wait => "wait",
+            Self::Unavailable => "unavailable",
+            Self::NotConnected => "not-connected",
             Self::Beep => "beep",
             Self::Music => "music",
             Self::Digit(digit) => {

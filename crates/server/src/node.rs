@@ -93,6 +93,7 @@ pub(crate) struct Node {
     turns: mpsc::Sender<Turn>,
     board: thread::JoinHandle<()>,
     gate: Gate,
+    store: Store,
     privacy: Privacy,
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
@@ -180,6 +181,7 @@ impl Node {
             turns: sender,
             board,
             gate,
+            store: store.clone(),
             privacy,
             prompts,
             usable,
@@ -289,6 +291,7 @@ impl Node {
             let _ = self.turns.send(Turn::Board(configure)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
+        self.store.set_pool(&self.checked.pool());
         self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
         reload.at_restart
     }
@@ -403,8 +406,14 @@ fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
 }
 
 fn open(checked: &Checked) -> Result<Store, StartError> {
-    let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
-    Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
+    let options = store::Options {
+        node: checked.node.name.clone(),
+        pairs_for: checked.pool.keep,
+        ..store::Options::default()
+    };
+    let store = Store::open(&checked.node.data_dir.join("store"), options)?;
+    store.set_pool(&checked.pool());
+    Ok(store)
 }
 
 /// Made before anything happens that a webhook may want to know.

@@ -16,7 +16,7 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../prompts");
 const RATE: f64 = 8_000.0;
 
 /// Places of the library that each language has.
-pub(crate) const PER_LANGUAGE: u16 = 32;
+pub(crate) const PER_LANGUAGE: u16 = 64;
 
 /// What is wrong with the prompts.
 #[derive(Debug, thiserror::Error)]

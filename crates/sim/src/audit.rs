@@ -86,6 +86,7 @@ impl Audit {
             | Output::Verify { .. }
             | Output::Checkpoint(_)
             | Output::Called { .. }
+            | Output::PairCalled { .. }
             | Output::Shedding(_)
             | Output::Counted(_) => {}
         }

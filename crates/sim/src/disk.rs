@@ -36,6 +36,7 @@ impl Disk {
             | Output::Find { .. }
             | Output::Verify { .. }
             | Output::Called { .. }
+            | Output::PairCalled { .. }
             | Output::Notice(_)
             | Output::Trunk(_)
             | Output::Shedding(_)

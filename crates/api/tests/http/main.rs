@@ -11,6 +11,7 @@ mod idempotency;
 mod imports;
 mod node;
 mod orders;
+mod pairs;
 mod prompts;
 mod receiver;
 mod recordings;

@@ -43,6 +43,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     let id = record(0).id.to_string();
     let paths = &document()["paths"];
     let mut had = BTreeSet::new();
+    let mut pair = String::new();
     let json = "application/json";
     let order = "/v1/orders/{code}";
     let letters = "/v1/webhooks/{name}/dead-letters";
@@ -56,6 +57,14 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
         (Method::POST, "/v1/orders:import", "application/x-ndjson", None),
+        (Method::POST, "/v1/pairs", json, None),
+        (Method::GET, "/v1/pairs", json, None),
+        (Method::GET, "/v1/pairs/{id}", json, None),
+        (Method::PATCH, "/v1/pairs/{id}", json, None),
+        (Method::DELETE, "/v1/pairs/{id}", json, None),
+        (Method::POST, "/v1/pairs/{id}:reopen", json, None),
+        (Method::GET, "/v1/numbers", json, None),
+        (Method::GET, "/v1/numbers/plan", json, None),
         (Method::GET, "/v1/calls", json, None),
         (Method::GET, "/v1/calls/{id}", json, None),
         (Method::POST, "/v1/calls/{id}/recording", json, None),
@@ -85,8 +94,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::GET, "/openapi.json", json, None),
     ] {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
-        let path = pattern.replace("{code}", "12345").replace("{id}", &id).replace("{name}", "shop");
-        let path = path.replace("{language}", "en").replace("{key}", "start");
+        let path = filled(pattern, if pattern.starts_with("/v1/pairs") { &pair } else { &id });
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
         if pattern == prompt && method == Method::PUT {
             request = request.header("content-type", kind).body("RIFF");
@@ -97,11 +105,22 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         }
         let answer = world.send(request).await;
         assert!(answer.status < 400, "{method} {path}: {answer:?}");
+        if pattern == "/v1/pairs" && method == Method::POST {
+            pair = answer.json()["id"].as_str().unwrap().to_owned();
+        }
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
     // A stream has no end to be read to; its tests are in `events`.
     had.insert(("GET".into(), "/v1/events".into(), 200));
     assert_eq!(had, described());
+}
+
+/// A path of this pattern; `id` is what it is about.
+fn filled(pattern: &str, id: &str) -> String {
+    let names =
+        [("{code}", "12345"), ("{id}", id), ("{name}", "shop"), ("{language}", "en"), ("{key}", "start")];
+    let filled = names.into_iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value));
+    filled.replace("/plan", "/plan?pairs_per_phone=3")
 }
 
 async fn tag(world: &World, path: &str) -> String {

@@ -6,12 +6,12 @@ use rtp::Command;
 use ua::LegCommand;
 
 use super::asking::Asking;
-use super::{Core, Event, State, Timer, dialling};
+use super::{Core, Event, State, Timer, dialling, pairing};
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
 use crate::record::Cause;
-use crate::service::{Orders, Service};
+use crate::service::{Orders, Service, Strangers};
 
 /// Patience with the store: a caller who waits longer is asked as if it had said nothing.
 pub(crate) const STORE_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -21,12 +21,15 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            if core.line.answer_after.is_zero() {
-                return answer(core, desk);
+            match core.line.service {
+                Service::Pairs(strangers) => {
+                    let (line, number) = (core.line.number, core.record.caller);
+                    desk.out.push(Output::Find { call: core.id(), query: Query::Pair { line, number } });
+                    desk.arm(Timer::Store, STORE_WITHIN);
+                    State::Consulting(Consulting::Pair(strangers))
+                }
+                Service::Orders(_) | Service::Hook | Service::Reserve => ring(core, desk),
             }
-            desk.leg(core.caller.id, LegCommand::Ring);
-            desk.arm(Timer::Answer, core.line.answer_after);
-            State::Ringing
         }
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
@@ -44,6 +47,16 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     }
 }
 
+/// It rings for the caller, if the line wants it so, and they are answered.
+pub(crate) fn ring(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.line.answer_after.is_zero() {
+        return answer(core, desk);
+    }
+    desk.leg(core.caller.id, LegCommand::Ring);
+    desk.arm(Timer::Answer, core.line.answer_after);
+    State::Ringing
+}
+
 /// It rings for the caller. What is kept of the call may become durable again meanwhile: that is no news.
 pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if matches!(event, Event::Fired(Timer::Answer)) { answer(core, desk) } else { State::Ringing }
@@ -55,7 +68,7 @@ fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
-    if core.line.record {
+    if core.manner.record.unwrap_or(core.line.record) {
         let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
         core.record.recording = Some(name.clone());
         core.tape = super::core::Tape::Running;
@@ -89,6 +102,8 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
 /// What the store is asked before the caller is.
 #[derive(Debug)]
 pub(crate) enum Consulting {
+    /// Whom a caller of the pool reaches; they are not answered yet.
+    Pair(Strangers),
     /// Whether the caller is party to exactly one order.
     Party {
         /// Digits keyed meanwhile count.
@@ -105,7 +120,8 @@ fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
     let line = Arc::clone(&core.line);
     match &line.service {
         Service::Orders(orders) => consult_orders(orders, core, desk),
-        Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
+        Service::Pairs(strangers) => pairing::connect(*strangers, core, desk),
+        Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
@@ -134,8 +150,9 @@ impl Consulting {
             Event::Found(finding) => self.found(finding, core, desk),
             Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
             Event::Digit(super::Whose::Caller, digit) => {
-                let (Self::Party { keyed } | Self::Redial { keyed }) = &mut self;
-                if keyed.len() < ivr::Code::LONGEST {
+                if let Self::Party { keyed } | Self::Redial { keyed } = &mut self
+                    && keyed.len() < ivr::Code::LONGEST
+                {
                     keyed.push(digit);
                 }
                 State::Consulting(self)
@@ -157,14 +174,13 @@ impl Consulting {
 
     fn found(self, finding: Finding, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Store);
-        let order = match finding {
-            Finding::Order(order) => Some(order),
-            Finding::Nothing | Finding::Several | Finding::Failed => None,
-        };
-        match (self, order) {
-            (Self::Party { keyed }, Some(order)) if keyed.is_empty() => connect(order, core, desk),
-            (Self::Party { keyed }, _) => Asking::begin(None, &keyed, core, desk),
-            (Self::Redial { keyed }, order) => Asking::begin(order, &keyed, core, desk),
+        match self {
+            Self::Pair(strangers) => pairing::found(finding, strangers, core, desk),
+            Self::Party { keyed } => match finding.order() {
+                Some(order) if keyed.is_empty() => connect(order, core, desk),
+                Some(_) | None => Asking::begin(None, &keyed, core, desk),
+            },
+            Self::Redial { keyed } => Asking::begin(finding.order(), &keyed, core, desk),
         }
     }
 }
@@ -175,8 +191,8 @@ pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -
         return core.finish(outcome::ours(Cause::Fault), desk);
     };
     let ours = match role {
-        Role::Courier => order.courier,
-        Role::Client => order.client,
+        Role::Courier | Role::A => order.courier,
+        Role::Client | Role::B => order.client,
     };
     core.language = ours.language.unwrap_or(core.line.language);
     let record = &mut core.record;

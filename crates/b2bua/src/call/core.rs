@@ -12,7 +12,7 @@ use super::{Leg, State, Timer, Whose, closing};
 use crate::belief::Asked;
 use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
-use crate::interface::{CallId, Happening, Language, Order, Recording};
+use crate::interface::{CallId, Happening, Language, Manner, Order, Pair, Recording};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
@@ -60,8 +60,14 @@ pub(crate) struct Core {
     pub(crate) language: Language,
     pub(crate) caller: Leg,
     pub(crate) callee: Option<Leg>,
+    /// The line whose number the callee sees, and by whose trunks they are called.
+    pub(crate) shown: Arc<Line>,
+    /// What is another for this call than for others of its line.
+    pub(crate) manner: Manner,
     /// The order found last.
     pub(crate) order: Option<Box<Order>>,
+    /// The pair the caller is of.
+    pub(crate) pair: Option<Box<Pair>>,
     pub(crate) record: Box<Record>,
     /// Whether the relay still writes the recording.
     pub(crate) tape: Tape,
@@ -78,11 +84,14 @@ impl Core {
         let language = line.language;
         Self {
             config,
+            shown: Arc::clone(&line),
             line,
+            manner: Manner::default(),
             language,
             caller,
             callee: None,
             order: None,
+            pair: None,
             record,
             tape: Tape::No,
             hops,
@@ -363,6 +372,6 @@ impl Core {
 }
 
 /// How many places of the library each language has.
-pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 32;
+pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 64;
 
 const _: () = assert!(Prompt::COUNT <= PROMPTS_PER_LANGUAGE);

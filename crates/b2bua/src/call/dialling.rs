@@ -14,7 +14,7 @@ use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
 use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
-use crate::interface::{Callee, Happening, Output, Role};
+use crate::interface::{Across, Callee, Happening, Output, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -61,6 +61,7 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     let prompt = match callee {
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => Prompt::Wait,
         Callee::Operator => Prompt::OperatorConnecting,
     };
     core.play(super::Whose::Caller, core.language, &[prompt, Prompt::Music], true, desk);
@@ -68,12 +69,12 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     let Some((whom, roads)) = roads(callee, core, desk).filter(|(_, roads)| !roads.is_empty()) else {
         return parting::begin(callee, unreachable, core, desk);
     };
-    let number = core.record.callee;
-    desk.notice(core.id(), Happening::Dialling { callee, number });
+    let (number, shown) = (core.record.callee, core.shown.number);
+    desk.notice(core.id(), Happening::Dialling { callee, number, shown });
     // Where every trunk is full there was no room.
     match attempt(callee, &whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
         Ok((way, left)) => {
-            desk.arm(Timer::Ring, core.line.ring_timeout);
+            desk.arm(Timer::Ring, core.manner.ring_timeout.unwrap_or(core.line.ring_timeout));
             core.checkpoint(desk);
             State::Dialling(Box::new(Dialling { callee, rings: false, whom, way, left }))
         }
@@ -137,7 +138,7 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
         (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
         (Whom::Uri(uri), _) => uri.to_string(),
     };
-    let (from, own) = presented(core.line.number, trunk, host);
+    let (from, own) = presented(core.shown.number, trunk, host);
     let invite = Invite {
         flow,
         to: uri.clone(),
@@ -193,15 +194,18 @@ fn presented(line: Number, trunk: Option<&Trunk>, host: &str) -> (String, String
 /// Whom to call, and every way there, the best first.
 fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, VecDeque<Road>)> {
     let number = match callee {
-        Callee::Party(role) => {
+        Callee::Party(role @ (Role::Courier | Role::Client)) => {
             let order = core.order.as_deref()?;
-            let (party, line, code) = match role {
-                Role::Courier => (order.courier, core.line.number, order.code),
-                Role::Client => (order.client, core.line.number, order.code),
-            };
+            let party = if role == Role::Courier { order.courier } else { order.client };
+            let (line, code) = (core.line.number, order.code);
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => match core.pair.as_deref()?.across {
+            Across::Party { party, .. } => party.number,
+            Across::Fallback(number) => number,
+            Across::Nobody => return None,
+        },
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
@@ -210,7 +214,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
         },
     };
     core.record.callee = Some(number);
-    let ways = desk.trunks.ways(desk.now, &core.line.trunks, &core.config, desk.ids);
+    let ways = desk.trunks.ways(desk.now, &core.shown.trunks, &core.config, desk.ids);
     Some((Whom::Number(number), ways.into_iter().map(Road::Trunk).collect()))
 }
 
@@ -314,7 +318,7 @@ impl Dialling {
             return self.failed(outcome::callee(Cause::NotAcceptable, None, 88), core, desk);
         }
         match self.callee {
-            Callee::Operator => talking::begin(self.callee, core, desk),
+            Callee::Operator | Callee::Fallback => talking::begin(self.callee, core, desk),
             Callee::Party(role) => Whispering::begin(role, core, desk),
         }
     }

@@ -7,6 +7,7 @@ mod consulting;
 mod core;
 mod dialling;
 mod leg;
+mod pairing;
 mod parting;
 mod restored;
 mod talking;

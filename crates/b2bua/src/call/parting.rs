@@ -12,6 +12,7 @@ pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mu
     let (prompt, outcome) = match callee {
         Callee::Party(Role::Courier) => (Prompt::CourierUnavailable, outcome),
         Callee::Party(Role::Client) => (Prompt::ClientUnavailable, outcome),
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => (Prompt::Unavailable, outcome),
         Callee::Operator => {
             let cause = Cause::OperatorUnavailable;
             (Prompt::OperatorUnavailable, Outcome { cause, side: Side::Callee, ..outcome })

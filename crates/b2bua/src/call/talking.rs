@@ -22,8 +22,10 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
     match callee {
         Callee::Party(_) => core.record.callee_reached = true,
         Callee::Operator => core.record.operator_reached = true,
+        Callee::Fallback => {}
     }
-    let (most, warning) = (core.line.max_call, core.line.warning);
+    let most = core.manner.max_call.unwrap_or(core.line.max_call);
+    let warning = core.line.warning;
     let warns = (warning < most).then(|| desk.now + (most - warning));
     watch(Span { warns, ends: desk.now + most }, core, desk);
     desk.notice(core.id(), Happening::Bridged);

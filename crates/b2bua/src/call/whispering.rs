@@ -4,7 +4,7 @@ use ivr::Prompt;
 
 use super::{Core, Event, State, Timer, Whose, parting, talking};
 use crate::desk::Desk;
-use crate::interface::{Callee, Role};
+use crate::interface::{Across, Callee, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
@@ -17,25 +17,14 @@ pub(crate) struct Whispering {
 impl Whispering {
     /// `role` is the callee's.
     pub(crate) fn begin(role: Role, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let Some(order) = core.order.as_deref() else {
-            return talking::begin(Callee::Party(role), core, desk);
-        };
-        let (party, prompt) = match role {
-            Role::Courier => (order.courier, Prompt::ClientCalling),
-            Role::Client => (order.client, Prompt::CourierCalling),
-        };
-        let mut prompts = Vec::new();
-        if core.line.whisper {
-            prompts.push(prompt);
-            prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
-        }
+        let (language, mut prompts) = introduction(role, core);
         if core.line.confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
         if prompts.is_empty() {
             return talking::begin(Callee::Party(role), core, desk);
         }
-        let language = party.language.unwrap_or(core.line.language);
+        let language = language.unwrap_or(core.line.language);
         core.play(Whose::Callee, language, &prompts, false, desk);
         State::Whispering(Self { role })
     }
@@ -80,4 +69,20 @@ impl Whispering {
         core.end_callee(outcome::why(&outcome), desk);
         parting::begin(Callee::Party(self.role), outcome, core, desk)
     }
+}
+
+/// How the callee is told who calls, and in which language they hear it. One of a pair knows by the number they see.
+fn introduction(role: Role, core: &Core) -> (Option<Language>, Vec<Prompt>) {
+    let across = core.pair.as_deref().map(|pair| pair.across);
+    if let Some(Across::Party { party, .. }) = across {
+        return (party.language, Vec::new());
+    }
+    let Some(order) = core.order.as_deref() else { return (None, Vec::new()) };
+    let (party, prompt) = match role {
+        Role::Courier | Role::A => (order.courier, Prompt::ClientCalling),
+        Role::Client | Role::B => (order.client, Prompt::CourierCalling),
+    };
+    let code = order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0'));
+    let prompts = if core.line.whisper { std::iter::once(prompt).chain(code).collect() } else { Vec::new() };
+    (party.language, prompts)
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::{Attestation, Choice, EarlyMedia, Policy, Treatment};
+use b2bua::{Attestation, Choice, EarlyMedia, Policy, Strangers, Treatment};
 use number::{Number, Plan};
 use toml::de::DeValue;
 
@@ -18,6 +18,8 @@ pub(super) const SCHEMA: Schema = Schema {
     keys: &[
         "number",
         "service",
+        "strangers",
+        "reserved",
         "trunk",
         "language",
         "operator",
@@ -69,7 +71,20 @@ pub(crate) struct Line {
 pub(crate) enum Service {
     /// By the code of an order.
     Orders,
+    /// By the caller's number and the one dialled.
+    Pairs {
+        /// What becomes of those whom the number connects with nobody.
+        strangers: Strangers,
+        /// Whether it is given to those pairs alone that name it.
+        reserved: bool,
+    },
 }
+
+/// Keys of one service, which mean nothing where the line has another.
+pub(super) const OF_ORDERS: [&str; 8] =
+    ["ask", "redial", "redial_window", "whisper", "code_length", "code_attempts", "lockout", "hint_after"];
+/// As above.
+pub(super) const OF_PAIRS: [&str; 2] = ["strangers", "reserved"];
 
 /// Whom `#` reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +127,7 @@ pub(crate) struct Manner {
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) number: Option<Number>,
-    service: Service,
+    pub(super) service: Service,
     /// The trunks' names, where they are written.
     pub(super) trunk: Given<Named>,
     language: String,
@@ -151,6 +166,13 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let why = "the number people dial, one of its trunk's";
     let dialled = walk.needed(&section, "number", why, number);
     let service = walk.get(&section, "service", |value| value::word(value, SERVICES)).or(Service::Orders);
+    let strangers =
+        walk.get(&section, "strangers", |value| value::word(value, STRANGERS)).or(Strangers::Tell);
+    let reserved = walk.get(&section, "reserved", value::flag).or(false);
+    let service = match service {
+        Service::Orders => service,
+        Service::Pairs { .. } => Service::Pairs { strangers, reserved },
+    };
     let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
@@ -209,10 +231,16 @@ fn trunks<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Given<Named> {
 
 const SERVICES: &[(&str, Result<Service, &str>)] = &[
     ("orders", Ok(Service::Orders)),
-    ("pairs", Err("is not available yet")),
+    ("pairs", Ok(Service::Pairs { strangers: Strangers::Tell, reserved: false })),
     ("hook", Err("is not available yet")),
     ("reserve", Err("is not available yet")),
     ("scenario", Err("is not available yet")),
+];
+
+const STRANGERS: &[(&str, Result<Strangers, &str>)] = &[
+    ("tell", Ok(Strangers::Tell)),
+    ("refuse", Ok(Strangers::Refuse)),
+    ("operator", Ok(Strangers::Operator)),
 ];
 
 const ASK: &[(&str, Result<bool, &str>)] = &[("always", Ok(false)), ("when-needed", Ok(true))];

@@ -14,6 +14,7 @@ mod line;
 mod media;
 mod node;
 mod pieces;
+mod pool;
 mod profile;
 mod prompts;
 mod recordings;
@@ -39,6 +40,7 @@ pub(crate) use keeping::Numbers;
 pub(crate) use line::{Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
+pub(crate) use pool::Pool;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
@@ -60,6 +62,7 @@ const SECTIONS: &[&Schema] = &[
     &media::SCHEMA,
     &trunk::SCHEMA,
     &line::SCHEMA,
+    &pool::SCHEMA,
     &prompts::SCHEMA,
     &keeping::STORE,
     &http::SCHEMA,
@@ -79,6 +82,7 @@ pub(crate) struct Checked {
     /// In the order `ua::TrunkId` counts them.
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) lines: Vec<Line>,
+    pub(crate) pool: Pool,
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
     pub(crate) webhooks: Vec<Webhook>,
@@ -172,6 +176,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let prompts = prompts::read(walk, &root, &node.data_dir);
     let trunks = trunk::read(walk, &root, node.plan);
     let lines = line::read(walk, &root, node.plan);
+    let pool = pool::read(walk, &root);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
     keeping::store(walk, &root);
@@ -183,6 +188,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::trunks(walk, &trunks, &sip);
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
+    cross::services(walk, &lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =
@@ -194,6 +200,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         media,
         trunks,
         lines,
+        pool,
         prompts,
         http,
         webhooks: webhooks?,

@@ -108,12 +108,32 @@ impl Checked {
         }
     }
 
+    /// The numbers that pairs are given.
+    pub(crate) fn pool(&self) -> Vec<store::PoolNumber> {
+        let given = |line: &Line| match line.service {
+            Service::Orders => None,
+            Service::Pairs { reserved, .. } => Some(store::PoolNumber { number: line.number, reserved }),
+        };
+        self.lines.iter().filter_map(given).collect()
+    }
+
     /// What the API must know. `languages` are those of the prompt library, in its order.
     pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
         api::Settings {
             plan: self.node.plan,
             tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
-            lines: self.lines.iter().map(|line| (line.number, line.manner.code_length)).collect(),
+            lines: self
+                .lines
+                .iter()
+                .filter(|line| line.service == Service::Orders)
+                .map(|line| (line.number, line.manner.code_length))
+                .collect(),
+            pool: api::PoolSettings {
+                ours: self.lines.iter().map(|line| line.number).collect(),
+                cool_off: self.pool.cool_off,
+                validate: self.pool.validate,
+                countries: self.pool.countries.clone(),
+            },
             languages: languages.to_vec(),
             webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
             recordings: self.recording.files.clone(),
@@ -166,6 +186,7 @@ impl Line {
             warning: manner.warning,
             service: match self.service {
                 Service::Orders => b2bua::Service::Orders(self.orders()),
+                Service::Pairs { strangers, .. } => b2bua::Service::Pairs(strangers),
             },
         })
     }

@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines and what holds for the pool, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -23,11 +23,18 @@ impl Checked {
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[recording]", self.recording != next.recording),
             ("privacy.numbers", self.numbers != next.numbers),
+            ("pool.keep", self.pool.keep != next.pool.keep),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let mut checked =
-            Self { trunks: next.trunks, lines: next.lines, identity: next.identity, ..self.clone() };
+        let mut checked = Self {
+            trunks: next.trunks,
+            lines: next.lines,
+            pool: next.pool,
+            identity: next.identity,
+            ..self.clone()
+        };
+        checked.pool.keep = self.pool.keep;
         checked.http.tokens = next.http.tokens;
         Reload { at_restart: at_restart.collect(), checked }
     }

@@ -21,7 +21,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 20] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -38,6 +38,10 @@ const EVENTS: [&str; 16] = [
     "recording.ready",
     "order.put",
     "order.expired",
+    "pair.created",
+    "pair.changed",
+    "pair.closed",
+    "pair.expired",
 ];
 
 /// `[[webhook]]`.

@@ -4,14 +4,14 @@ use b2bua::snapshot::{
     Agreed, Capabilities, ClockRate, Codec, DialogSnapshot, Direction, Hop, InviteSnapshot, Joined, Key,
     Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
 };
-use b2bua::{AgentListener, Attestation, CallId, Code, IdentityFault, Record, Role, Verification};
+use b2bua::{AgentListener, Attestation, CallId, Code, IdentityFault, PairId, Record, Role, Verification};
 use number::Number;
 use sip::Transport;
 
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -69,6 +69,7 @@ form!(struct Record {
     attempts,
     order_found,
     number_found,
+    pair,
     caller_role,
     callee_reached,
     operator_asked,
@@ -121,6 +122,8 @@ form!(
     enum Role {
         Courier = 0,
         Client = 1,
+        A = 2,
+        B = 3,
     }
 );
 form!(
@@ -240,6 +243,16 @@ impl Form for Security {
 }
 
 impl Form for Key {
+    fn write(&self, to: &mut Writer) {
+        self.0.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Form::read(from).map(Self)
+    }
+}
+
+impl Form for PairId {
     fn write(&self, to: &mut Writer) {
         self.0.write(to);
     }

@@ -338,6 +338,7 @@ impl Loop {
                 | Output::Find { .. }
                 | Output::Verify { .. }
                 | Output::Called { .. }
+                | Output::PairCalled { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)
                 | Output::Shedding(_)
