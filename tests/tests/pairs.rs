@@ -13,7 +13,7 @@ const OTHER: &str = "74951234568";
 
 /// Two numbers of a pool in place of the order line.
 fn pool(config: Config) -> Config {
-    let numbers = [LINE, OTHER].map(|number| toml::Value::from(number)).to_vec();
+    let numbers = [LINE, OTHER].map(toml::Value::from).to_vec();
     config
         .set("trunk.0.numbers", numbers)
         .set("line.0.service", "pairs")
@@ -35,7 +35,7 @@ fn make(scene: &Scene, body: &Value) -> Value {
 }
 
 fn path(pair: &Value) -> String {
-    format!("/v1/pairs/{}", pair["id"].as_str().unwrap())
+    format!("/v1/pairs/{}", pair["id"].as_str().expect("a pair has an id"))
 }
 
 /// A call from one number to another, answered.
@@ -49,7 +49,7 @@ fn arrive(scene: &Scene, from: &str, to: &str) -> Call {
 fn reaches(scene: &Scene, from: &str, to: &str, whom: &str, sees: &str) -> (Call, Call) {
     let out = arrive(scene, from, to);
     let back = scene.callee.incoming();
-    let invite = back.invite.clone().unwrap();
+    let invite = back.invite.clone().expect("a call begins with an INVITE");
     assert!(invite.uri().starts_with(&format!("sip:+{whom}@")), "{}", invite.start);
     assert_eq!(invite.user("from"), Some(format!("+{sees}").as_str()));
     (out, back)
@@ -62,7 +62,7 @@ fn not_connected(scene: &Scene, from: &str, to: &str, records: usize) -> Value {
     out.expect_bye();
     let record =
         scene.bauta.await_records(records).into_iter().find(|record| record["caller"] == format!("+{from}"));
-    let record = record.unwrap();
+    let record = record.expect("each call has a record");
     assert_eq!(record["cause"], json!("not-connected"), "{record:#}");
     assert!(!scene.callee.was_called());
     record
