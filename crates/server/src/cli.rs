@@ -98,6 +98,9 @@ pub(crate) struct DemoArgs {
     /// What the two hear: "ru" or "en".
     #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = ["ru", "en"])]
     pub(crate) language: String,
+    /// Two people of a pair call each other, there and back, without a code.
+    #[arg(long)]
+    pub(crate) pairs: bool,
 }
 
 /// `bauta phone`.
