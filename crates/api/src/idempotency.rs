@@ -113,12 +113,11 @@ fn replayed(answer: store::Response) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
-    let kept = [
+    for (name, text) in [
         (header::CONTENT_TYPE, head.content_type),
         (header::LOCATION, head.location),
         (header::ETAG, head.etag),
-    ];
-    for (name, text) in kept {
+    ] {
         if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(name, value);
         }

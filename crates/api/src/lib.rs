@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+mod audit;
+mod blocks;
 mod body;
 mod bus;
 mod calls;
 mod draft;
+mod etag;
 mod events;
 mod filter;
 mod gate;
@@ -28,10 +31,12 @@ mod page;
 mod pair_draft;
 mod pairs;
 mod parameters;
+mod people;
 mod privacy;
 mod problem;
 mod prompts;
 mod range;
+mod rate;
 mod record_csv;
 mod recordings;
 mod records;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use number::Number;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use store::{Choice, Direction, Fallback, Mode, NewPair, PairChange, Party, Preference, Prefix, Timestamp};
+use store::{
+    Choice, Fallback, Mode, NewPair, PairChange, PairDirection, Party, Preference, Prefix, Timestamp,
+};
 
-use crate::draft::{NumberText, PartyBody, check_data, check_expiry, check_party};
+use crate::draft::{NumberText, check_data, check_expiry, check_person};
 use crate::interface::Settings;
 use crate::numbering;
 use crate::problem::{Fault, Problem};
@@ -51,13 +53,21 @@ struct MemberBody {
     dials: Option<NumberText>,
 }
 
+/// Another party.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonBody {
+    number: NumberText,
+    language: Option<String>,
+}
+
 /// The body of `PATCH /v1/pairs/{id}`: what is left out stays, `null` takes away.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeBody {
-    a: Option<PartyBody>,
+    a: Option<PersonBody>,
     #[serde(default, deserialize_with = "given")]
-    b: Option<Option<PartyBody>>,
+    b: Option<Option<PersonBody>>,
     direction: Option<DirectionWord>,
     ttl_seconds: Option<i64>,
     expires_at: Option<String>,
@@ -114,7 +124,7 @@ enum ChoiceWord {
     AvoidSticky,
 }
 
-impl From<DirectionWord> for Direction {
+impl From<DirectionWord> for PairDirection {
     fn from(word: DirectionWord) -> Self {
         match word {
             DirectionWord::Both => Self::Both,
@@ -148,7 +158,7 @@ impl PairBody {
         let cool_off = within(self.cool_off_seconds, 0..=YEAR, "cool_off_seconds")?;
         Ok(NewPair {
             mode,
-            direction: self.direction.map_or(Direction::Both, Direction::from),
+            direction: self.direction.map_or(PairDirection::Both, PairDirection::from),
             a,
             b: b.map(|(party, _)| party),
             choice: Choice { preference, prefix, named },
@@ -167,7 +177,7 @@ impl PairBody {
 impl MemberBody {
     fn check(self, which: &str, settings: &Settings) -> Result<(Party, Option<Number>), Problem> {
         let dials = self.dials.map(|dials| ours(&dials, &format!("{which}.dials"), settings)).transpose()?;
-        let body = PartyBody { number: self.number, language: self.language };
+        let body = PersonBody { number: self.number, language: self.language };
         Ok((party(body, which, settings)?, dials))
     }
 }
@@ -184,7 +194,7 @@ impl ChangeBody {
         Ok(PairChange {
             a: self.a.map(|a| party(a, "a", settings)).transpose()?,
             b: self.b.map(|b| b.map(|b| party(b, "b", settings)).transpose()).transpose()?,
-            direction: self.direction.map(Direction::from),
+            direction: self.direction.map(PairDirection::from),
             expires_at: expires_at.transpose()?,
             sliding: sliding(self.sliding, self.ttl_seconds)?,
             fallback: fallback(self.fallback, self.fallback_seconds, settings)?,
@@ -207,8 +217,8 @@ fn missing(field: &str, detail: &str) -> Problem {
     Problem::new(Fault::MissingField, detail).at(field)
 }
 
-fn party(body: PartyBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
-    let party = check_party(body, which, settings)?;
+fn party(body: PersonBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
+    let party = check_person(&body.number, body.language, which, settings)?;
     numbering::check(party.number, &settings.pool, &format!("{which}.number"))?;
     Ok(party)
 }

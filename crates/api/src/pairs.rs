@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use number::Number;
 use serde::Serialize;
-use store::{Direction, Member, Mode, Pair, PairFilter, PairRefusal, Timestamp, Ulid};
+use store::{Member, Mode, Pair, PairDirection, PairFilter, PairRefusal, Timestamp, Ulid};
 
 use crate::body;
 use crate::gate::Gate;
@@ -55,7 +55,7 @@ struct MemberView {
 }
 
 impl PairView {
-    fn of(pair: Pair, caller: Caller, now: Timestamp) -> Self {
+    pub(crate) fn of(pair: Pair, caller: Caller, now: Timestamp) -> Self {
         let masks = caller.role == Role::Operator;
         let number = |number: Number| if masks { last4(number) } else { number.to_string() };
         let member = |member: Member| MemberView {
@@ -73,9 +73,9 @@ impl PairView {
                 Mode::TwoNumbers => "two-numbers",
             },
             direction: match pair.direction {
-                Direction::Both => "both",
-                Direction::AToB => "a-to-b",
-                Direction::BToA => "b-to-a",
+                PairDirection::Both => "both",
+                PairDirection::AToB => "a-to-b",
+                PairDirection::BToA => "b-to-a",
             },
             expires_at: pair.expires_at,
             ended_at: (!pair.is_live(now)).then(|| pair.ends_at()),

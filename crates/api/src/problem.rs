@@ -25,6 +25,7 @@ pub(crate) enum Fault {
     UnknownLine,
     UnknownLanguage,
     DataTooLarge,
+    QuietInvalid,
     RowInvalid,
     DigitsInvalid,
     UnknownParameter,
@@ -38,6 +39,9 @@ pub(crate) enum Fault {
     NoSuchPath,
     OrderUnknown,
     LineNeeded,
+    PreconditionFailed,
+    RateLimited,
+    BlockUnknown,
     CallUnknown,
     RecordUnknown,
     RecordingUnknown,
@@ -70,7 +74,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 59] = [
+const ROWS: [(Fault, &str, S, &str); 63] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -88,6 +92,7 @@ const ROWS: [(Fault, &str, S, &str); 59] = [
     (Fault::UnknownLine, "unknown-line", S::UNPROCESSABLE_ENTITY, "There is no such line"),
     (Fault::UnknownLanguage, "unknown-language", S::UNPROCESSABLE_ENTITY, "There is no such language"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
+    (Fault::QuietInvalid, "quiet-invalid", S::UNPROCESSABLE_ENTITY, "These are no quiet hours"),
     (Fault::RowInvalid, "row-invalid", S::UNPROCESSABLE_ENTITY, "This row cannot be read"),
     (Fault::DigitsInvalid, "digits-invalid", S::UNPROCESSABLE_ENTITY, "These digits cannot be keyed"),
     (Fault::UnknownParameter, "unknown-parameter", S::BAD_REQUEST, "There is no such parameter"),
@@ -116,6 +121,9 @@ const ROWS: [(Fault, &str, S, &str); 59] = [
     (Fault::NoSuchPath, "no-such-path", S::NOT_FOUND, "There is nothing at this path"),
     (Fault::OrderUnknown, "order-unknown", S::NOT_FOUND, "There is no such order"),
     (Fault::LineNeeded, "line-needed", S::CONFLICT, "Several lines have such an order"),
+    (Fault::PreconditionFailed, "precondition-failed", S::PRECONDITION_FAILED, "It is not as it was to be"),
+    (Fault::RateLimited, "rate-limited", S::TOO_MANY_REQUESTS, "Too many requests with this token"),
+    (Fault::BlockUnknown, "block-unknown", S::NOT_FOUND, "There is no such block"),
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),

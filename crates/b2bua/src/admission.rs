@@ -163,6 +163,7 @@ impl Gate<'_> {
             locked_out: false,
             recording: None,
             recording_paused: Duration::ZERO,
+            recording_refused: None,
             recording_fault: None,
             restored: 0,
             data: None,

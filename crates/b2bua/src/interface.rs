@@ -87,6 +87,9 @@ pub struct Behind {
     pub messages: Duration,
     /// The oldest first checkpoint that is not durable yet: since it was asked for.
     pub store: Duration,
+    /// The oldest command that the relay has not taken yet: since it was handed on. Voice is as late, and keys that come
+    /// before their session is opened are heard by nobody.
+    pub relay: Duration,
 }
 
 /// What an operator or the node can say.
@@ -250,6 +253,25 @@ pub enum Query {
         /// The caller, if that can be told.
         number: Option<Number>,
     },
+    /// Whether calls of this number are blocked, whomever they are for.
+    Caller {
+        /// The line called.
+        line: Number,
+        /// Who calls.
+        caller: Number,
+    },
+    /// Whether this party may be called now: nobody is blocked from whom, they are not to be left in peace, and the order
+    /// has calls left.
+    Permit {
+        /// The line called.
+        line: Number,
+        /// Who calls, where that is known.
+        caller: Option<Number>,
+        /// Who is to be called.
+        callee: Number,
+        /// On which order, where it is about one.
+        code: Option<Code>,
+    },
     /// Nothing: answered `Nothing` by the same way, so that a locked-out caller cannot tell by the clock.
     Nothing,
 }
@@ -265,6 +287,10 @@ pub enum Finding {
     Order(Box<Order>),
     /// The pair.
     Pair(Box<Pair>),
+    /// Nothing forbids it.
+    Permitted,
+    /// This does.
+    Forbidden(Forbidden),
     /// The store failed; the caller is treated as if the order were unknown, the record says otherwise.
     Failed,
 }
@@ -274,9 +300,25 @@ impl Finding {
     pub(crate) fn order(self) -> Option<Box<Order>> {
         match self {
             Self::Order(order) => Some(order),
-            Self::Nothing | Self::Several | Self::Pair(_) | Self::Failed => None,
+            Self::Nothing
+            | Self::Several
+            | Self::Pair(_)
+            | Self::Permitted
+            | Self::Forbidden(_)
+            | Self::Failed => None,
         }
     }
+}
+
+/// Why somebody is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// The caller is blocked.
+    Blocked,
+    /// The callee is to be left in peace at this hour.
+    Quiet,
+    /// The order has had all its calls.
+    UsedUp,
 }
 
 /// A live order.

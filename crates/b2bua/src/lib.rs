@@ -7,6 +7,7 @@ mod call;
 mod caller;
 mod config;
 mod desk;
+mod guards;
 mod ids;
 mod interface;
 mod lockout;
@@ -20,6 +21,7 @@ pub mod snapshot;
 mod switchboard;
 mod trunks;
 
+pub use call::PROMPTS_PER_LANGUAGE;
 pub use config::*;
 pub use ids::NotACallId;
 pub use interface::*;

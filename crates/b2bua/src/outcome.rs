@@ -15,7 +15,14 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::MediaLost | Cause::SignallingLost | Cause::NodeLost => (None, 41),
         Cause::Fault => (Some(500), 41),
         Cause::Busy => (None, 17),
-        Cause::Declined | Cause::Unverified | Cause::NotConnected => (None, 21),
+        Cause::Declined
+        | Cause::Unverified
+        | Cause::NotConnected
+        | Cause::NumberNotAllowed
+        | Cause::TooManyCalls
+        | Cause::Blocked
+        | Cause::QuietHours
+        | Cause::CallsUsedUp => (None, 21),
         Cause::Unreachable | Cause::OperatorUnavailable => (None, 38),
         Cause::NoSuchNumber => (None, 1),
         Cause::HungUp | Cause::Cancelled | Cause::NoInput | Cause::NothingChosen | Cause::Ended => (None, 16),

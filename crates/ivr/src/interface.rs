@@ -39,6 +39,16 @@ pub enum Prompt {
     Confirm,
     /// "Press 1 to call back, or enter the order number."
     Redial,
+    /// "This call is recorded."
+    RecordingNotice,
+    /// "If you do not want that, press …"
+    RecordingChoice,
+    /// "At this hour we do not disturb the other party."
+    QuietHours,
+    /// "This call cannot be put through; goodbye."
+    NotPermitted,
+    /// "There are too many calls; call again later; goodbye."
+    TryLater,
     /// "Please hold the line; we are connecting you."
     Wait,
     /// "This person seems unavailable; goodbye."
@@ -55,10 +65,10 @@ pub enum Prompt {
 
 impl Prompt {
     /// How many prompts a language has.
-    pub const COUNT: u16 = 32;
+    pub const COUNT: u16 = 37;
 
     /// Each prompt, in the order of `index`.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 37] = [
         Self::Start,
         Self::OperatorHint,
         Self::Repeat,
@@ -88,6 +98,11 @@ impl Prompt {
         Self::Digit(7),
         Self::Digit(8),
         Self::Digit(9),
+        Self::RecordingNotice,
+        Self::RecordingChoice,
+        Self::QuietHours,
+        Self::NotPermitted,
+        Self::TryLater,
         Self::Wait,
         Self::Unavailable,
         Self::NotConnected,
@@ -121,6 +136,11 @@ impl Prompt {
             Self::ClientUnavailable => "client-unavailable",
             Self::Confirm => "confirm",
             Self::Redial => "redial",
+            Self::RecordingNotice => "recording-notice",
+            Self::RecordingChoice => "recording-choice",
+            Self::QuietHours => "quiet-hours",
+            Self::NotPermitted => "not-permitted",
+            Self::TryLater => "try-later",
             Self::Wait => "wait",
             Self::Unavailable => "unavailable",
             Self::NotConnected => "not-connected",

@@ -1,9 +1,10 @@
 //! A running server: everything started in order, everything stopped in order.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use api::webhooks::{Deliverer, WebhookError};
 use api::{Gate, Privacy};
 use b2bua::{Behind, Control, Input, Switchboard};
 use clock::Instant;
+use number::Number;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
-use store::{Store, StoreError};
+use store::{Quiet, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -22,7 +24,7 @@ use tokio::task::JoinSet;
 use crate::asks::Desk;
 use crate::config::{Checked, Numbers};
 use crate::housekeeping;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Knowledge};
 use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
@@ -98,6 +100,8 @@ pub(crate) struct Node {
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
     config: Arc<Mutex<b2bua::Config>>,
+    /// When parties are left in peace, by line.
+    quiet: Arc<RwLock<BTreeMap<Number, Quiet>>>,
     draining: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
@@ -164,8 +168,10 @@ impl Node {
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
+        let quiet = Arc::new(RwLock::new(checked.quiet()));
+        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
         let keeper =
-            Keeper::start(store.clone(), languages.clone(), sender.clone()).map_err(StartError::Thread)?;
+            Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
         let world = World::new(relay, keeper, verifier.clone(), scribe, Arc::clone(&metrics), sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
@@ -186,6 +192,7 @@ impl Node {
             prompts,
             usable,
             config,
+            quiet,
             draining,
             stop,
             tls,
@@ -198,7 +205,7 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let desk = node.desk(Arc::clone(&metrics), store.clone(), languages);
+        let desk = node.desk(Arc::clone(&metrics), store.clone(), knowledge);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -207,14 +214,14 @@ impl Node {
     }
 
     /// Who answers the API.
-    fn desk(&self, metrics: Arc<Metrics>, store: Store, languages: Vec<String>) -> Desk {
+    fn desk(&self, metrics: Arc<Metrics>, store: Store, knowledge: Knowledge) -> Desk {
         Desk {
             turns: self.turns.clone(),
             metrics,
             store,
             prompts: Arc::clone(&self.prompts),
             config: Arc::clone(&self.config),
-            languages,
+            knowledge,
             draining: self.draining.subscribe(),
             shown: self.shown(),
         }
@@ -281,6 +288,7 @@ impl Node {
         let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
+        *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
@@ -409,6 +417,9 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
     let options = store::Options {
         node: checked.node.name.clone(),
         pairs_for: checked.pool.keep,
+        records_for: checked.retention.records,
+        events_for: checked.retention.events,
+        audit_for: checked.retention.audit,
         ..store::Options::default()
     };
     let store = Store::open(&checked.node.data_dir.join("store"), options)?;
@@ -418,7 +429,7 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
 
 /// Made before anything happens that a webhook may want to know.
 fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> {
-    Deliverer::new(gate, checked.webhooks.iter().map(crate::config::Webhook::receiver).collect())
+    Deliverer::new(gate, checked.receivers())
 }
 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::{Code, Finding, Order, Pair, PairId, Query};
+use b2bua::{Code, Finding, Forbidden, Order, Pair, PairId, Query};
 use number::Number;
 
 /// Orders by code; what was called for redial.
@@ -14,6 +14,10 @@ pub struct Orders {
     pairs: BTreeMap<(Number, Option<Number>), Pair>,
     /// Pairs that connected two, and who called.
     pub connected: Vec<(PairId, Option<Number>)>,
+    /// Callers who are blocked.
+    pub blocked: Vec<Number>,
+    /// Why this party is not to be called.
+    pub forbidden: BTreeMap<Number, Forbidden>,
     /// Queries asked, in order.
     pub asked: Vec<Query>,
 }
@@ -57,6 +61,13 @@ impl Orders {
                 .pairs
                 .get(&(line, number))
                 .map_or(Finding::Nothing, |pair| Finding::Pair(Box::new(pair.clone()))),
+            Query::Caller { caller, .. } if self.blocked.contains(&caller) => {
+                Finding::Forbidden(Forbidden::Blocked)
+            }
+            Query::Caller { .. } => Finding::Permitted,
+            Query::Permit { callee, .. } => {
+                self.forbidden.get(&callee).map_or(Finding::Permitted, |why| Finding::Forbidden(*why))
+            }
             Query::Nothing => Finding::Nothing,
         }
     }

@@ -5,7 +5,9 @@
 use std::time::{Duration, Instant};
 
 use number::Number;
-use store::{Batch, Choice, Direction, Mode, NewPair, Options, Pair, Party, PoolNumber, Store, Timestamp};
+use store::{
+    Batch, Choice, Mode, NewPair, Options, Pair, PairDirection, Party, PoolNumber, Store, Timestamp,
+};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 /// Numbers of the pool.
@@ -42,7 +44,7 @@ fn asked(n: u64) -> NewPair {
     let party = |digits| Party { number: number(digits), language: None };
     NewPair {
         mode: if n.is_multiple_of(4) { Mode::TwoNumbers } else { Mode::OneNumber },
-        direction: Direction::Both,
+        direction: PairDirection::Both,
         a: party(79_990_000_000 + n * 7_919 % 5_003),
         b: Some(party(79_000_000_000 + n)),
         choice: Choice::default(),

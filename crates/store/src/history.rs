@@ -52,6 +52,10 @@ pub(crate) struct History {
 }
 
 impl Trace {
+    pub(crate) fn call(&self) -> Ulid {
+        Ulid(self.call)
+    }
+
     pub(crate) fn of(record: &Record) -> Self {
         Self {
             call: record.id.0,
@@ -120,6 +124,13 @@ impl History {
         } else {
             Self { block: block + 1, traces: Vec::new() }
         })
+    }
+
+    /// This block has these traces now.
+    pub(crate) fn replaced(&mut self, block: &[u8], traces: Vec<Trace>) {
+        if keys::read_block(block) == Some(self.block) {
+            self.traces = traces;
+        }
     }
 
     /// After the newest record.

@@ -6,10 +6,13 @@
 //!
 //! Nothing here reads a clock: whoever asks says what time it is.
 
+mod audit;
 mod batch;
+mod block;
 mod changes;
 mod digits;
 mod disk;
+mod erase;
 mod error;
 mod event;
 mod event_log;
@@ -24,24 +27,31 @@ mod open;
 mod order;
 mod outbox;
 mod pair;
+mod quiet;
 mod record;
 mod shared;
 mod timestamp;
 mod writer;
+mod zones;
 
+pub use audit::{AuditEntry, NewAudit};
 pub use batch::{Batch, Outcome};
+pub use block::{Block, Direction};
+pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};
+pub use find::Spent;
 pub use idempotency::{Claim, Idempotency, Response};
 pub use json::{Json, NotJson};
 pub use open::{Options, Store, StoreStatus};
-pub use order::{Lines, Order, OrderFilter, Party, PartyFinding, Put};
+pub use order::{Lines, Order, OrderFilter, OrderLimits, Party, PartyFinding, Precondition, Put, Removal};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
 pub use pair::{
-    Choice, Direction, Ended, Fallback, Forecast, Former, Member, Mode, NewPair, NumberStatus, Pair,
-    PairChange, PairFilter, PairFinding, PairRefusal, PhoneStatus, PoolNumber, PoolStatus, Preference,
+    Choice, Ended, Fallback, Forecast, Former, Member, Mode, NewPair, NumberStatus, Pair, PairChange,
+    PairDirection, PairFilter, PairFinding, PairRefusal, PhoneStatus, PoolNumber, PoolStatus, Preference,
     Prefix, Reached, Side, numbers_needed,
 };
+pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;

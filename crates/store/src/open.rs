@@ -43,6 +43,10 @@ pub struct Options {
     /// How long a pair is known after its end, so that it can be opened again and its numbers chosen or avoided for the same
     /// two.
     pub pairs_for: Duration,
+    /// How long events are kept at most, where not only their number bounds them.
+    pub events_for: Option<Duration>,
+    /// How long is kept who looked at what.
+    pub audit_for: Duration,
     /// How long a number that was called is remembered for redial; no redial window is longer.
     pub redial_for: Duration,
 }
@@ -81,6 +85,8 @@ impl Default for Options {
             dead_letters: 100_000,
             records_for: Duration::from_secs(400 * 86_400),
             pairs_for: crate::pair::KEPT,
+            events_for: None,
+            audit_for: Duration::from_secs(400 * 86_400),
             redial_for: Duration::from_secs(86_400),
         }
     }

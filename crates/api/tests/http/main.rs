@@ -12,6 +12,7 @@ mod imports;
 mod node;
 mod orders;
 mod pairs;
+mod policy;
 mod prompts;
 mod receiver;
 mod recordings;

@@ -37,22 +37,23 @@ fn with_example(request: RequestBuilder, operation: &Value, kind: &str) -> Reque
     }
 }
 
-#[tokio::test]
-async fn every_example_is_taken_and_every_good_answer_is_as_described() {
-    let world = furnished().await;
-    let id = record(0).id.to_string();
-    let paths = &document()["paths"];
-    let mut had = BTreeSet::new();
-    let mut pair = String::new();
-    let json = "application/json";
-    let order = "/v1/orders/{code}";
+const BLOCK: &str = "/v1/blocks/{id}";
+const PROMPT: &str = "/v1/prompts/{language}/{key}";
+
+/// Method, path, type of the example, header.
+type Asked = (Method, &'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// What is asked, with an example of which kind, and with which header.
+#[rustfmt::skip]
+fn asked() -> Vec<Asked> {
+    let (json, order, block, prompt) = ("application/json", "/v1/orders/{code}", BLOCK, PROMPT);
     let letters = "/v1/webhooks/{name}/dead-letters";
     let replay = "/v1/webhooks/{name}/dead-letters/replay";
-    let prompt = "/v1/prompts/{language}/{key}";
-    for (method, pattern, kind, header) in [
+    vec![
         (Method::PUT, order, json, None),
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
+        (Method::GET, order, json, Some(("if-none-match", ""))),
         (Method::GET, "/v1/orders", json, None),
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
@@ -65,6 +66,13 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::POST, "/v1/pairs/{id}:reopen", json, None),
         (Method::GET, "/v1/numbers", json, None),
         (Method::GET, "/v1/numbers/plan", json, None),
+        (Method::GET, "/v1/blocks", json, None),
+        (Method::POST, "/v1/blocks", json, None),
+        (Method::GET, block, json, None),
+        (Method::DELETE, block, json, None),
+        (Method::GET, "/v1/people/{number}", json, None),
+        (Method::DELETE, "/v1/people/{number}", json, None),
+        (Method::GET, "/v1/audit", json, None),
         (Method::GET, "/v1/calls", json, None),
         (Method::GET, "/v1/calls/{id}", json, None),
         (Method::POST, "/v1/calls/{id}/recording", json, None),
@@ -92,11 +100,21 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::GET, "/readyz", json, None),
         (Method::GET, "/metrics", json, None),
         (Method::GET, "/openapi.json", json, None),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn every_example_is_taken_and_every_good_answer_is_as_described() {
+    let world = furnished().await;
+    let id = record(0).id.to_string();
+    let paths = &document()["paths"];
+    let mut had = BTreeSet::new();
+    let (mut blocked, mut pair) = (String::new(), String::new());
+    for (method, pattern, kind, header) in asked() {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
-        let path = filled(pattern, if pattern.starts_with("/v1/pairs") { &pair } else { &id });
+        let path = if pattern == BLOCK { blocked.clone() } else { filled(pattern, &id, &pair) };
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
-        if pattern == prompt && method == Method::PUT {
+        if pattern == PROMPT && method == Method::PUT {
             request = request.header("content-type", kind).body("RIFF");
         }
         if let Some((name, value)) = header {
@@ -108,6 +126,9 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         if pattern == "/v1/pairs" && method == Method::POST {
             pair = answer.json()["id"].as_str().unwrap().to_owned();
         }
+        if pattern == "/v1/blocks" && method == Method::POST {
+            blocked = answer.header("location").to_owned();
+        }
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
     // A stream has no end to be read to; its tests are in `events`.
@@ -115,10 +136,17 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     assert_eq!(had, described());
 }
 
-/// A path of this pattern; `id` is what it is about.
-fn filled(pattern: &str, id: &str) -> String {
-    let names =
-        [("{code}", "12345"), ("{id}", id), ("{name}", "shop"), ("{language}", "en"), ("{key}", "start")];
+/// A path of this pattern, about this call or this pair.
+fn filled(pattern: &str, call: &str, pair: &str) -> String {
+    let id = if pattern.starts_with("/v1/pairs") { pair } else { call };
+    let names = [
+        ("{code}", "12345"),
+        ("{id}", id),
+        ("{name}", "shop"),
+        ("{language}", "en"),
+        ("{key}", "start"),
+        ("{number}", "+79993333333"),
+    ];
     let filled = names.into_iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value));
     filled.replace("/plan", "/plan?pairs_per_phone=3")
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rtp::Command;
 use ua::LegCommand;
 
 use super::asking::Asking;
-use super::{Core, Event, State, Timer, dialling, pairing};
+use super::noticing::Noticing;
+use super::{Core, Event, State, Timer, dialling, pairing, parting, screening};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
@@ -21,15 +22,7 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            match core.line.service {
-                Service::Pairs(strangers) => {
-                    let (line, number) = (core.line.number, core.record.caller);
-                    desk.out.push(Output::Find { call: core.id(), query: Query::Pair { line, number } });
-                    desk.arm(Timer::Store, STORE_WITHIN);
-                    State::Consulting(Consulting::Pair(strangers))
-                }
-                Service::Orders(_) | Service::Hook | Service::Reserve => ring(core, desk),
-            }
+            screening::arrived(core, desk)
         }
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
@@ -47,7 +40,20 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     }
 }
 
-/// It rings for the caller, if the line wants it so, and they are answered.
+/// Nothing is against the caller: whom they reach by a number of the pool is found out, and they are answered.
+pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match core.line.service {
+        Service::Pairs(strangers) if !core.is_blocked => {
+            let (line, number) = (core.line.number, core.record.caller);
+            desk.out.push(Output::Find { call: core.id(), query: Query::Pair { line, number } });
+            desk.arm(Timer::Store, STORE_WITHIN);
+            State::Consulting(Consulting::Pair(strangers))
+        }
+        Service::Orders(_) | Service::Pairs(_) | Service::Hook | Service::Reserve => ring(core, desk),
+    }
+}
+
+/// It rings for the caller, where the line has it so, and they are answered.
 pub(crate) fn ring(core: &mut Core, desk: &mut Desk<'_>) -> State {
     if core.line.answer_after.is_zero() {
         return answer(core, desk);
@@ -68,22 +74,19 @@ fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
-    if core.manner.record.unwrap_or(core.line.record) {
-        let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
-        core.record.recording = Some(name.clone());
-        core.tape = super::core::Tape::Running;
-        desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
+    if core.line.record_notice == RecordNotice::Off {
+        core.begin_recording(desk);
     }
     if media.remote.is_none() {
         return State::Answering;
     }
-    consult(core, desk)
+    Noticing::begin(core, desk)
 }
 
 /// The caller offered nothing: where they are we learn from the ACK.
 pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match event {
-        Event::Confirmed => consult(core, desk),
+        Event::Confirmed => Noticing::begin(core, desk),
         Event::Begun
         | Event::Trying
         | Event::Ringing
@@ -116,29 +119,39 @@ pub(crate) enum Consulting {
     },
 }
 
-fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
+/// Finds the call's route, or asks the store before the caller is asked, where that can spare them the code. Digits keyed so far
+/// count.
+pub(crate) fn consult(keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let line = Arc::clone(&core.line);
     match &line.service {
-        Service::Orders(orders) => consult_orders(orders, core, desk),
+        Service::Orders(orders) => consult_orders(orders, keyed, core, desk),
+        // Nobody is called for whoever is blocked.
+        Service::Pairs(_) if core.is_blocked => {
+            parting::begin(Callee::Fallback, outcome::ours(Cause::Blocked), core, desk)
+        }
+        Service::Hook | Service::Reserve if core.is_blocked => {
+            parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk)
+        }
         Service::Pairs(strangers) => pairing::connect(*strangers, core, desk),
         Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
 
-fn consult_orders(orders: &Orders, core: &mut Core, desk: &mut Desk<'_>) -> State {
+fn consult_orders(orders: &Orders, keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let (line, caller) = (core.line.number, core.record.caller);
     let locked = desk.lockouts.is_locked(desk.now, caller);
     core.record.locked_out = locked;
-    let asked = caller.filter(|_| !locked).and_then(|number| {
+    let asked = caller.filter(|_| !locked && !core.is_blocked).and_then(|number| {
         if orders.ask_when_needed {
-            Some((Query::Party { line, number }, Consulting::Party { keyed: Vec::new() }))
+            Some((Query::Party { line, number }, true))
         } else {
             let within = orders.redial?;
-            Some((Query::Redial { line, number, within }, Consulting::Redial { keyed: Vec::new() }))
+            Some((Query::Redial { line, number, within }, false))
         }
     });
-    let Some((query, consulting)) = asked else { return Asking::begin(None, &[], core, desk) };
+    let Some((query, is_party)) = asked else { return Asking::begin(None, &keyed, core, desk) };
+    let consulting = if is_party { Consulting::Party { keyed } } else { Consulting::Redial { keyed } };
     desk.out.push(Output::Find { call: core.id(), query });
     desk.arm(Timer::Store, STORE_WITHIN);
     State::Consulting(consulting)
@@ -147,6 +160,8 @@ fn consult_orders(orders: &Orders, core: &mut Core, desk: &mut Desk<'_>) -> Stat
 impl Consulting {
     pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         match event {
+            // Whether the caller is blocked was answered too late.
+            Event::Found(Finding::Permitted | Finding::Forbidden(_)) => State::Consulting(self),
             Event::Found(finding) => self.found(finding, core, desk),
             Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
             Event::Digit(super::Whose::Caller, digit) => {

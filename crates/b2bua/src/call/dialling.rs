@@ -10,11 +10,13 @@ use sdp::Local;
 use sip::Flow;
 use ua::{Ending, Invite, LegCommand, LegId};
 
+use super::screening::Permitting;
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, parting, talking};
 use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
-use crate::interface::{Across, Callee, Happening, Output, Role};
+use crate::guards;
+use crate::interface::{Across, Callee, Code, Happening, Order, Output, Party, Query, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -56,8 +58,41 @@ impl Road {
     }
 }
 
-/// Calls the callee while the caller is told and hears music.
+/// Calls the callee if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let Some((callee_number, code)) = called_party(callee, core) else { return call(callee, core, desk) };
+    let (line, caller) = (core.line.number, core.record.caller);
+    let query = Query::Permit { line, caller, callee: callee_number, code };
+    Permitting::begin(callee, query, core, desk)
+}
+
+/// The number of a party, or of whoever is there in their place, and on which order; `None`: it is an operator of ours.
+fn called_party(callee: Callee, core: &Core) -> Option<(Number, Option<Code>)> {
+    match callee {
+        Callee::Party(role @ (Role::Courier | Role::Client)) => {
+            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
+        }
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => match core.pair.as_deref()?.across {
+            Across::Party { party, .. } => Some((party.number, None)),
+            Across::Fallback(number) => Some((number, None)),
+            Across::Nobody => None,
+        },
+        Callee::Operator => None,
+    }
+}
+
+fn party_of(order: &Order, role: Role) -> Party {
+    match role {
+        Role::Courier | Role::A => order.courier,
+        Role::Client | Role::B => order.client,
+    }
+}
+
+/// Calls the callee while the caller is told and hears music, unless a rule forbids the number.
+pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let Err(cause) = guard(callee, core, desk) {
+        return parting::refused(cause, core, desk);
+    }
     let prompt = match callee {
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
@@ -80,6 +115,23 @@ pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         }
         Err(outcome) => parting::begin(callee, outcome, core, desk),
     }
+}
+
+/// Counts the leg, unless it must not be: no rule is about an exchange of our own.
+fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+    let leg =
+        match callee {
+            Callee::Party(_) | Callee::Fallback => called_party(callee, core)
+                .map(|(callee, _)| guards::Leg { callee, caller: core.record.caller, is_party: true }),
+            Callee::Operator => match core.line.operator {
+                Some(Operator::Number(callee)) => Some(guards::Leg { callee, caller: None, is_party: false }),
+                Some(Operator::Uri { .. }) | None => None,
+            },
+        };
+    let Some(leg) = leg else { return Ok(()) };
+    let dialled = desk.counts.take(desk.now, leg, &core.line.dial, &core.config.guards)?;
+    core.dialled.push(dialled);
+    Ok(())
 }
 
 /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.
@@ -196,16 +248,11 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
     let number = match callee {
         Callee::Party(role @ (Role::Courier | Role::Client)) => {
             let order = core.order.as_deref()?;
-            let party = if role == Role::Courier { order.courier } else { order.client };
-            let (line, code) = (core.line.number, order.code);
+            let (party, line, code) = (party_of(order, role), core.line.number, order.code);
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }
-        Callee::Party(Role::A | Role::B) | Callee::Fallback => match core.pair.as_deref()?.across {
-            Across::Party { party, .. } => party.number,
-            Across::Fallback(number) => number,
-            Across::Nobody => return None,
-        },
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => called_party(callee, core)?.0,
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use ivr::Prompt;
-
-use super::{Core, State, consulting, dialling};
+use super::{Core, State, consulting, dialling, parting};
 use crate::desk::Desk;
 use crate::interface::{Across, Callee, Finding, Happening, Output};
 use crate::outcome;
@@ -18,7 +16,11 @@ pub(crate) fn found(finding: Finding, strangers: Strangers, core: &mut Core, des
         Finding::Pair(pair) => pair,
         // Whoever asks again may find us able to look.
         Finding::Failed => return core.overloaded(desk),
-        Finding::Nothing | Finding::Several | Finding::Order(_) => return stranger(strangers, core, desk),
+        Finding::Nothing
+        | Finding::Several
+        | Finding::Order(_)
+        | Finding::Permitted
+        | Finding::Forbidden(_) => return stranger(strangers, core, desk),
     };
     let record = &mut core.record;
     record.pair = Some(pair.id);
@@ -66,6 +68,5 @@ pub(crate) fn connect(strangers: Strangers, core: &mut Core, desk: &mut Desk<'_>
         desk.notice(core.id(), Happening::Operator);
         return dialling::dial(Callee::Operator, core, desk);
     }
-    core.say(Prompt::NotConnected, desk);
-    State::Parting(outcome::ours(Cause::NotConnected))
+    parting::not_connected(core, desk)
 }

@@ -17,6 +17,7 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
         return core.finish(outcome::ours(Cause::Fault), desk);
     };
     let (first, second) = (core.caller.session, leg.session);
+    core.begin_recording(desk);
     desk.media(core.caller.port.worker, Command::Bridge { first, second });
     core.record.bridged = Some(desk.now);
     match callee {

@@ -2,7 +2,9 @@
 
 use ivr::Prompt;
 
+use super::noticing::{self, REFUSED_WITHIN};
 use super::{Core, Event, State, Timer, Whose, parting, talking};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Across, Callee, Language, Role};
 use crate::outcome;
@@ -12,12 +14,18 @@ use crate::record::{Cause, Outcome, Side};
 #[derive(Debug)]
 pub(crate) struct Whispering {
     role: Role,
+    /// Whether they are told that the call is recorded, and may refuse.
+    may_refuse: bool,
 }
 
 impl Whispering {
     /// `role` is the callee's.
     pub(crate) fn begin(role: Role, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let (language, mut prompts) = introduction(role, core);
+        let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
+        if is_told {
+            prompts.extend(noticing::prompts(core));
+        }
         if core.line.confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
@@ -26,10 +34,11 @@ impl Whispering {
         }
         let language = language.unwrap_or(core.line.language);
         core.play(Whose::Callee, language, &prompts, false, desk);
-        State::Whispering(Self { role })
+        let may_refuse = is_told && core.line.record_refuse.is_some();
+        State::Whispering(Self { role, may_refuse })
     }
 
-    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = Callee::Party(self.role);
         match event {
             Event::Finished(Whose::Callee) => match core.line.confirm {
@@ -37,8 +46,24 @@ impl Whispering {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
                 }
+                None if self.may_refuse => {
+                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                    State::Whispering(self)
+                }
                 None => talking::begin(callee, core, desk),
             },
+            Event::Fired(Timer::Refusal) => talking::begin(callee, core, desk),
+            Event::Digit(Whose::Callee, digit)
+                if self.may_refuse && core.line.record_refuse == Some(digit) =>
+            {
+                core.record.recording_refused = Some(Side::Callee);
+                self.may_refuse = false;
+                desk.disarm(Timer::Refusal);
+                match core.line.confirm {
+                    Some(_) => State::Whispering(self),
+                    None => talking::begin(callee, core, desk),
+                }
+            }
             Event::Digit(Whose::Callee, '1') if core.line.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 talking::begin(callee, core, desk)
@@ -48,6 +73,7 @@ impl Whispering {
             }
             Event::CalleeEnded(ending) => {
                 desk.disarm(Timer::Confirm);
+                desk.disarm(Timer::Refusal);
                 self.failed(outcome::ending(Side::Callee, ending), core, desk)
             }
             Event::Begun

@@ -8,6 +8,7 @@ use ua::{LegCommand, LegId};
 use super::{Place, Switchboard, ended};
 use crate::call::{self, Call, Core, Leg, Span, State, Stuff};
 use crate::config::Trunk;
+use crate::guards;
 use crate::interface::{Callee, Output};
 use crate::media::Session;
 use crate::outcome;
@@ -139,6 +140,11 @@ impl Switchboard {
         let mut core =
             Core::new(Stuff { config, line, caller, record: Box::new(record.clone()), hops: 0, asked: None });
         (core.callee, core.callee_trunk) = (callee, callee_trunk);
+        if let Some(callee) = record.callee {
+            let is_party = !record.operator_reached;
+            let leg = guards::Leg { callee, caller: record.caller.filter(|_| is_party), is_party };
+            core.dialled.push(self.counts.hold(leg, &self.config.guards));
+        }
         Some(self.seat(Call { core, state: State::Talking }))
     }
 

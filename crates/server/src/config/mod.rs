@@ -13,7 +13,9 @@ mod keeping;
 mod line;
 mod media;
 mod node;
+mod notices;
 mod pieces;
+mod policy;
 mod pool;
 mod profile;
 mod prompts;
@@ -36,10 +38,12 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use http::Http;
-pub(crate) use keeping::Numbers;
+pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
+pub(crate) use notices::Notices;
+pub(crate) use policy::Policy;
 pub(crate) use pool::Pool;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
@@ -63,10 +67,12 @@ const SECTIONS: &[&Schema] = &[
     &trunk::SCHEMA,
     &line::SCHEMA,
     &pool::SCHEMA,
+    &policy::SCHEMA,
     &prompts::SCHEMA,
     &keeping::STORE,
     &http::SCHEMA,
     &webhook::SCHEMA,
+    &notices::SCHEMA,
     &recordings::SCHEMA,
     &keeping::PRIVACY,
     &trace::SCHEMA,
@@ -83,12 +89,18 @@ pub(crate) struct Checked {
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) lines: Vec<Line>,
     pub(crate) pool: Pool,
+    /// What holds over all lines.
+    pub(crate) policy: Policy,
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
     pub(crate) webhooks: Vec<Webhook>,
+    /// How the parties of a new order are told which number to dial.
+    pub(crate) notices: Option<Notices>,
     pub(crate) recording: Recording,
     /// How numbers stand in records, events and logs.
     pub(crate) numbers: Numbers,
+    /// How long what is known of calls is kept.
+    pub(crate) retention: Retention,
     /// Which SIP messages are kept to be looked at.
     pub(crate) trace: Limits,
     /// Whom messages are told besides.
@@ -175,13 +187,15 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let (media_section, media) = media::read(walk, &root, &sip);
     let prompts = prompts::read(walk, &root, &node.data_dir);
     let trunks = trunk::read(walk, &root, node.plan);
-    let lines = line::read(walk, &root, node.plan);
+    let policy = policy::read(walk, &root);
+    let lines = line::read(walk, &root, node.plan, &policy);
     let pool = pool::read(walk, &root);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
+    let notices = notices::read(walk, &root, node.plan);
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
-    let numbers = keeping::privacy(walk, &root);
+    let (numbers, retention) = keeping::privacy(walk, &root);
     let (trace, homer) = trace::read(walk, &root, &node.name);
     let identity = identity::read(walk, &root);
 
@@ -189,6 +203,8 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
     cross::services(walk, &lines);
+    let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
+    notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =
@@ -201,11 +217,14 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         trunks,
         lines,
         pool,
+        policy,
         prompts,
         http,
         webhooks: webhooks?,
+        notices,
         recording,
         numbers,
+        retention,
         trace,
         homer,
         identity,

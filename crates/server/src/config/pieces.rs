@@ -1,11 +1,16 @@
 //! What each part of the server wants of the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::webhooks::Template;
 use b2bua::{Account, AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
 
+use number::Number;
+use store::Quiet;
+
+use super::notices;
 use super::{Checked, Line, Operator, Service, Trunk, Webhook};
 
 /// How often RTCP goes out (RFC 3550 §6.2).
@@ -54,6 +59,7 @@ impl Checked {
                 port_rest: self.media.port_rest,
                 lockouts: LOCKOUTS,
             },
+            guards: self.policy.guards.clone(),
         })
     }
 
@@ -117,6 +123,43 @@ impl Checked {
         self.lines.iter().filter_map(given).collect()
     }
 
+    /// Who is told of events: webhooks, and parties of new orders.
+    pub(crate) fn receivers(&self) -> Vec<api::webhooks::Webhook> {
+        let notices = [b2bua::Role::Courier, b2bua::Role::Client].map(|role| self.notice(role));
+        self.webhooks.iter().map(Webhook::receiver).chain(notices.into_iter().flatten()).collect()
+    }
+
+    fn notice(&self, role: b2bua::Role) -> Option<api::webhooks::Webhook> {
+        let notices = self.notices.as_ref()?;
+        let line = notices.line.or(self.lines.first().map(|line| line.number))?;
+        let template = Template {
+            role,
+            method: notices.method.parse().ok()?,
+            url: notices.url.clone(),
+            headers: notices.headers.clone(),
+            kind: notices.kind,
+            body: notices.body.clone(),
+            texts: notices.texts.clone(),
+            secret: notices.secret.clone(),
+            line,
+            languages: self.lines.iter().map(|line| (line.number, line.language.clone())).collect(),
+        };
+        Some(api::webhooks::Webhook {
+            name: format!("{}{}", notices::QUEUE, role.word()),
+            url: notices.url.clone(),
+            post: api::webhooks::Post::Notice(Box::new(template)),
+            events: api::Filter::parse(["order.put"]).ok()?,
+            timeout: notices.timeout,
+            schedule: notices.retry.clone(),
+            at_once: POSTS_AT_ONCE,
+        })
+    }
+
+    /// When the parties of calls are left in peace, by line.
+    pub(crate) fn quiet(&self) -> BTreeMap<Number, Quiet> {
+        self.lines.iter().filter_map(|line| Some((line.number, line.quiet.clone()?))).collect()
+    }
+
     /// What the API must know. `languages` are those of the prompt library, in its order.
     pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
         api::Settings {
@@ -135,7 +178,7 @@ impl Checked {
                 countries: self.pool.countries.clone(),
             },
             languages: languages.to_vec(),
-            webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
+            webhooks: self.receivers().into_iter().map(|webhook| webhook.name).collect(),
             recordings: self.recording.files.clone(),
             privacy,
         }
@@ -177,6 +220,10 @@ impl Line {
             operator: self.operator.as_ref().map(Operator::called),
             policy: manner.policy,
             record: manner.record,
+            record_notice: manner.record_notice,
+            record_refuse: manner.record_refuse,
+            dial: manner.dial.clone(),
+            blocked: manner.blocked,
             whisper: manner.whisper,
             confirm: manner.confirm.then_some(manner.input_timeout),
             answer_after: manner.answer_after,
@@ -223,7 +270,7 @@ impl Webhook {
         api::webhooks::Webhook {
             name: self.name.clone(),
             url: self.url.to_string(),
-            secret: self.secret.as_bytes().into(),
+            post: api::webhooks::Post::Event { secret: self.secret.as_bytes().into() },
             events: self.events.clone(),
             timeout: self.timeout,
             schedule: self.retry.clone(),

@@ -12,7 +12,8 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines and what holds for the pool, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, the policy, what holds for the pool, tokens and whom we believe of `next`; all else stays, and what differs of it
+    /// is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -21,15 +22,17 @@ impl Checked {
             ("prompts.dir", self.prompts != next.prompts),
             ("http.listen", self.http.listen != next.http.listen),
             ("[[webhook]]", self.webhooks != next.webhooks),
+            ("[notices]", self.notices != next.notices),
             ("[recording]", self.recording != next.recording),
-            ("privacy.numbers", self.numbers != next.numbers),
             ("pool.keep", self.pool.keep != next.pool.keep),
+            ("[privacy]", (self.numbers, self.retention) != (next.numbers, next.retention)),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
         let mut checked = Self {
             trunks: next.trunks,
             lines: next.lines,
+            policy: next.policy,
             pool: next.pool,
             identity: next.identity,
             ..self.clone()

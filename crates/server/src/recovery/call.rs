@@ -4,14 +4,16 @@ use b2bua::snapshot::{
     Agreed, Capabilities, ClockRate, Codec, DialogSnapshot, Direction, Hop, InviteSnapshot, Joined, Key,
     Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
 };
-use b2bua::{AgentListener, Attestation, CallId, Code, IdentityFault, PairId, Record, Role, Verification};
+use b2bua::{
+    AgentListener, Attestation, CallId, Code, IdentityFault, PairId, Record, Role, Side, Verification,
+};
 use number::Number;
 use sip::Transport;
 
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -77,6 +79,7 @@ form!(struct Record {
     locked_out,
     recording,
     recording_paused,
+    recording_refused,
     recording_fault,
     restored,
 } but {
@@ -116,6 +119,13 @@ form!(
         Udp = 0,
         Tcp = 1,
         Tls = 2,
+    }
+);
+form!(
+    enum Side {
+        Caller = 0,
+        Callee = 1,
+        Us = 2,
     }
 );
 form!(

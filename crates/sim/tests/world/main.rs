@@ -1,6 +1,7 @@
 //! Whole calls in virtual time.
 
 mod early_media;
+mod guarded;
 mod identity;
 mod mask;
 mod order_call;

@@ -8,9 +8,9 @@ use number::Number;
 use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
 
 /// Places of the prompts in a language's part of the library.
-const WAIT: u16 = 29;
-const UNAVAILABLE: u16 = 30;
-const NOT_CONNECTED: u16 = 31;
+const WAIT: u16 = 34;
+const UNAVAILABLE: u16 = 35;
+const NOT_CONNECTED: u16 = 36;
 const MUSIC: u16 = 18;
 const CONFIRM: u16 = 15;
 const OPERATOR_CONNECTING: u16 = 5;
@@ -205,11 +205,29 @@ fn without_the_store_callers_are_asked_to_come_again() {
     let mut world = with_pair(config(Strangers::Tell), Manner::default(), 1);
     world.caller(seconds(0), calling(COURIER, LINE));
     // Its first checkpoint is kept by now, and the store is asked.
-    while world.orders.asked.is_empty() {
+    while !world.orders.asked.iter().any(|query| matches!(query, b2bua::Query::Pair { .. })) {
         world.run_for(Duration::from_millis(1));
     }
     world.fail_store();
     let world = run(world);
     let outcome = record(&world).outcome.unwrap();
     assert_eq!((outcome.cause, outcome.status), (Cause::Overloaded, Some(503)));
+}
+
+#[test]
+fn who_is_blocked_or_must_not_be_called_is_not_connected_though_a_pair_says_so() {
+    let call = |change: fn(&mut World)| {
+        let mut world = with_pair(config(Strangers::Tell), Manner::default(), 1);
+        change(&mut world);
+        world.callee(CLIENT, answering());
+        world.caller(seconds(0), calling(COURIER, LINE));
+        run(world)
+    };
+    let blocked = call(|world| world.orders.blocked.push(number(COURIER)));
+    assert_eq!((cause(&blocked).1, blocked.bridges()), (Cause::Blocked, 0));
+    let quiet = call(|world| {
+        world.orders.forbidden.insert(number(CLIENT), b2bua::Forbidden::Quiet);
+    });
+    assert_eq!((cause(&quiet).1, quiet.bridges()), (Cause::QuietHours, 0));
+    assert_eq!(record(&quiet).pair, Some(PairId(7)));
 }

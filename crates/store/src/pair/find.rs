@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use number::Number;
 use ulid::Ulid;
 
-use super::{Direction, Pair, Pool};
+use super::{Pair, PairDirection, Pool};
 use crate::shared::Shared;
 use crate::{Page, Party, Store, StoreError, Timestamp, changes, keys};
 
@@ -74,8 +74,8 @@ impl Pair {
             return Some((side, Reached::Fallback(fallback.number)));
         }
         let forbidden = match side {
-            Side::A => self.direction == Direction::BToA,
-            Side::B => self.direction == Direction::AToB,
+            Side::A => self.direction == PairDirection::BToA,
+            Side::B => self.direction == PairDirection::AToB,
         };
         let reached = match (side, &self.b) {
             _ if forbidden => Reached::Nobody,

@@ -32,7 +32,7 @@ pub struct Pair {
     /// One number for both, or one each.
     pub mode: Mode,
     /// Who may call.
-    pub direction: Direction,
+    pub direction: PairDirection,
     /// The first party.
     pub a: Member,
     /// The second; `None`: anyone who calls `a.dials` reaches `a`.
@@ -77,7 +77,7 @@ pub enum Mode {
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Direction {
+pub enum PairDirection {
     /// Both.
     Both,
     /// Only the first party.
@@ -134,7 +134,7 @@ pub struct NewPair {
     /// As of the pair.
     pub mode: Mode,
     /// As of the pair.
-    pub direction: Direction,
+    pub direction: PairDirection,
     /// The first party.
     pub a: Party,
     /// The second, if there is one.
@@ -211,7 +211,7 @@ pub struct PairChange {
     /// Another second party; `Some(None)`: none any more.
     pub b: Option<Option<Party>>,
     /// Who may call.
-    pub direction: Option<Direction>,
+    pub direction: Option<PairDirection>,
     /// Another end.
     pub expires_at: Option<Timestamp>,
     /// Whether calls move the end, and how far.
@@ -284,6 +284,21 @@ impl Pair {
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
         self.ended.map_or(self.expires_at, |ended| ended.at)
+    }
+
+    /// Whether this number is one of its parties.
+    #[must_use]
+    pub fn has_party(&self, number: Number) -> bool {
+        self.members().any(|member| member.party.number == number)
+    }
+
+    /// Takes the number of somebody out who is no party: a former one, the last caller, the fallback. Whether it was there.
+    pub(crate) fn forget(&mut self, number: Number) -> bool {
+        let before = self.clone();
+        self.former.retain(|former| former.phone != number);
+        self.last_caller = self.last_caller.filter(|last| *last != number);
+        self.fallback = self.fallback.filter(|fallback| fallback.number != number);
+        *self != before
     }
 
     /// Its parties.

@@ -23,13 +23,19 @@ impl Group<'_> {
     }
 
     /// Keeps a pair as it now is.
-    fn keep_pair(&mut self, pair: &Pair) {
+    pub(crate) fn keep_pair(&mut self, pair: &Pair) {
         let kept = self.shared.options.pairs_for;
         self.pool(|pool| {
             pool.remove(pair.id);
             pool.add(pair, kept);
         });
         self.changes.write(keys::pair(pair.id), pair);
+    }
+
+    /// Forgets a pair, and frees its numbers.
+    pub(crate) fn forget_pair(&mut self, id: Ulid) {
+        self.pool(|pool| pool.remove(id));
+        self.changes.remove(keys::pair(id));
     }
 
     pub(crate) fn create_pair(&mut self, asked: &NewPair, now: Timestamp) -> Result<Asked, StoreError> {
@@ -219,8 +225,7 @@ impl Group<'_> {
             };
             let pair = self.note_expired(pair, now)?;
             if pair.forgotten_at(self.shared.options.pairs_for) <= now {
-                self.pool(|pool| pool.remove(*id));
-                self.changes.remove(keys::pair(*id));
+                self.forget_pair(*id);
             }
         }
         Ok(due.len())

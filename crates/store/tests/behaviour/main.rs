@@ -10,5 +10,6 @@ mod opening;
 mod orders;
 mod outbox;
 mod pairs;
+mod policy;
 mod pool_model;
 mod world;

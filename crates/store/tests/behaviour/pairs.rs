@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use number::Number;
 use store::{
-    Choice, Direction, Fallback, Mode, NewPair, Options, Pair, PairChange, PairFilter, PairRefusal, Party,
-    PoolNumber, Preference, Prefix, Reached, Side, Store, Timestamp,
+    Choice, Fallback, Mode, NewPair, Options, Pair, PairChange, PairDirection, PairFilter, PairRefusal,
+    Party, PoolNumber, Preference, Prefix, Reached, Side, Store, Timestamp,
 };
 
 use crate::world::{NOW, World, at, number};
@@ -33,7 +33,7 @@ pub(crate) fn party(text: &str) -> Party {
 pub(crate) fn asked(a: &str, b: Option<&str>) -> NewPair {
     NewPair {
         mode: Mode::OneNumber,
-        direction: Direction::Both,
+        direction: PairDirection::Both,
         a: party(a),
         b: b.map(party),
         choice: Choice::default(),
@@ -107,7 +107,7 @@ fn with_two_numbers_left_both_parties_get_one_each() {
 #[test]
 fn a_direction_shuts_the_other() {
     let world = world(&POOL);
-    for (direction, a_may) in [(Direction::AToB, true), (Direction::BToA, false)] {
+    for (direction, a_may) in [(PairDirection::AToB, true), (PairDirection::BToA, false)] {
         let pair = make(world.store(), NewPair { direction, ..asked(ANNA, Some(BORIS)) }, 0);
         let nobody = |caller| reaches(world.store(), caller, pair.a.dials, 1).unwrap().1 == "nobody";
         assert_eq!((nobody(ANNA), nobody(BORIS)), (!a_may, a_may), "{direction:?}");
@@ -378,4 +378,25 @@ fn many_who_ask_at_once_are_never_given_the_same() {
     held.dedup();
     assert_eq!(held.len(), 400);
     assert_eq!(store.pool_status(None, Timestamp(NOW.0 + 2)).forecast.live, 400);
+}
+
+#[test]
+fn whoever_is_erased_is_in_no_pair_any_more() {
+    let world = world(&POOL[..3]);
+    let store = world.store();
+    let fallback = Some(Fallback { number: number(CLARA), within: Duration::from_secs(9) });
+    let theirs = make(store, asked(CLARA, Some(BORIS)), 0);
+    let other = make(store, NewPair { fallback, ..asked(ANNA, Some(OFFICE)) }, 0);
+    let alone = make(store, asked("+79997777777", None), 0);
+    store.apply(store::Batch::new().pair_called(alone.id, Some(number(CLARA)), at(1))).unwrap();
+    let erasure =
+        store::Erasure { number: number(CLARA), shown: CLARA.to_owned(), records: false, blocks: false };
+    assert_eq!(store.erase(&erasure).unwrap().pairs, 3);
+    assert_eq!(store.pair(theirs.id), Ok(None));
+    assert_eq!(store.pair(other.id).unwrap().unwrap().fallback, None);
+    assert_eq!(store.pair(alone.id).unwrap().unwrap().last_caller, None);
+    assert_eq!(reaches(store, BORIS, theirs.a.dials, 2), None);
+    let named = Choice { named: [Some(theirs.a.dials); 2], ..Choice::default() };
+    make(store, NewPair { choice: named, ..asked(BORIS, Some("+79996666666")) }, 2);
+    assert_eq!(store.erase(&erasure).unwrap().pairs, 0);
 }

@@ -7,8 +7,8 @@ use number::Number;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use store::{
-    Batch, Choice, Direction, Fallback, Mode, NewPair, Options, Pair, PairChange, PairFilter, PairRefusal,
-    Preference, Reached, Side, Store, Timestamp, Ulid,
+    Batch, Choice, Fallback, Mode, NewPair, Options, Pair, PairChange, PairDirection, PairFilter,
+    PairRefusal, Preference, Reached, Side, Store, Timestamp, Ulid,
 };
 
 use crate::pairs::{asked, party, pool};
@@ -126,7 +126,8 @@ impl User {
         let single = self.below(6) == 0;
         let mut asked = asked(&a, Some(&b).filter(|_| !single).map(String::as_str));
         asked.mode = if self.below(3) == 0 { Mode::TwoNumbers } else { Mode::OneNumber };
-        asked.direction = [Direction::Both, Direction::AToB, Direction::BToA][self.below(3) as usize];
+        asked.direction =
+            [PairDirection::Both, PairDirection::AToB, PairDirection::BToA][self.below(3) as usize];
         asked.expires_at = self.later(600);
         asked.sliding = (self.below(3) == 0).then_some(Duration::from_millis(300));
         asked.cool_off = Duration::from_millis(self.below(3) * 100);

@@ -91,6 +91,7 @@ fn snapshot() -> Snapshot {
         locked_out: false,
         recording: Some("x.wav".into()),
         recording_paused: Duration::from_millis(1_500),
+        recording_refused: Some(b2bua::Side::Callee),
         recording_fault: Some("broken off".to_owned()),
         restored: 1,
         data: None,
@@ -156,7 +157,7 @@ fn another_form_is_another_version() {
     });
     assert_eq!(
         (octets[0], octets.len(), sum),
-        (2, 1_083, 7_163_741_273_986_867_516),
+        (3, 1_085, 7_144_868_226_616_007_489),
         "the form has changed: count VERSION up"
     );
     let mut other = octets;
