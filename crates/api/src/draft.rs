@@ -149,18 +149,28 @@ fn check_code(text: &str, line: Option<Number>, settings: &Settings) -> Result<C
 }
 
 fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<(Party, Option<Quiet>), Problem> {
+    let quiet = check_quiet(body.quiet.as_deref(), body.time_zone.as_deref(), which)?;
+    check_person(&body.number, body.language, which, settings).map(|party| (party, quiet))
+}
+
+/// Somebody who may call and be called: their number, and what they hear.
+pub(crate) fn check_person(
+    number: &NumberText,
+    language: Option<String>,
+    which: &str,
+    settings: &Settings,
+) -> Result<Party, Problem> {
     let number = settings
         .plan
-        .parse(&body.number.0)
+        .parse(&number.0)
         .map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(format!("{which}.number")))?;
-    if let Some(language) = &body.language
+    if let Some(language) = &language
         && !settings.languages.contains(language)
     {
         let detail = format!("spoken here: {}", settings.languages.join(", "));
         return Err(Problem::new(Fault::UnknownLanguage, detail).at(format!("{which}.language")));
     }
-    let quiet = check_quiet(body.quiet.as_deref(), body.time_zone.as_deref(), which)?;
-    Ok((Party { number, language: body.language.map(Into::into) }, quiet))
+    Ok(Party { number, language: language.map(Into::into) })
 }
 
 fn check_quiet(hours: Option<&str>, zone: Option<&str>, which: &str) -> Result<Option<Quiet>, Problem> {
@@ -209,7 +219,7 @@ pub(crate) fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -
 }
 
 /// `null` is no data.
-fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
+pub(crate) fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
     let (compact, depth) = json::compact(data.get());
     if compact.len() > Order::LONGEST_DATA || depth > DEEPEST_DATA {
         let longest = Order::LONGEST_DATA;
@@ -237,6 +247,7 @@ mod tests {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![],
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
+            pool: crate::PoolSettings::default(),
             languages: vec!["ru".into(), "en".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav("nowhere".into()),

@@ -192,6 +192,7 @@ pub(crate) mod tests {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![Token::new("secret", Role::Admin)],
             lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
+            pool: crate::PoolSettings::default(),
             languages: vec!["ru".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav(dir.path().into()),

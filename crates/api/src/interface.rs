@@ -3,9 +3,10 @@
 //! The seam is one bounded channel of [`Ask`]: each carries a `oneshot` for its answer. An ask that is not
 //! answered within [`crate::ASK_TIMEOUT`] becomes a 503, so the server may drop what it cannot do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use b2bua::{CallId, Recording, TrunkStatus};
 use number::{Number, Plan};
@@ -257,6 +258,8 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// Digits of a code by line: every line with service `orders`.
     pub lines: BTreeMap<Number, u8>,
+    /// What holds for pairs.
+    pub pool: PoolSettings,
     /// Languages in the order `b2bua::Language` counts them: `["ru", "en"]`.
     pub languages: Vec<String>,
     /// Names of the webhooks, so that their dead letters can be found.
@@ -265,4 +268,17 @@ pub struct Settings {
     pub recordings: recording::Settings,
     /// How numbers stand in records, so that they can be searched by number.
     pub privacy: Privacy,
+}
+
+/// What holds for pairs.
+#[derive(Debug, Clone, Default)]
+pub struct PoolSettings {
+    /// Every number of ours: none of them can be a party.
+    pub ours: BTreeSet<Number>,
+    /// How long numbers rest for their phones after a pair that does not say.
+    pub cool_off: Duration,
+    /// Whether parties' numbers must be such as their countries give out.
+    pub validate: bool,
+    /// Countries whose numbers may be parties, by ISO 3166; any where there is none.
+    pub countries: Vec<String>,
 }

@@ -19,9 +19,11 @@ pub(crate) struct LiveCall {
     pub(crate) trunk: Option<String>,
     pub(crate) caller: Option<String>,
     pub(crate) callee: Option<String>,
-    /// `courier`, `client` or `operator`.
+    /// `courier`, `client`, `a`, `b`, `operator` or `fallback`.
     pub(crate) callee_role: Option<String>,
     pub(crate) code: Option<String>,
+    /// The pair the caller is of.
+    pub(crate) pair: Option<String>,
     pub(crate) caller_role: Option<String>,
     pub(crate) started_at: Timestamp,
     pub(crate) bridged_at: Option<Timestamp>,
@@ -50,6 +52,7 @@ struct Data {
     callee: Option<String>,
     callee_role: Option<String>,
     code: Option<String>,
+    pair: Option<String>,
     caller_role: Option<String>,
     started_at: Option<Timestamp>,
     bridged_at: Option<Timestamp>,
@@ -106,6 +109,7 @@ fn arrived(id: Ulid, event: &Event, data: Data) -> LiveCall {
         callee: None,
         callee_role: None,
         code: None,
+        pair: None,
         caller_role: None,
         started_at: event.at,
         bridged_at: None,
@@ -119,6 +123,7 @@ fn restored(id: Ulid, event: &Event, data: Data) -> LiveCall {
         callee: data.callee.clone(),
         callee_role: data.callee_role.clone(),
         code: data.code.clone(),
+        pair: data.pair.clone(),
         caller_role: data.caller_role.clone(),
         started_at: data.started_at.unwrap_or(event.at),
         bridged_at: data.bridged_at,
@@ -133,6 +138,7 @@ fn advance(call: &mut LiveCall, kind: &str, at: Timestamp, data: Data) {
         "call.matched" => {
             call.state = State::Matching;
             call.code = data.code.or(call.code.take());
+            call.pair = data.pair;
             call.caller_role = data.caller_role;
         }
         "call.operator" => call.state = State::Operator,

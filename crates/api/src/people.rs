@@ -6,12 +6,15 @@ use axum::extract::{Path, RawQuery, State};
 use axum::{Extension, Json};
 use number::Number;
 use serde::Serialize;
-use store::{Erased, Erasure, OrderFilter, Record, RecordFilter, Store, StoreError, Timestamp, Ulid};
+use store::{
+    Erased, Erasure, OrderFilter, PairFilter, Record, RecordFilter, Store, StoreError, Timestamp, Ulid,
+};
 
 use crate::blocks::BlockView;
 use crate::gate::Gate;
 use crate::orders::OrderView;
 use crate::page;
+use crate::pairs::PairView;
 use crate::parameters::Parameters;
 use crate::privacy::{Privacy, last4};
 use crate::problem::{Fault, Problem};
@@ -26,6 +29,7 @@ const MOST: usize = 1_000;
 pub(crate) struct Export {
     number: String,
     orders: Vec<OrderView>,
+    pairs: Vec<PairView>,
     blocks: Vec<BlockView>,
     redials: Vec<Redial>,
     /// Of this page.
@@ -94,16 +98,19 @@ pub(crate) async fn export(
     let collect = move |store: &Store| {
         let of = OrderFilter { number: Some(number), ..OrderFilter::default() };
         let orders = page::filled(None, MOST, |cursor, limit| store.orders(&of, now, cursor, limit))?;
+        let of = PairFilter { number: Some(number), live: None };
+        let pairs = page::filled(None, MOST, |cursor, limit| store.pairs(&of, now, cursor, limit))?;
         let blocks =
             page::filled(None, MOST, |cursor, limit| store.blocks(Some(number), now, cursor, limit))?;
         let redials = store.redials_of(number)?;
         let records = page::filled(cursor, limit, |cursor, limit| store.records(&filter, cursor, limit))?;
-        Ok((orders, blocks, redials, records))
+        Ok((orders, pairs, blocks, redials, records))
     };
-    let (orders, blocks, redials, records) = gate.store(collect).await?;
+    let (orders, pairs, blocks, redials, records) = gate.store(collect).await?;
     Ok(Json(Export {
         number: number.to_string(),
         orders: orders.items.into_iter().map(|order| OrderView::of(order, caller)).collect(),
+        pairs: pairs.items.into_iter().map(|pair| PairView::of(pair, caller, now)).collect(),
         blocks: blocks.items.into_iter().map(|block| BlockView::of(block, caller)).collect(),
         redials: redials
             .into_iter()

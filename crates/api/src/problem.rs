@@ -51,6 +51,18 @@ pub(crate) enum Fault {
     PromptUnknown,
     WebhookUnknown,
     DeadLetterUnknown,
+    OutOfRange,
+    NumberOurs,
+    NumberNotInPool,
+    CountryNotAllowed,
+    DialsInvalid,
+    PartyNeeded,
+    PairUnknown,
+    PairEnded,
+    PairLive,
+    PairChanged,
+    NoNumberFree,
+    NumberBusy,
     MethodNotAllowed,
     RangeNotSatisfiable,
     PromptUnusable,
@@ -64,7 +76,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 53] = [
+const ROWS: [(Fault, &str, S, &str); 65] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -128,6 +140,23 @@ const ROWS: [(Fault, &str, S, &str); 53] = [
     (Fault::PromptUnknown, "prompt-unknown", S::NOT_FOUND, "There is no such prompt"),
     (Fault::WebhookUnknown, "webhook-unknown", S::NOT_FOUND, "There is no such webhook"),
     (Fault::DeadLetterUnknown, "dead-letter-unknown", S::NOT_FOUND, "There is no such dead letter"),
+    (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "A value is out of its range"),
+    (Fault::NumberOurs, "number-ours", S::UNPROCESSABLE_ENTITY, "This number is one of ours"),
+    (Fault::NumberNotInPool, "number-not-in-pool", S::UNPROCESSABLE_ENTITY, "This number is not in the pool"),
+    (
+        Fault::CountryNotAllowed,
+        "country-not-allowed",
+        S::UNPROCESSABLE_ENTITY,
+        "Numbers of this country are not taken",
+    ),
+    (Fault::DialsInvalid, "dials-invalid", S::UNPROCESSABLE_ENTITY, "These numbers cannot be dialled so"),
+    (Fault::PartyNeeded, "party-needed", S::UNPROCESSABLE_ENTITY, "Two numbers need two parties"),
+    (Fault::PairUnknown, "pair-unknown", S::NOT_FOUND, "There is no such pair"),
+    (Fault::PairEnded, "pair-ended", S::CONFLICT, "The pair has ended"),
+    (Fault::PairLive, "pair-live", S::CONFLICT, "The pair has not ended"),
+    (Fault::PairChanged, "pair-changed", S::PRECONDITION_FAILED, "The pair was changed meanwhile"),
+    (Fault::NoNumberFree, "no-number-free", S::CONFLICT, "No number is free for these phones"),
+    (Fault::NumberBusy, "number-busy", S::CONFLICT, "This number is not free for these phones"),
     (Fault::MethodNotAllowed, "method-not-allowed", S::METHOD_NOT_ALLOWED, "This path has no such method"),
     (
         Fault::RangeNotSatisfiable,

@@ -8,7 +8,7 @@ use store::{LegRecord, Record};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 39] = [
+const COLUMNS: [Column<Record>; 40] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -38,6 +38,7 @@ const COLUMNS: [Column<Record>; 39] = [
     ("attempts", |r| r.attempts.to_string()),
     ("order_found", |r| r.order_found.to_string()),
     ("number_found", |r| r.number_found.to_string()),
+    ("pair", |r| r.pair.map(|pair| pair.to_string()).unwrap_or_default()),
     ("caller_role", |r| text(r.caller_role.as_ref())),
     ("callee_reached", |r| r.callee_reached.to_string()),
     ("operator_asked", |r| r.operator_asked.to_string()),

@@ -19,8 +19,8 @@ use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, calls, events, health, openapi, orders, people, prompts, recordings, records, simulate,
-    trace, trunks, webhooks,
+    audit, blocks, calls, events, health, numbers, openapi, orders, pairs, people, prompts, recordings,
+    records, simulate, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -68,6 +68,7 @@ const EMPTY: Takes = Takes::Whole(1024);
 pub(crate) fn routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
     let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
     let dead_letters = "/v1/webhooks/{name}/dead-letters";
     let wav = Takes::Whole(crate::MAX_PROMPT);
@@ -77,6 +78,14 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, order, Some(READERS), Nothing, orders::get),
         row(&delete, order, Some(WRITERS), EMPTY, orders::delete),
         row(&post, "/v1/orders:import", Some(WRITERS), Takes::Stream, import::import),
+        row(&get, "/v1/pairs", Some(READERS), Nothing, pairs::list),
+        row(&post, "/v1/pairs", Some(WRITERS), JSON, pairs::create),
+        row(&get, pair, Some(READERS), Nothing, pairs::get),
+        row(&patch, pair, Some(WRITERS), JSON, pairs::change),
+        row(&delete, pair, Some(WRITERS), EMPTY, pairs::close),
+        row(&post, "/v1/pairs/{id}:reopen", Some(WRITERS), JSON, pairs::reopen),
+        row(&get, "/v1/numbers", Some(READERS), Nothing, numbers::list),
+        row(&get, "/v1/numbers/plan", Some(READERS), Nothing, numbers::plan),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
@@ -139,9 +148,14 @@ pub(crate) fn router(gate: Gate) -> Router {
     for route in routes() {
         let rule = Rule { roles: route.roles, takes: route.takes };
         let guarded = middleware::from_fn_with_state((gate.clone(), rule), guard::admit);
-        router = router.route(route.path, route.answers.route_layer(guarded));
+        router = router.route(template(route.path), route.answers.route_layer(guarded));
     }
     dressed(router, gate)
+}
+
+/// A path as the router wants it: to it what follows a name is part of it, which the handler takes off.
+fn template(path: &'static str) -> &'static str {
+    path.rfind('}').map_or(path, |end| if path[end..].contains('/') { path } else { &path[..=end] })
 }
 
 /// With what goes around every answer.

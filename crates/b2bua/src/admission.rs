@@ -155,6 +155,7 @@ impl Gate<'_> {
             attempts: 0,
             order_found: false,
             number_found: false,
+            pair: None,
             caller_role: None,
             callee_reached: false,
             operator_asked: false,

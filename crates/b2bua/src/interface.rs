@@ -22,6 +22,10 @@ use crate::snapshot::Snapshot;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u128);
 
+/// A pair of people who reach each other through numbers of the pool; as whoever keeps it names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairId(pub u128);
+
 /// A language, by its place in the prompt library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language(pub u8);
@@ -198,6 +202,13 @@ pub enum Output {
         /// On which order.
         code: Code,
     },
+    /// This pair connects two now: its end may move, and whom a party alone calls back is known.
+    PairCalled {
+        /// Which.
+        pair: PairId,
+        /// Who calls, if that can be told.
+        caller: Option<Number>,
+    },
     /// Something happened that others may want to see.
     Notice(Notice),
     /// Something happened to a trunk that others may want to see.
@@ -245,6 +256,13 @@ pub enum Query {
         /// How far back to look.
         within: Duration,
     },
+    /// Whom this caller reaches who dialled this number of the pool.
+    Pair {
+        /// The number dialled.
+        line: Number,
+        /// The caller, if that can be told.
+        number: Option<Number>,
+    },
     /// Whether calls of this number are blocked, whomever they are for.
     Caller {
         /// The line called.
@@ -277,12 +295,29 @@ pub enum Finding {
     Several,
     /// The order.
     Order(Box<Order>),
+    /// The pair.
+    Pair(Box<Pair>),
     /// Nothing forbids it.
     Permitted,
     /// This does.
     Forbidden(Forbidden),
     /// The store failed; the caller is treated as if the order were unknown, the record says otherwise.
     Failed,
+}
+
+impl Finding {
+    /// The order that was found.
+    pub(crate) fn order(self) -> Option<Box<Order>> {
+        match self {
+            Self::Order(order) => Some(order),
+            Self::Nothing
+            | Self::Several
+            | Self::Pair(_)
+            | Self::Permitted
+            | Self::Forbidden(_)
+            | Self::Failed => None,
+        }
+    }
 }
 
 /// Why somebody is not called.
@@ -309,7 +344,51 @@ pub struct Order {
     pub data: Option<Box<str>>,
 }
 
-/// One party of an order.
+/// A pair, as it is for a caller who dialled one of its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Its name.
+    pub id: PairId,
+    /// Which party the caller is.
+    pub caller: Role,
+    /// The language they hear; the line's if `None`.
+    pub language: Option<Language>,
+    /// Whom they reach.
+    pub across: Across,
+    /// What is another for this pair than for others.
+    pub manner: Manner,
+    /// Whatever the shop attached, as JSON text; echoed in records and events.
+    pub data: Option<Box<str>>,
+}
+
+/// Whom a caller of the pool reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Across {
+    /// The other party.
+    Party {
+        /// Who.
+        party: Party,
+        /// Which of our numbers they see: the one they would dial themselves.
+        shown: Number,
+    },
+    /// Whoever is there for those who call after the end.
+    Fallback(Number),
+    /// Nobody: calls do not go this way, or nobody has called who could be called back.
+    Nobody,
+}
+
+/// What may be another for one call than for others of its line; the line's where it is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// How long two may talk.
+    pub max_call: Option<Duration>,
+    /// Our patience with the callee.
+    pub ring_timeout: Option<Duration>,
+    /// Whether the call is recorded.
+    pub record: Option<bool>,
+}
+
+/// One party of an order or a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Party {
     /// Their number.
@@ -393,12 +472,23 @@ pub enum Happening {
         /// What the shop attached to the order.
         data: Option<Box<str>>,
     },
+    /// `call.matched`: the caller is one of a pair.
+    Paired {
+        /// Which pair.
+        pair: PairId,
+        /// Which party the caller is.
+        caller: Role,
+        /// What the shop attached to the pair.
+        data: Option<Box<str>>,
+    },
     /// `call.dialling`: the other side is being called.
     Dialling {
         /// Whom.
         callee: Callee,
         /// Their number, where they have one.
         number: Option<Number>,
+        /// Which of our numbers they see.
+        shown: Number,
     },
     /// `call.ringing`: the other side rings.
     Ringing,
@@ -434,7 +524,7 @@ impl Happening {
             Self::Arrived { .. } => "arrived",
             Self::Asked => "asked",
             Self::Code { .. } => "code",
-            Self::Matched { .. } => "matched",
+            Self::Matched { .. } | Self::Paired { .. } => "matched",
             Self::Dialling { .. } => "dialling",
             Self::Ringing => "ringing",
             Self::Bridged => "bridged",
@@ -448,13 +538,17 @@ impl Happening {
     }
 }
 
-/// Which party of an order.
+/// Which party of an order or a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Who delivers.
     Courier,
     /// Who receives.
     Client,
+    /// The first of a pair.
+    A,
+    /// The second of a pair, or whoever calls a party that has none.
+    B,
 }
 
 impl Role {
@@ -464,6 +558,8 @@ impl Role {
         match self {
             Self::Courier => "courier",
             Self::Client => "client",
+            Self::A => "a",
+            Self::B => "b",
         }
     }
 
@@ -473,6 +569,8 @@ impl Role {
         match self {
             Self::Courier => Self::Client,
             Self::Client => Self::Courier,
+            Self::A => Self::B,
+            Self::B => Self::A,
         }
     }
 }
@@ -484,6 +582,7 @@ impl Callee {
         match self {
             Self::Party(role) => role.word(),
             Self::Operator => "operator",
+            Self::Fallback => "fallback",
             Self::Named => "named",
         }
     }
@@ -492,10 +591,12 @@ impl Callee {
 /// Whom we dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Callee {
-    /// The other party of the order.
+    /// The other party of the order or the pair.
     Party(Role),
     /// The line's operator.
     Operator,
+    /// Whoever is there for those who call a pair after its end.
+    Fallback,
     /// Whom a hook named.
     Named,
 }

@@ -19,6 +19,7 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::Declined
         | Cause::Unverified
         | Cause::Refused
+        | Cause::NotConnected
         | Cause::NumberNotAllowed
         | Cause::TooManyCalls
         | Cause::Blocked

@@ -7,7 +7,7 @@ use number::Number;
 use rtp::Statistics;
 use stir::Verification;
 
-use crate::interface::{CallId, Code, Role};
+use crate::interface::{CallId, Code, PairId, Role};
 
 /// One call, as it was.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,8 @@ pub struct Record {
     pub order_found: bool,
     /// Whether the caller's number was found on it.
     pub number_found: bool,
+    /// The pair the caller is of.
+    pub pair: Option<PairId>,
     /// Which party the caller is.
     pub caller_role: Option<Role>,
     /// Whether the other party was joined.
@@ -70,7 +72,7 @@ pub struct Record {
     pub hook_fault: Option<Box<str>>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
-    /// What the shop attached to the order, as JSON text.
+    /// What the shop attached to the order or the pair, as JSON text.
     pub data: Option<Box<str>>,
     /// Media of the caller's leg.
     pub caller_media: Option<Statistics>,
@@ -174,6 +176,8 @@ pub enum Cause {
     Unverified,
     /// A limit was reached, ports are used up, the store is too far behind, or we drain.
     Overloaded,
+    /// The number dialled connects this caller with nobody.
+    NotConnected,
     /// The call came back to us.
     Loop,
     /// The caller keyed nothing.
@@ -234,13 +238,14 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
         Self::NotAcceptable,
         Self::Unverified,
         Self::Overloaded,
+        Self::NotConnected,
         Self::Loop,
         Self::NoInput,
         Self::NothingChosen,
@@ -275,6 +280,7 @@ impl Cause {
             Self::NotAcceptable => "not-acceptable",
             Self::Unverified => "unverified",
             Self::Overloaded => "overloaded",
+            Self::NotConnected => "not-connected",
             Self::Loop => "loop",
             Self::NoInput => "no-input",
             Self::NothingChosen => "nothing-chosen",

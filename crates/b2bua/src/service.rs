@@ -8,7 +8,7 @@ pub enum Service {
     /// The caller keys the code of an order.
     Orders(Orders),
     /// The caller's number and the one dialled name a pair.
-    Pairs,
+    Pairs(Strangers),
     /// Somebody else is asked what to do.
     Hook(HookLine),
     /// Everyone reaches the line's operator.
@@ -37,13 +37,25 @@ pub struct HookLine {
     pub answers_first: bool,
 }
 
+/// What becomes of those whom a number of the pool connects with nobody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strangers {
+    /// They are answered and told so.
+    #[default]
+    Tell,
+    /// They are refused before they are answered.
+    Refuse,
+    /// They reach the line's operator.
+    Operator,
+}
+
 impl Service {
     /// What calls on orders need; `None`: this is another service.
     #[must_use]
     pub fn orders(&self) -> Option<&Orders> {
         match self {
             Self::Orders(orders) => Some(orders),
-            Self::Pairs | Self::Hook(_) | Self::Reserve => None,
+            Self::Pairs(_) | Self::Hook(_) | Self::Reserve => None,
         }
     }
 }

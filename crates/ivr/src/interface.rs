@@ -49,6 +49,12 @@ pub enum Prompt {
     NotPermitted,
     /// "There are too many calls; call again later; goodbye."
     TryLater,
+    /// "Please hold the line; we are connecting you."
+    Wait,
+    /// "This person seems unavailable; goodbye."
+    Unavailable,
+    /// "This number does not connect you with anyone; goodbye."
+    NotConnected,
     /// A warning tone.
     Beep,
     /// Hold music, a loop.
@@ -59,10 +65,10 @@ pub enum Prompt {
 
 impl Prompt {
     /// How many prompts a language has.
-    pub const COUNT: u16 = 34;
+    pub const COUNT: u16 = 37;
 
     /// Each prompt, in the order of `index`.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::Start,
         Self::OperatorHint,
         Self::Repeat,
@@ -97,6 +103,9 @@ impl Prompt {
         Self::QuietHours,
         Self::NotPermitted,
         Self::TryLater,
+        Self::Wait,
+        Self::Unavailable,
+        Self::NotConnected,
     ];
 
     /// Its place in a language's part of the library, below `COUNT`.
@@ -132,6 +141,9 @@ impl Prompt {
             Self::QuietHours => "quiet-hours",
             Self::NotPermitted => "not-permitted",
             Self::TryLater => "try-later",
+            Self::Wait => "wait",
+            Self::Unavailable => "unavailable",
+            Self::NotConnected => "not-connected",
             Self::Beep => "beep",
             Self::Music => "music",
             Self::Digit(digit) => {

@@ -35,6 +35,8 @@ enum Command {
     Check(CheckArgs),
     /// Put, look up, list, remove and import orders of a running server.
     Order(OrderArgs),
+    /// Make, look up, list and close pairs of a running server.
+    Pair(commands::pair::PairArgs),
     /// Tell what would happen to a call and why, without placing it.
     Simulate(SimulateArgs),
     /// Read recordings without a server.
@@ -51,6 +53,7 @@ impl Cli {
             Command::Serve(args) => serve::run(&args.config.config),
             Command::Check(args) => commands::check::run(&args),
             Command::Order(args) => commands::order::run(&args),
+            Command::Pair(args) => commands::pair::run(&args),
             Command::Simulate(args) => commands::simulate::run(&args),
             Command::Recording(args) => commands::recording::run(&args),
         }
@@ -95,6 +98,9 @@ pub(crate) struct DemoArgs {
     /// What the two hear: "ru" or "en".
     #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = ["ru", "en"])]
     pub(crate) language: String,
+    /// Two people of a pair call each other, there and back, without a code.
+    #[arg(long)]
+    pub(crate) pairs: bool,
 }
 
 /// `bauta phone`.

@@ -1,4 +1,4 @@
-//! What time undoes: orders expire, recordings have been kept long enough.
+//! What time undoes: orders and pairs expire, recordings have been kept long enough.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::config::Recording;
 use crate::time::wall_ms;
 
-/// Orders are looked through every second; each is gone from look-ups the moment it expires, whenever it is swept.
+/// Orders and pairs are looked through every second; each is gone from look-ups the moment it expires, whenever it is swept.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Orders swept in one go, so that others get to write in between.
 const PORTION: usize = 1_000;
@@ -28,7 +28,7 @@ pub(crate) async fn run(store: Store, recordings: Recording, mut stop: watch::Re
                 let store = store.clone();
                 let swept = tokio::task::spawn_blocking(move || expire(&store)).await;
                 if let Ok(Err(error)) = swept {
-                    tracing::error!(%error, "expired orders could not be swept");
+                    tracing::error!(%error, "expired orders and pairs could not be swept");
                 }
             }
             _ = old.tick() => {
@@ -44,6 +44,7 @@ pub(crate) async fn run(store: Store, recordings: Recording, mut stop: watch::Re
 
 fn expire(store: &Store) -> Result<(), store::StoreError> {
     while store.sweep(Timestamp(wall_ms()), PORTION)?.len() == PORTION {}
+    while store.sweep_pairs(Timestamp(wall_ms()), PORTION)? == PORTION {}
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use b2bua::{CallId, Code, Finding, Forbidden, Input, Language, Order, Party, Query};
+use b2bua::{
+    Across, CallId, Code, Finding, Forbidden, Input, Language, Manner, Order, Pair, PairId, Party, Query,
+    Role,
+};
 use clock::Instant;
 use number::Number;
 use store::{Batch, Quiet, Store, StoreError, Timestamp};
@@ -110,9 +113,12 @@ impl Keeper {
     /// Asks; `false` if the store is too far behind.
     pub(crate) fn ask(&self, call: CallId, query: Query) -> bool {
         let questions = match query {
-            Query::Code { .. } | Query::Caller { .. } | Query::Permit { .. } | Query::Nothing => {
-                &self.by_code
-            }
+            // Pairs are read before the first call comes.
+            Query::Code { .. }
+            | Query::Pair { .. }
+            | Query::Caller { .. }
+            | Query::Permit { .. }
+            | Query::Nothing => &self.by_code,
             Query::Party { .. } | Query::Redial { .. } => &self.by_number,
         };
         questions.try_send((call, query)).is_ok()
@@ -223,6 +229,10 @@ pub(crate) fn find(store: &Store, knowledge: &Knowledge, query: Query) -> Result
             store::PartyFinding::Several => Finding::Several,
         },
         Query::Redial { line, number, within } => one(store.find_redial(line, number, within, now)?),
+        Query::Pair { line, number } => {
+            let found = store.find_pair(line, number, now)?;
+            found.map_or(Finding::Nothing, |found| pair(found, &knowledge.languages))
+        }
         Query::Caller { line, caller } => {
             let is_blocked = store.is_blocked(line, Some(caller), None, now)?;
             if is_blocked { Finding::Forbidden(Forbidden::Blocked) } else { Finding::Permitted }
@@ -268,18 +278,44 @@ fn forbidden(
 }
 
 fn translate(order: store::Order, languages: &[String]) -> Option<Box<Order>> {
-    let party = |party: &store::Party| Party {
-        number: party.number,
-        language: party.language.as_ref().and_then(|name| {
-            let place = languages.iter().position(|known| **known == **name)?;
-            u8::try_from(place).ok().map(Language)
-        }),
-    };
     Some(Box::new(Order {
         code: Code::parse(&order.code)?,
-        courier: party(&order.courier),
-        client: party(&order.client),
+        courier: party(&order.courier, languages),
+        client: party(&order.client, languages),
         data: order.data.as_ref().map(|data| data.as_str().into()),
+    }))
+}
+
+fn party(party: &store::Party, languages: &[String]) -> Party {
+    let language = party.language.as_ref().and_then(|name| {
+        let place = languages.iter().position(|known| **known == **name)?;
+        u8::try_from(place).ok().map(Language)
+    });
+    Party { number: party.number, language }
+}
+
+fn pair(found: store::PairFinding, languages: &[String]) -> Finding {
+    let store::PairFinding { pair, caller, reached } = found;
+    let own = match caller {
+        store::Side::A => Some(&pair.a),
+        store::Side::B => pair.b.as_ref(),
+    };
+    Finding::Pair(Box::new(Pair {
+        id: PairId(pair.id.0),
+        caller: match caller {
+            store::Side::A => Role::A,
+            store::Side::B => Role::B,
+        },
+        language: own.and_then(|own| party(&own.party, languages).language),
+        across: match reached {
+            store::Reached::Party { party: other, shown } => {
+                Across::Party { party: party(&other, languages), shown }
+            }
+            store::Reached::Fallback(number) => Across::Fallback(number),
+            store::Reached::Nobody => Across::Nobody,
+        },
+        manner: Manner { max_call: pair.max_call, ring_timeout: pair.ring_timeout, record: pair.record },
+        data: pair.data.as_ref().map(|data| data.as_str().into()),
     }))
 }
 

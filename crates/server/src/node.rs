@@ -103,6 +103,7 @@ pub(crate) struct Node {
     turns: mpsc::Sender<Turn>,
     board: thread::JoinHandle<()>,
     gate: Gate,
+    store: Store,
     privacy: Privacy,
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
@@ -196,6 +197,7 @@ impl Node {
             turns: sender,
             board,
             gate,
+            store: store.clone(),
             privacy,
             prompts,
             usable,
@@ -313,6 +315,7 @@ impl Node {
             let _ = self.turns.send(Turn::Board(configure)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
+        self.store.set_pool(&self.checked.pool());
         self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
         reload.at_restart
     }
@@ -434,12 +437,15 @@ fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
 fn open(checked: &Checked) -> Result<Store, StartError> {
     let options = store::Options {
         node: checked.node.name.clone(),
+        pairs_for: checked.pool.keep,
         records_for: checked.retention.records,
         events_for: checked.retention.events,
         audit_for: checked.retention.audit,
         ..store::Options::default()
     };
-    Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
+    let store = Store::open(&checked.node.data_dir.join("store"), options)?;
+    store.set_pool(&checked.pool());
+    Ok(store)
 }
 
 /// Made before anything happens that a webhook may want to know.

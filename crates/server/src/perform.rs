@@ -12,7 +12,7 @@ use store::Timestamp;
 use crate::hook::Hooks;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
-use crate::records::{Scribe, ulid};
+use crate::records::{Scribe, pair_ulid, ulid};
 use crate::recovery::{self, SIGN_OF_LIFE};
 use crate::signalling::Turn;
 use crate::verifier::Verifier;
@@ -104,6 +104,10 @@ impl World {
             Output::Called { line, callee, code } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(|batch| batch.note_called(line, callee, code.as_str(), at));
+            }
+            Output::PairCalled { pair, caller } => {
+                let at = Timestamp(self.scribe.clock.wall_ms(now));
+                self.keeper.keep(|batch| batch.pair_called(pair_ulid(pair), caller, at));
             }
             Output::Notice(notice) => {
                 tracing::debug!(call = %notice.call, what = notice.what.name(), "call");

@@ -1,7 +1,7 @@
 //! From the switchboard's records and notices to what is kept and told.
 
 use api::Privacy;
-use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice, Verification};
+use b2bua::{CallId, Happening, Notice, PairId, Record, TrunkHappening, TrunkNotice, Verification};
 use clock::Instant;
 use number::Number;
 use rtp::{Statistics, quality};
@@ -23,6 +23,10 @@ pub(crate) struct Scribe {
 
 pub(crate) fn ulid(call: CallId) -> Ulid {
     Ulid(call.0)
+}
+
+pub(crate) fn pair_ulid(pair: PairId) -> Ulid {
+    Ulid(pair.0)
 }
 
 impl Scribe {
@@ -63,6 +67,7 @@ impl Scribe {
             attempts: record.attempts,
             order_found: record.order_found,
             number_found: record.number_found,
+            pair: record.pair.map(pair_ulid),
             caller_role: record.caller_role.map(|role| role.word().to_owned()),
             callee_reached: record.callee_reached,
             operator_asked: record.operator_asked,
@@ -109,8 +114,17 @@ impl Scribe {
                 "call.matched",
                 json!({ "code": code.as_str(), "caller_role": caller.word(), "data": attached(data.as_deref()) }),
             ),
-            Happening::Dialling { callee, number } => {
-                ("call.dialling", json!({ "callee_role": callee.word(), "callee": self.show(*number) }))
+            Happening::Paired { pair, caller, data } => (
+                "call.matched",
+                json!({ "pair": pair_ulid(*pair), "caller_role": caller.word(), "data": attached(data.as_deref()) }),
+            ),
+            Happening::Dialling { callee, number, shown } => {
+                let shown = shown.to_string();
+                let callee_role = callee.word();
+                (
+                    "call.dialling",
+                    json!({ "callee_role": callee_role, "callee": self.show(*number), "shown": shown }),
+                )
             }
             Happening::Ringing => ("call.ringing", json!({})),
             Happening::Bridged => ("call.bridged", json!({})),
@@ -142,6 +156,7 @@ impl Scribe {
             "callee": self.show(record.callee),
             "callee_role": operator.or(record.caller_role.map(|role| role.other().word())),
             "code": record.code.map(|code| code.as_str().to_owned()),
+            "pair": record.pair.map(pair_ulid),
             "caller_role": record.caller_role.map(b2bua::Role::word),
             "started_at": self.at(record.started),
             "bridged_at": record.bridged.map(|at| self.at(at)),

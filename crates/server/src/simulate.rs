@@ -70,7 +70,6 @@ pub(crate) fn simulate(mut config: Config, trial: &Trial, knowledge: &mut Knowle
         board,
         flow,
         trunk: name,
-        shown: trial.to.to_string(),
         now: Instant::ZERO,
         due: BTreeMap::new(),
         sequence: 0,
@@ -119,7 +118,6 @@ struct Walk {
     board: Switchboard,
     flow: Flow,
     trunk: String,
-    shown: String,
     now: Instant,
     due: BTreeMap<(Instant, u32), Due>,
     sequence: u32,
@@ -221,6 +219,7 @@ impl Walk {
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
+            | Output::PairCalled { .. }
             | Output::Trunk(_)
             | Output::Shedding(_)
             | Output::Counted(_)
@@ -307,14 +306,16 @@ impl Walk {
             Query::Code { code, .. } => format!("the store is asked for order {}", code.as_str()),
             Query::Party { .. } => "the store is asked for the caller's only live order".to_owned(),
             Query::Redial { .. } => "the store is asked who called the caller last".to_owned(),
+            Query::Pair { .. } => "the store is asked for the caller's pair at this number".to_owned(),
             Query::Caller { .. } => "the store is asked whether the caller is blocked".to_owned(),
             Query::Permit { .. } => "the store is asked whether the other party may be called now".to_owned(),
             Query::Nothing => "nothing is looked up: the caller is locked out".to_owned(),
         };
         let answer = match finding {
+            Finding::Nothing if matches!(query, Query::Pair { .. }) => "there is none",
             Finding::Nothing => "no live order",
             Finding::Several => "several live orders",
-            Finding::Order(_) => "found",
+            Finding::Order(_) | Finding::Pair(_) => "found",
             Finding::Permitted => "nothing is against it",
             Finding::Forbidden(Forbidden::Blocked) => "blocked",
             Finding::Forbidden(Forbidden::Quiet) => "not at this hour",
@@ -344,13 +345,17 @@ impl Walk {
                 let (role, other) = (caller.word(), caller.other().word());
                 self.say(format!("the caller is the {role}: the {other} will be called"), None);
             }
+            Happening::Paired { caller, .. } => {
+                self.state = "matching";
+                self.say(format!("the caller is party {} of the pair", caller.word()), None);
+            }
             Happening::Operator => self.say("the caller asked for the operator".to_owned(), None),
-            Happening::Dialling { callee, number } => {
+            Happening::Dialling { callee, number, shown } => {
                 self.state = "dialling";
                 self.dialled = Some(Dialled {
                     callee: callee.word().to_owned(),
                     number: number.map(|number| number.to_string()),
-                    shown: self.shown.clone(),
+                    shown: shown.to_string(),
                     trunk: self.trunk.clone(),
                 });
             }

@@ -80,6 +80,24 @@ fn the_demo_in_russian_shows_a_call_in_which_both_hear_each_other_and_nothing_le
 }
 
 #[test]
+fn the_demo_of_pairs_shows_a_call_each_way_in_which_nothing_leaks() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = bauta(&["demo", "--pairs", "--out", dir.path().to_str().unwrap()]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}\n{}", text(&output.stderr));
+    assert!(!told.contains(" ✘ ") && !told.contains("key "), "{told}");
+    for (way, caller, role) in [("there", "+79991111111", "a"), ("back", "+79992222222", "b")] {
+        let out = dir.path().join(way);
+        let ladder = std::fs::read_to_string(out.join("ladder.txt")).unwrap();
+        assert!(ladder.contains(&format!("INVITE from {LINE}")), "{ladder}");
+        let record: Value =
+            serde_json::from_str(&std::fs::read_to_string(out.join("record.json")).unwrap()).unwrap();
+        assert_eq!((&record["caller"], &record["caller_role"]), (&caller.into(), &role.into()), "{record}");
+        assert!(record["pair"].is_string() && record["callee_reached"] == true, "{record}");
+    }
+}
+
+#[test]
 fn the_demo_says_what_it_cannot_do() {
     let output = bauta(&["demo", "--language", "xx"]);
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! `bauta order` and `bauta simulate` against an HTTP server that keeps what it was asked and answers what it was told.
+//! `bauta order`, `bauta pair` and `bauta simulate` against an HTTP server that keeps what it was asked and answers what it was told.
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
@@ -319,4 +319,61 @@ fn a_simulated_call_is_told_step_by_step() {
     let (_, stdout, _, asked) = run(vec![(200, answer.clone())], &args, "");
     assert_eq!(asked[0].json()["from"], Value::Null);
     assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), answer);
+}
+
+fn pair(id: &str) -> Value {
+    json!({
+        "id": id,
+        "state": "live",
+        "a": { "number": "+79991111111", "language": null, "dials": "+78005550001" },
+        "b": { "number": "+79992222222", "language": null, "dials": "+78005550001" },
+        "expires_at": "2026-12-01T12:00:00Z",
+    })
+}
+
+const PAIR: &str = "01P live a +79991111111 dials +78005550001 b +79992222222 dials +78005550001 until 2026-12-01T12:00:00Z\n";
+
+#[test]
+fn a_pair_is_made_with_everything_that_was_said() {
+    let args = "pair create --a 89991111111 --b +79992222222 --b-language en --number +78005550001 --sticky --ttl 1h --sliding";
+    let args: Vec<&str> = args.split(' ').chain(["--data", r#"{"ride":7}"#]).collect();
+    let (exit, stdout, stderr, asked) = run(vec![(201, pair("01P"))], &args, "");
+    assert_eq!((exit, stdout, stderr.as_str()), (0, format!("created {PAIR}"), ""));
+    assert_eq!(asked[0].line, "POST /v1/pairs HTTP/1.1");
+    let expected = json!({
+        "a": { "number": "89991111111" },
+        "b": { "number": "+79992222222", "language": "en" },
+        "number": "+78005550001",
+        "choice": "sticky",
+        "ttl_seconds": 3600,
+        "sliding": true,
+        "data": { "ride": 7 },
+    });
+    assert_eq!(asked[0].json(), expected);
+    let two = "pair create --a 1 --b 2 --two-numbers --prefix 7495 --json";
+    let (exit, stdout, _, asked) = run(vec![(201, pair("01P"))], &two.split(' ').collect::<Vec<_>>(), "");
+    assert_eq!((exit, serde_json::from_str::<Value>(&stdout).unwrap()), (0, pair("01P")));
+    let expected =
+        json!({ "a": { "number": "1" }, "b": { "number": "2" }, "mode": "two-numbers", "prefix": "7495" });
+    assert_eq!(asked[0].json(), expected);
+}
+
+#[test]
+fn pairs_are_shown_listed_and_closed() {
+    let (exit, stdout, _, asked) = run(vec![(200, pair("01P"))], &["pair", "get", "01P"], "");
+    assert_eq!((exit, stdout.as_str(), asked[0].line.as_str()), (0, PAIR, "GET /v1/pairs/01P HTTP/1.1"));
+    let (exit, stdout, _, asked) = run(vec![(204, Value::Null)], &["pair", "close", "01P"], "");
+    assert_eq!((exit, stdout.as_str()), (0, "closed 01P\n"));
+    assert_eq!(asked[0].line, "DELETE /v1/pairs/01P HTTP/1.1");
+    let pages = vec![
+        (200, json!({ "items": [pair("01P")], "next_cursor": "c" })),
+        (200, json!({ "items": [pair("01P")], "next_cursor": null })),
+    ];
+    let (exit, stdout, _, asked) = run(pages, &["pair", "list", "--number", "7999"], "");
+    assert_eq!((exit, stdout), (0, PAIR.repeat(2)));
+    assert_eq!(asked[0].line, "GET /v1/pairs?number=7999&state=live&limit=500 HTTP/1.1");
+    assert_eq!(asked[1].line, "GET /v1/pairs?number=7999&state=live&limit=500&cursor=c HTTP/1.1");
+    let gone = json!({ "code": "pair-unknown", "detail": "no pair has this id", "status": 404, "title": "t", "type": "urn:x" });
+    let (exit, _, stderr, _) = run(vec![(404, gone)], &["pair", "get", "01P"], "");
+    assert!(exit != 0 && stderr.contains("no pair has this id"), "{exit} {stderr}");
 }

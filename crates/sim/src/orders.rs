@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::{Code, Finding, Forbidden, Order, Query};
+use b2bua::{Code, Finding, Forbidden, Order, Pair, PairId, Query};
 use number::Number;
 
 /// Orders by code; what was called for redial.
@@ -10,6 +10,10 @@ use number::Number;
 pub struct Orders {
     orders: BTreeMap<Code, Order>,
     called: BTreeMap<(Number, Number), Code>,
+    /// By the number dialled and the caller.
+    pairs: BTreeMap<(Number, Option<Number>), Pair>,
+    /// Pairs that connected two, and who called.
+    pub connected: Vec<(PairId, Option<Number>)>,
     /// Callers who are blocked.
     pub blocked: Vec<Number>,
     /// Why this party is not to be called.
@@ -22,6 +26,11 @@ impl Orders {
     /// Adds or replaces an order.
     pub fn put(&mut self, order: Order) {
         self.orders.insert(order.code, order);
+    }
+
+    /// Whoever calls this number from that one is of this pair.
+    pub fn pair(&mut self, dialled: Number, caller: Option<Number>, pair: Pair) {
+        self.pairs.insert((dialled, caller), pair);
     }
 
     pub(crate) fn called(&mut self, line: Number, callee: Number, code: Code) {
@@ -48,6 +57,10 @@ impl Orders {
             Query::Redial { line, number, .. } => {
                 found(self.called.get(&(line, number)).and_then(|code| self.orders.get(code)))
             }
+            Query::Pair { line, number } => self
+                .pairs
+                .get(&(line, number))
+                .map_or(Finding::Nothing, |pair| Finding::Pair(Box::new(pair.clone()))),
             Query::Caller { caller, .. } if self.blocked.contains(&caller) => {
                 Finding::Forbidden(Forbidden::Blocked)
             }

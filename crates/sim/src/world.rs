@@ -446,6 +446,7 @@ impl World {
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),
+            Output::PairCalled { pair, caller } => self.orders.connected.push((pair, caller)),
             Output::Record(_)
             | Output::Heard(_)
             | Output::Leg { .. }

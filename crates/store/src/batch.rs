@@ -5,9 +5,10 @@ use ulid::Ulid;
 
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
+use crate::pair::Asked;
 use crate::{
-    Block, Claim, Delivery, Erasure, NewAudit, Order, Precondition, Progress, Put, Record, Removal, Response,
-    StoreError, Timestamp, disk, order, record,
+    Block, Claim, Delivery, Erasure, NewAudit, NewPair, Order, PairChange, Precondition, Progress, Put,
+    Record, Removal, Response, StoreError, Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -39,6 +40,10 @@ pub enum Outcome {
     Replayed(usize),
     /// Orders that had expired.
     Swept(Vec<Order>),
+    /// A pair as it now is, or why it is not as asked.
+    Pair(Asked),
+    /// How many pairs had ended or were forgotten.
+    PairsSwept(usize),
 }
 
 #[derive(Debug)]
@@ -61,6 +66,12 @@ pub(crate) enum Write {
     Dead { delivery: Delivery, error: String, now: Timestamp },
     Replay { webhook: String, events: Vec<Ulid>, now: Timestamp },
     Sweep { now: Timestamp, limit: usize },
+    CreatePair { asked: Box<NewPair>, now: Timestamp },
+    ChangePair { id: Ulid, change: Box<PairChange>, version: Option<u64>, now: Timestamp },
+    ClosePair { id: Ulid, version: Option<u64>, now: Timestamp },
+    ReopenPair { id: Ulid, expires_at: Timestamp, version: Option<u64>, now: Timestamp },
+    PairCalled { id: Ulid, caller: Option<Number>, now: Timestamp },
+    SweepPairs { now: Timestamp, limit: usize },
 }
 
 impl Batch {

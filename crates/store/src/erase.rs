@@ -8,7 +8,7 @@ use crate::changes::{self, Changes};
 use crate::history::Trace;
 use crate::keys::{self, Key};
 use crate::writer::Group;
-use crate::{Batch, Block, Order, Outcome, Record, Store, StoreError, Timestamp, idempotency};
+use crate::{Batch, Block, Order, Outcome, Pair, Record, Store, StoreError, Timestamp, idempotency};
 
 /// Keys looked at in one go.
 const PIECE: usize = 256;
@@ -34,6 +34,8 @@ pub struct Erasure {
 pub struct Erased {
     /// Orders removed.
     pub orders: u64,
+    /// Pairs removed, or kept without the number.
+    pub pairs: u64,
     /// Records removed, or kept without the number.
     pub records: u64,
     /// Events, told or still to be told, that are kept without the number.
@@ -47,8 +49,15 @@ pub struct Erased {
 }
 
 /// Where things lie, in the order they are looked through.
-const AREAS: [&[u8]; 6] =
-    [keys::CALLED, keys::BLOCKS, keys::EVENTS, keys::KEPT_EVENTS, keys::ANSWERS, keys::BLOCK_NAMES];
+const AREAS: [&[u8]; 7] = [
+    keys::PAIRS,
+    keys::CALLED,
+    keys::BLOCKS,
+    keys::EVENTS,
+    keys::KEPT_EVENTS,
+    keys::ANSWERS,
+    keys::BLOCK_NAMES,
+];
 
 /// One piece of the work.
 #[derive(Debug)]
@@ -138,6 +147,7 @@ impl Group<'_> {
         let (erasure, mut erased) = (&piece.erasure, Erased::default());
         for key in keys {
             match prefix {
+                keys::PAIRS => erased.pairs += u64::from(self.erase_pair(erasure, &key)?),
                 keys::CALLED => erased.redials += u64::from(self.erase_called(erasure, &key)?),
                 keys::BLOCKS => erased.records += self.erase_records(erasure, &key)?,
                 keys::EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 8)?),
@@ -147,6 +157,20 @@ impl Group<'_> {
             }
         }
         Ok(Progress { erased, next })
+    }
+
+    /// A pair of theirs is removed; of another's they were in, they are forgotten.
+    fn erase_pair(&mut self, erasure: &Erasure, key: &[u8]) -> Result<bool, StoreError> {
+        let Some(mut pair) = self.changes.read::<Pair>(key)? else { return Ok(false) };
+        if pair.has_party(erasure.number) {
+            self.forget_pair(pair.id);
+            return Ok(true);
+        }
+        let was_there = pair.forget(erasure.number);
+        if was_there {
+            self.keep_pair(&pair);
+        }
+        Ok(was_there)
     }
 
     fn erase_called(&mut self, erasure: &Erasure, key: &[u8]) -> Result<bool, StoreError> {
@@ -255,7 +279,7 @@ impl Changes<'_> {
 }
 
 impl Store {
-    /// Erases a number: its orders, redial memory, answers and, as wanted, blocks; records and events are kept without it, or
+    /// Erases a number: its orders and pairs, redial memory, answers and, as wanted, blocks; records and events are kept without it, or
     /// records removed. Each piece is atomic and durable before the next; whoever is called meanwhile may be written of again.
     ///
     /// # Errors
@@ -286,6 +310,7 @@ impl Store {
             return Ok(None);
         };
         all.orders += erased.orders;
+        all.pairs += erased.pairs;
         all.records += erased.records;
         all.events += erased.events;
         all.redials += erased.redials;

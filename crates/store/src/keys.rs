@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `v` | | format of the store, big-endian `u32` |
 //! | `o` | line (0 for none), code | [`crate::Order`] |
+//! | `t` | pair | [`crate::Pair`] |
 //! | `l` | line, callee | when and on which code the callee was last called |
 //! | `p` | call | [`crate::Record`] of a call in progress, JSON |
 //! | `s` | call | what it takes to let a call in progress go on, as whoever keeps it wrote it |
@@ -38,6 +39,8 @@ pub(crate) const FORMAT: &[u8] = b"v";
 pub(crate) const ALIVE: &[u8] = b"a";
 /// All orders.
 pub(crate) const ORDERS: &[u8] = b"o";
+/// All pairs.
+pub(crate) const PAIRS: &[u8] = b"t";
 /// All checkpoints.
 pub(crate) const CHECKPOINTS: &[u8] = b"p";
 /// All blocks.
@@ -75,6 +78,10 @@ pub(crate) fn order(line: u64, code: &str) -> Key {
 
 pub(crate) fn orders_of(line: u64) -> Key {
     key([ORDERS, &line.to_be_bytes()])
+}
+
+pub(crate) fn pair(id: Ulid) -> Key {
+    key([PAIRS, &id.to_bytes()])
 }
 
 pub(crate) fn called(line: Number, callee: Number) -> Key {

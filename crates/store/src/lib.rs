@@ -1,4 +1,4 @@
-//! What a node keeps on its own disk: orders, the records of calls, events and what is still to be told to whom.
+//! What a node keeps on its own disk: orders, pairs, the records of calls, events and what is still to be told to whom.
 //!
 //! Every write is one [`Batch`], applied as a whole or not at all, by one thread. A write is answered only when it
 //! survives a power cut; batches that wait at the same time share one synchronisation of the disk. Reads go
@@ -26,6 +26,7 @@ mod keys;
 mod open;
 mod order;
 mod outbox;
+mod pair;
 mod quiet;
 mod record;
 mod shared;
@@ -45,6 +46,11 @@ pub use json::{Json, NotJson};
 pub use open::{Options, Store, StoreStatus};
 pub use order::{Lines, Order, OrderFilter, OrderLimits, Party, PartyFinding, Precondition, Put, Removal};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
+pub use pair::{
+    Choice, Ended, Fallback, Forecast, Former, Member, Mode, NewPair, NumberStatus, Pair, PairChange,
+    PairDirection, PairFilter, PairFinding, PairRefusal, PhoneStatus, PoolNumber, PoolStatus, Preference,
+    Prefix, Reached, Side, numbers_needed,
+};
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::disk::Disk;
 use crate::index::OrderIndex;
 use crate::outbox::Outbox;
+use crate::pair::Pool;
 use crate::shared::{Safe, Shared};
 use crate::writer::{Job, Writer};
 use crate::{Batch, Outcome, StoreError};
@@ -39,6 +40,9 @@ pub struct Options {
     pub dead_letters: u64,
     /// How long records are kept.
     pub records_for: Duration,
+    /// How long a pair is known after its end, so that it can be opened again and its numbers chosen or avoided for the same
+    /// two.
+    pub pairs_for: Duration,
     /// How long events are kept at most, where not only their number bounds them.
     pub events_for: Option<Duration>,
     /// How long is kept who looked at what.
@@ -80,6 +84,7 @@ impl Default for Options {
             outbox: 100_000,
             dead_letters: 100_000,
             records_for: Duration::from_secs(400 * 86_400),
+            pairs_for: crate::pair::KEPT,
             events_for: None,
             audit_for: Duration::from_secs(400 * 86_400),
             redial_for: Duration::from_secs(86_400),
@@ -101,6 +106,7 @@ impl Store {
         let shared = Arc::new(Shared {
             options: Options { node, ..options },
             outbox: Mutex::new(Outbox::read(&disk)?),
+            pairs: RwLock::new(Pool::read(&disk, options.pairs_for)?),
             disk,
             orders: OrderIndex::new(),
             webhooks: RwLock::new(Arc::new([])),

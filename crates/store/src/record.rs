@@ -58,7 +58,9 @@ pub struct Record {
     pub order_found: bool,
     /// Whether the caller's number was found on it.
     pub number_found: bool,
-    /// `courier` or `client`.
+    /// The pair the caller is of.
+    pub pair: Option<Ulid>,
+    /// `courier` or `client`; of a pair `a` or `b`.
     pub caller_role: Option<String>,
     /// Whether the other party was joined.
     pub callee_reached: bool,
@@ -80,7 +82,7 @@ pub struct Record {
     pub hook_fault: Option<String>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
-    /// What the shop attached to the order.
+    /// What the shop attached to the order or the pair.
     pub data: Option<Json>,
     /// Media of the caller's leg.
     pub caller_leg: Option<LegRecord>,

@@ -11,6 +11,7 @@ use crate::disk::Disk;
 use crate::history::Place;
 use crate::index::OrderIndex;
 use crate::outbox::Outbox;
+use crate::pair::Pool;
 use crate::{Event, Options, StoreError, Webhook};
 
 pub(crate) type Listener = Arc<dyn Fn(&[Event]) + Send + Sync>;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) disk: Disk,
     pub(crate) orders: OrderIndex,
+    pub(crate) pairs: RwLock<Pool>,
     pub(crate) outbox: Mutex<Outbox>,
     pub(crate) webhooks: RwLock<Arc<[Webhook]>>,
     /// Keys whose answer is being found, with the fingerprint of the request.

@@ -152,6 +152,16 @@ impl Group<'_> {
             Write::Replay { webhook, events, now } => {
                 self.replay(webhook, events, *now).map(Outcome::Replayed)
             }
+            Write::CreatePair { asked, now } => self.create_pair(asked, *now).map(Outcome::Pair),
+            Write::ChangePair { id, change, version, now } => {
+                self.change_pair(*id, change, *version, *now).map(Outcome::Pair)
+            }
+            Write::ClosePair { id, version, now } => self.close_pair(*id, *version, *now).map(Outcome::Pair),
+            Write::ReopenPair { id, expires_at, version, now } => {
+                self.reopen_pair(*id, *expires_at, *version, *now).map(Outcome::Pair)
+            }
+            Write::PairCalled { id, caller, now } => self.pair_called(*id, *caller, *now),
+            Write::SweepPairs { now, limit } => self.sweep_pairs(*now, *limit).map(Outcome::PairsSwept),
             Write::Sweep { now, limit } => self.sweep(*now, *limit).map(Outcome::Swept),
         }
     }

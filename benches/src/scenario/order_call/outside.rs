@@ -146,6 +146,7 @@ impl Outside {
             Output::Find { .. }
             | Output::Verify { .. }
             | Output::Consult(_)
+            | Output::PairCalled { .. }
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }

@@ -122,8 +122,8 @@ impl Template {
 
     fn party<'o>(&self, order: &'o Order) -> &'o Party {
         match self.role {
-            Role::Courier => &order.courier,
-            Role::Client => &order.client,
+            Role::Courier | Role::A => &order.courier,
+            Role::Client | Role::B => &order.client,
         }
     }
 

@@ -21,10 +21,14 @@ fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Valu
         let (pattern, path): (Vec<&str>, Vec<&str>) =
             (pattern.split('/').collect(), path.split('/').collect());
         pattern.len() == path.len()
-            && pattern
-                .iter()
-                .zip(&path)
-                .all(|(want, is)| want.starts_with('{') && !is.is_empty() || want == is)
+            && pattern.iter().zip(&path).all(|(want, is)| {
+                match want.strip_prefix('{').and_then(|want| want.split_once('}')) {
+                    Some((_, verb)) => {
+                        !is.is_empty() && is.ends_with(verb) && is.contains(':') != verb.is_empty()
+                    }
+                    None => want == is,
+                }
+            })
     };
     let (pattern, item) = paths.iter().find(|(pattern, _)| fits(pattern))?;
     Some((pattern, item.get(&method)?))

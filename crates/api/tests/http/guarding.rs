@@ -12,8 +12,11 @@ use crate::world::World;
 fn operations() -> Vec<(Method, String, Option<Vec<String>>)> {
     let mut all = Vec::new();
     for (pattern, item) in document()["paths"].as_object().unwrap() {
-        let path: Vec<&str> =
-            pattern.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+        let filled = |part: &str| match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
+            Some((_, verb)) => format!("x{verb}"),
+            None => part.to_owned(),
+        };
+        let path: Vec<String> = pattern.split('/').map(filled).collect();
         for (method, operation) in item.as_object().unwrap() {
             let roles = operation.get("x-roles").map(|roles| {
                 roles.as_array().unwrap().iter().map(|role| role.as_str().unwrap().to_owned()).collect()

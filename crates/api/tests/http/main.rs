@@ -11,6 +11,7 @@ mod idempotency;
 mod imports;
 mod node;
 mod orders;
+mod pairs;
 mod policy;
 mod prompts;
 mod receiver;

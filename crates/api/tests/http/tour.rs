@@ -58,6 +58,14 @@ fn asked() -> Vec<Asked> {
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
         (Method::POST, "/v1/orders:import", "application/x-ndjson", None),
+        (Method::POST, "/v1/pairs", json, None),
+        (Method::GET, "/v1/pairs", json, None),
+        (Method::GET, "/v1/pairs/{id}", json, None),
+        (Method::PATCH, "/v1/pairs/{id}", json, None),
+        (Method::DELETE, "/v1/pairs/{id}", json, None),
+        (Method::POST, "/v1/pairs/{id}:reopen", json, None),
+        (Method::GET, "/v1/numbers", json, None),
+        (Method::GET, "/v1/numbers/plan", json, None),
         (Method::GET, "/v1/blocks", json, None),
         (Method::POST, "/v1/blocks", json, None),
         (Method::GET, block, json, None),
@@ -103,13 +111,10 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     let id = record(0).id.to_string();
     let paths = &document()["paths"];
     let mut had = BTreeSet::new();
-    let mut blocked = String::new();
+    let (mut blocked, mut pair) = (String::new(), String::new());
     for (method, pattern, kind, header) in asked() {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
-        let path = pattern.replace("{code}", "12345").replace("{id}", &id).replace("{name}", "shop");
-        let path = if pattern == BLOCK { blocked.clone() } else { path };
-        let path =
-            path.replace("{number}", "+79993333333").replace("{language}", "en").replace("{key}", "start");
+        let path = if pattern == BLOCK { blocked.clone() } else { filled(pattern, &id, &pair) };
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
         if kind == "audio/wav" {
             request = request.header("content-type", kind).body("RIFF");
@@ -120,6 +125,9 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         }
         let answer = world.send(request).await;
         assert!(answer.status < 400, "{method} {path}: {answer:?}");
+        if pattern == "/v1/pairs" && method == Method::POST {
+            pair = answer.json()["id"].as_str().unwrap().to_owned();
+        }
         if pattern == "/v1/blocks" && method == Method::POST {
             blocked = answer.header("location").to_owned();
         }
@@ -128,6 +136,21 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     // A stream has no end to be read to; its tests are in `events`.
     had.insert(("GET".into(), "/v1/events".into(), 200));
     assert_eq!(had, described());
+}
+
+/// A path of this pattern, about this call or this pair.
+fn filled(pattern: &str, call: &str, pair: &str) -> String {
+    let id = if pattern.starts_with("/v1/pairs") { pair } else { call };
+    let names = [
+        ("{code}", "12345"),
+        ("{id}", id),
+        ("{name}", "shop"),
+        ("{language}", "en"),
+        ("{key}", "start"),
+        ("{number}", "+79993333333"),
+    ];
+    let filled = names.into_iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value));
+    filled.replace("/plan", "/plan?pairs_per_phone=3")
 }
 
 async fn tag(world: &World, path: &str) -> String {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method};
 use number::{Number, Plan};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
-use store::{Json, NewEvent, Options, Store, StoreError, Timestamp, Ulid};
+use store::{Json, NewEvent, Options, PoolNumber, Store, StoreError, Timestamp, Ulid};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,9 @@ use crate::desk::{self, Shared};
 pub(crate) const LINE: &str = "+74950000001";
 /// A line whose codes have four.
 pub(crate) const SHORT_LINE: &str = "+74950000002";
+
+/// The numbers that pairs are given; the last is reserved.
+pub(crate) const POOL: [&str; 4] = ["+78005550001", "+78005550002", "+78005550003", "+78005550009"];
 
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -44,6 +47,12 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         plan: Plan::of("RU").unwrap(),
         tokens: Role::ALL.map(|role| Token::new(&secret(role), role)).to_vec(),
         lines: [(line(LINE), 5), (line(SHORT_LINE), 4)].into(),
+        pool: api::PoolSettings {
+            ours: POOL.map(line).into(),
+            cool_off: Duration::from_secs(60),
+            validate: true,
+            countries: vec!["RU".into()],
+        },
         languages: vec!["ru".into(), "en".into()],
         webhooks: vec!["shop".into()],
         recordings: recording::Settings::wav(dir.join("recordings")),
@@ -72,6 +81,8 @@ impl World {
     /// Over a store that may have been there before.
     pub(crate) async fn over(dir: TempDir, options: Options) -> Self {
         let store = open(&dir.path().join("store"), options).await;
+        let number = |text: &str| Number::parse(text).unwrap();
+        store.set_pool(&POOL.map(|text| PoolNumber { number: number(text), reserved: text == POOL[3] }));
         std::fs::create_dir_all(dir.path().join("recordings")).unwrap();
         let (asks, asked) = mpsc::channel::<Ask>(16);
         let gate = Gate::new(store.clone(), settings(dir.path()), asks);

@@ -66,14 +66,7 @@ impl Asking {
 
     fn found(&mut self, finding: Finding, core: &mut Core, desk: &mut Desk<'_>) -> Heard {
         desk.disarm(Timer::Store);
-        let order = match finding {
-            Finding::Order(order) => Some(order),
-            Finding::Nothing
-            | Finding::Several
-            | Finding::Permitted
-            | Finding::Forbidden(_)
-            | Finding::Failed => None,
-        };
+        let order = finding.order();
         let record = &mut core.record;
         record.order_found = order.is_some();
         if let Some(code) = self.looking.take() {

@@ -6,13 +6,13 @@ use ua::LegCommand;
 
 use super::asking::Asking;
 use super::noticing::Noticing;
-use super::{Core, Event, State, Timer, approving, dialling, directed, parting, screening};
+use super::{Core, Event, State, Timer, approving, dialling, directed, pairing, parting, screening};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
 use crate::record::Cause;
-use crate::service::{Orders, Service};
+use crate::service::{Orders, Service, Strangers};
 
 /// Patience with the store: a caller who waits longer is asked as if it had said nothing.
 pub(crate) const STORE_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -41,15 +41,24 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     }
 }
 
-/// Nothing is against the caller: it rings, where the line has it so, and is answered.
+/// Nothing is against the caller: whom they reach by a number of the pool is found out, and they are answered.
 pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    if let Service::Hook(line) = &core.line.service
-        && !line.answers_first
-        && !core.is_blocked
-    {
-        let hook = line.hook.clone();
-        return directed::begin(hook, core, desk);
+    match &core.line.service {
+        Service::Pairs(strangers) if !core.is_blocked => {
+            let (line, number, strangers) = (core.line.number, core.record.caller, *strangers);
+            desk.out.push(Output::Find { call: core.id(), query: Query::Pair { line, number } });
+            desk.arm(Timer::Store, STORE_WITHIN);
+            State::Consulting(Consulting::Pair(strangers))
+        }
+        Service::Hook(line) if !line.answers_first && !core.is_blocked => {
+            directed::begin(line.hook.clone(), core, desk)
+        }
+        Service::Orders(_) | Service::Pairs(_) | Service::Hook(_) | Service::Reserve => ring(core, desk),
     }
+}
+
+/// It rings for the caller, where the line has it so, and they are answered.
+pub(crate) fn ring(core: &mut Core, desk: &mut Desk<'_>) -> State {
     if core.line.answer_after.is_zero() {
         return answer(core, desk);
     }
@@ -101,6 +110,8 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
 /// What the store is asked before the caller is.
 #[derive(Debug)]
 pub(crate) enum Consulting {
+    /// Whom a caller of the pool reaches; they are not answered yet.
+    Pair(Strangers),
     /// Whether the caller is party to exactly one order.
     Party {
         /// Digits keyed meanwhile count.
@@ -123,11 +134,14 @@ pub(crate) fn consult(keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) ->
     match &line.service {
         Service::Orders(orders) => consult_orders(orders, keyed, core, desk),
         // Nobody is called for whoever is blocked.
-        Service::Pairs | Service::Hook(_) | Service::Reserve if core.is_blocked => {
+        Service::Pairs(_) if core.is_blocked => {
+            parting::begin(Callee::Fallback, outcome::ours(Cause::Blocked), core, desk)
+        }
+        Service::Hook(_) | Service::Reserve if core.is_blocked => {
             parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk)
         }
+        Service::Pairs(strangers) => pairing::connect(*strangers, core, desk),
         Service::Hook(line) => directed::begin(line.hook.clone(), core, desk),
-        Service::Pairs => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
@@ -154,11 +168,14 @@ fn consult_orders(orders: &Orders, keyed: Vec<char>, core: &mut Core, desk: &mut
 impl Consulting {
     pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         match event {
+            // Whether the caller is blocked was answered too late.
+            Event::Found(Finding::Permitted | Finding::Forbidden(_)) => State::Consulting(self),
             Event::Found(finding) => self.found(finding, core, desk),
             Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
             Event::Digit(super::Whose::Caller, digit) => {
-                let (Self::Party { keyed } | Self::Redial { keyed }) = &mut self;
-                if keyed.len() < ivr::Code::LONGEST {
+                if let Self::Party { keyed } | Self::Redial { keyed } = &mut self
+                    && keyed.len() < ivr::Code::LONGEST
+                {
                     keyed.push(digit);
                 }
                 State::Consulting(self)
@@ -181,18 +198,13 @@ impl Consulting {
 
     fn found(self, finding: Finding, core: &mut Core, desk: &mut Desk<'_>) -> State {
         desk.disarm(Timer::Store);
-        let order = match finding {
-            Finding::Order(order) => Some(order),
-            Finding::Nothing
-            | Finding::Several
-            | Finding::Permitted
-            | Finding::Forbidden(_)
-            | Finding::Failed => None,
-        };
-        match (self, order) {
-            (Self::Party { keyed }, Some(order)) if keyed.is_empty() => connect(order, core, desk),
-            (Self::Party { keyed }, _) => Asking::begin(None, &keyed, core, desk),
-            (Self::Redial { keyed }, order) => Asking::begin(order, &keyed, core, desk),
+        match self {
+            Self::Pair(strangers) => pairing::found(finding, strangers, core, desk),
+            Self::Party { keyed } => match finding.order() {
+                Some(order) if keyed.is_empty() => connect(order, core, desk),
+                Some(_) | None => Asking::begin(None, &keyed, core, desk),
+            },
+            Self::Redial { keyed } => Asking::begin(finding.order(), &keyed, core, desk),
         }
     }
 }
@@ -203,8 +215,8 @@ pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -
         return core.finish(outcome::ours(Cause::Fault), desk);
     };
     let ours = match role {
-        Role::Courier => order.courier,
-        Role::Client => order.client,
+        Role::Courier | Role::A => order.courier,
+        Role::Client | Role::B => order.client,
     };
     core.language = ours.language.unwrap_or(core.line.language);
     let record = &mut core.record;
@@ -216,8 +228,8 @@ pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -
     let matched = Happening::Matched { code: order.code, caller: role, data: order.data.clone() };
     desk.notice(core.id(), matched);
     let theirs = match role {
-        Role::Courier => order.client,
-        Role::Client => order.courier,
+        Role::Courier | Role::A => order.client,
+        Role::Client | Role::B => order.courier,
     };
     core.order = Some(order);
     approving::begin(role, theirs.number, core, desk)

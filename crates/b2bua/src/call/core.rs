@@ -8,14 +8,15 @@ use ivr::Prompt;
 use rtp::{Command, Direction, Media, PlayId, PromptId, Sound, Statistics};
 use ua::{LegCommand, Refusal, Why};
 
-use super::directed::{Connecting, Plan};
+use super::directed::Plan;
 use super::leg::Hold;
 use super::{Leg, State, Timer, Whose, closing};
 use crate::belief::Asked;
 use crate::config::{Config, Line, RecordNotice};
 use crate::desk::{Desk, Told};
 use crate::guards::Dialled;
-use crate::interface::{CallId, Happening, Language, Order, Recording};
+use crate::hook::Connect;
+use crate::interface::{CallId, Happening, Language, Manner, Order, Pair, Recording};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
@@ -63,8 +64,14 @@ pub(crate) struct Core {
     pub(crate) language: Language,
     pub(crate) caller: Leg,
     pub(crate) callee: Option<Leg>,
+    /// The line whose number the callee sees, and by whose trunks they are called.
+    pub(crate) shown: Arc<Line>,
+    /// What is another for this call than for others of its line.
+    pub(crate) manner: Manner,
     /// The order found last.
     pub(crate) order: Option<Box<Order>>,
+    /// The pair the caller is of.
+    pub(crate) pair: Option<Box<Pair>>,
     pub(crate) record: Box<Record>,
     /// Whether the relay still writes the recording.
     pub(crate) tape: Tape,
@@ -75,8 +82,6 @@ pub(crate) struct Core {
     pub(crate) span: Option<Span>,
     /// What a hook said is to be done, where one is asked.
     pub(crate) plan: Option<Box<Plan>>,
-    /// Whether what is said is to be recorded.
-    pub(crate) records: bool,
     /// Whether the caller was told so.
     pub(crate) is_noticed: bool,
     /// What its legs count for.
@@ -88,21 +93,23 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
         let Stuff { config, line, caller, record, hops, .. } = stuff;
-        let (language, records) = (line.language, line.record);
+        let language = line.language;
         Self {
             config,
+            shown: Arc::clone(&line),
             line,
+            manner: Manner::default(),
             language,
             caller,
             callee: None,
             order: None,
+            pair: None,
             record,
             tape: Tape::No,
             hops,
             callee_trunk: None,
             span: None,
             plan: None,
-            records,
             is_noticed: false,
             dialled: Vec::new(),
             is_blocked: false,
@@ -144,26 +151,19 @@ impl Core {
         desk.media(leg.port.worker, Command::Play { session: leg.session, play, prompts, repeat });
     }
 
-    /// The line whose number the callee sees.
-    pub(crate) fn shown(&self) -> &Line {
-        self.connecting().map_or(&self.line, |connecting| &connecting.line)
+    /// Whom a hook named, while they are called or talked to.
+    pub(crate) fn connecting(&self) -> Option<&Connect> {
+        self.plan.as_ref()?.connecting()
     }
 
     /// Our patience with the callee.
     pub(crate) fn ring_timeout(&self) -> Duration {
-        self.connecting()
-            .and_then(|connecting| connecting.connect.ring_timeout)
-            .unwrap_or(self.line.ring_timeout)
+        self.manner.ring_timeout.unwrap_or(self.line.ring_timeout)
     }
 
     /// How long two may talk.
     pub(crate) fn longest(&self) -> Duration {
-        self.connecting().and_then(|connecting| connecting.connect.max_call).unwrap_or(self.line.max_call)
-    }
-
-    /// Whom a hook named, while they are called or talked to.
-    pub(crate) fn connecting(&self) -> Option<&Connecting> {
-        self.plan.as_ref()?.connecting()
+        self.manner.max_call.unwrap_or(self.line.max_call)
     }
 
     /// Plays one prompt to the caller.
@@ -362,7 +362,8 @@ impl Core {
     /// Whether the call is to be recorded, and is not yet.
     pub(crate) fn is_to_be_recorded(&self) -> bool {
         let record = &self.record;
-        self.records && record.recording.is_none() && record.recording_refused.is_none()
+        let wanted = self.manner.record.unwrap_or(self.line.record);
+        wanted && record.recording.is_none() && record.recording_refused.is_none()
     }
 
     /// Records from now on what is said, where the call is to be recorded and nobody refused.
@@ -396,7 +397,7 @@ impl Core {
         if records && is_answered && notice != RecordNotice::Off && !self.is_noticed {
             return false;
         }
-        self.records = records;
+        self.manner.record = Some(records);
         match self.tape {
             // Where both are told it begins when both have been.
             Tape::No if records && is_answered && notice != RecordNotice::Both => self.begin_recording(desk),

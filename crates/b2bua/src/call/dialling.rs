@@ -16,7 +16,7 @@ use super::{Core, Event, Leg, State, Timer, directed, parting, talking};
 use crate::config::{EarlyMedia, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::{Desk, Told};
 use crate::guards;
-use crate::interface::{Callee, Happening, Order, Output, Party, Query, Role};
+use crate::interface::{Across, Callee, Code, Happening, Order, Output, Party, Query, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -60,23 +60,32 @@ impl Road {
 
 /// Calls the callee if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
-    let party = match callee {
-        Callee::Party(role) => {
-            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
-        }
-        Callee::Named => core.connecting().map(|connecting| (connecting.connect.number, None)),
-        Callee::Operator => None,
-    };
-    let Some((callee_number, code)) = party else { return call(callee, core, desk) };
+    let Some((callee_number, code)) = called_party(callee, core) else { return call(callee, core, desk) };
     let (line, caller) = (core.line.number, core.record.caller);
     let query = Query::Permit { line, caller, callee: callee_number, code };
     Permitting::begin(callee, query, core, desk)
 }
 
+/// The number of a party, or of whoever is there in their place, and on which order; `None`: it is an operator of ours.
+fn called_party(callee: Callee, core: &Core) -> Option<(Number, Option<Code>)> {
+    match callee {
+        Callee::Party(role @ (Role::Courier | Role::Client)) => {
+            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
+        }
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => match core.pair.as_deref()?.across {
+            Across::Party { party, .. } => Some((party.number, None)),
+            Across::Fallback(number) => Some((number, None)),
+            Across::Nobody => None,
+        },
+        Callee::Named => core.connecting().map(|connect| (connect.number, None)),
+        Callee::Operator => None,
+    }
+}
+
 fn party_of(order: &Order, role: Role) -> Party {
     match role {
-        Role::Courier => order.courier,
-        Role::Client => order.client,
+        Role::Courier | Role::A => order.courier,
+        Role::Client | Role::B => order.client,
     }
 }
 
@@ -91,6 +100,7 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     let prompt = match callee {
         Callee::Party(Role::Courier) => Prompt::WaitCourier,
         Callee::Party(Role::Client) => Prompt::WaitClient,
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => Prompt::Wait,
         Callee::Operator => Prompt::OperatorConnecting,
         // What they hear is for the hook to say.
         Callee::Named => Prompt::Music,
@@ -102,8 +112,8 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
     let Some((whom, roads)) = roads(callee, core, desk).filter(|(_, roads)| !roads.is_empty()) else {
         return parting::begin(callee, unreachable, core, desk);
     };
-    let number = core.record.callee;
-    desk.notice(core.id(), Happening::Dialling { callee, number });
+    let (number, shown) = (core.record.callee, core.shown.number);
+    desk.notice(core.id(), Happening::Dialling { callee, number, shown });
     // Where every trunk is full there was no room.
     match attempt(callee, &whom, roads, outcome::ours(Cause::Overloaded), core, desk) {
         Ok((way, left)) => {
@@ -118,16 +128,8 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
 /// Counts the leg, unless it must not be: no rule is about an exchange of our own.
 fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
     let leg = match callee {
-        Callee::Party(role) => core.order.as_deref().map(|order| guards::Leg {
-            callee: party_of(order, role).number,
-            caller: core.record.caller,
-            is_party: true,
-        }),
-        Callee::Named => core.connecting().map(|connecting| guards::Leg {
-            callee: connecting.connect.number,
-            caller: core.record.caller,
-            is_party: true,
-        }),
+        Callee::Party(_) | Callee::Fallback | Callee::Named => called_party(callee, core)
+            .map(|(callee, _)| guards::Leg { callee, caller: core.record.caller, is_party: true }),
         Callee::Operator => match core.line.operator {
             Some(Operator::Number(callee)) => Some(guards::Leg { callee, caller: None, is_party: false }),
             Some(Operator::Uri { .. }) | None => None,
@@ -195,7 +197,7 @@ fn invite(whom: &Whom, road: Road, core: &mut Core, desk: &mut Desk<'_>) -> Resu
         (Whom::Number(number), None) => format!("sip:{number}@{};user=phone", flow.peer),
         (Whom::Uri(uri), _) => uri.to_string(),
     };
-    let (from, own) = presented(core.shown().number, trunk, host);
+    let (from, own) = presented(core.shown.number, trunk, host);
     let invite = Invite {
         flow,
         to: uri.clone(),
@@ -251,13 +253,13 @@ fn presented(line: Number, trunk: Option<&Trunk>, host: &str) -> (String, String
 /// Whom to call, and every way there, the best first.
 fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, VecDeque<Road>)> {
     let number = match callee {
-        Callee::Party(role) => {
+        Callee::Party(role @ (Role::Courier | Role::Client)) => {
             let order = core.order.as_deref()?;
             let (party, line, code) = (party_of(order, role), core.line.number, order.code);
             desk.out.push(Output::Called { line, callee: party.number, code });
             party.number
         }
-        Callee::Named => core.plan.as_ref()?.connecting()?.connect.number,
+        Callee::Party(Role::A | Role::B) | Callee::Fallback | Callee::Named => called_party(callee, core)?.0,
         Callee::Operator => match core.line.operator.as_ref()? {
             Operator::Number(number) => *number,
             Operator::Uri { uri, flow } => {
@@ -266,7 +268,7 @@ fn roads(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<(Whom, 
         },
     };
     core.record.callee = Some(number);
-    let ways = desk.trunks.ways(desk.now, &core.shown().trunks, &core.config, desk.ids);
+    let ways = desk.trunks.ways(desk.now, &core.shown.trunks, &core.config, desk.ids);
     Some((Whom::Number(number), ways.into_iter().map(Road::Trunk).collect()))
 }
 
@@ -371,7 +373,7 @@ impl Dialling {
             return self.failed(outcome::callee(Cause::NotAcceptable, None, 88), core, desk);
         }
         match self.callee {
-            Callee::Operator => talking::begin(self.callee, core, desk),
+            Callee::Operator | Callee::Fallback => talking::begin(self.callee, core, desk),
             Callee::Party(_) | Callee::Named => Whispering::begin(self.callee, core, desk),
         }
     }

@@ -15,7 +15,7 @@ use crate::desk::Desk;
 use crate::hook::{
     Action, Advice, Advised, Connect, Consultation, Done, Gather, HookFailure, Matter, Speech,
 };
-use crate::interface::{Callee, Happening, Language, Output};
+use crate::interface::{Callee, Happening, Language, Manner, Output};
 use crate::outcome;
 use crate::record::{Cause, Outcome};
 
@@ -40,15 +40,7 @@ pub(crate) struct Plan {
     /// Why whoever was called last was not reached.
     missed: Option<Outcome>,
     /// Who is being called.
-    connecting: Option<Connecting>,
-}
-
-/// Somebody being called because a hook said so.
-#[derive(Debug)]
-pub(crate) struct Connecting {
-    pub(crate) connect: Box<Connect>,
-    /// What they see.
-    pub(crate) line: Arc<Line>,
+    connecting: Option<Box<Connect>>,
 }
 
 impl Plan {
@@ -57,8 +49,8 @@ impl Plan {
         Box::new(Self { hook, questions: 0, left, last: None, missed: None, connecting: None })
     }
 
-    pub(crate) fn connecting(&self) -> Option<&Connecting> {
-        self.connecting.as_ref()
+    pub(crate) fn connecting(&self) -> Option<&Connect> {
+        self.connecting.as_deref()
     }
 }
 
@@ -175,7 +167,10 @@ pub(crate) fn proceed(core: &mut Core, desk: &mut Desk<'_>) -> State {
             Action::Gather(gather) => Gathering::begin(gather, core, desk),
             Action::Connect(connect) => {
                 if let Some(line) = shown(&connect, core) {
-                    plan_mut(core, |plan| plan.connecting = Some(Connecting { connect, line }));
+                    core.shown = line;
+                    let (max_call, ring_timeout) = (connect.max_call, connect.ring_timeout);
+                    core.manner = Manner { max_call, ring_timeout, ..core.manner };
+                    plan_mut(core, |plan| plan.connecting = Some(connect));
                     return dialling::dial(Callee::Named, core, desk);
                 }
                 plan_note(Some("it wants a number shown that is no line of ours".into()), core, desk);
@@ -195,7 +190,6 @@ pub(crate) fn proceed(core: &mut Core, desk: &mut Desk<'_>) -> State {
                 ask(None, core, desk)
             }
             Action::Operator => {
-                plan.connecting = None;
                 core.record.operator_asked = true;
                 desk.notice(core.id(), Happening::Operator);
                 dialling::dial(Callee::Operator, core, desk)
@@ -224,6 +218,8 @@ fn missed(outcome: Outcome, core: &mut Core) {
         plan.missed = Some(outcome);
         plan.connecting = None;
     });
+    core.shown = Arc::clone(&core.line);
+    core.manner = Manner { record: core.manner.record, ..Manner::default() };
 }
 
 /// Whoever the hook named was not reached: what follows is done.

@@ -10,6 +10,7 @@ mod dialling;
 mod directed;
 mod leg;
 mod noticing;
+mod pairing;
 mod parting;
 mod restored;
 mod screening;

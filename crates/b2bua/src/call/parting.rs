@@ -33,12 +33,18 @@ pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mu
         Callee::Named => directed::resume(outcome, core, desk),
         Callee::Party(Role::Courier) => say(Prompt::CourierUnavailable, outcome, core, desk),
         Callee::Party(Role::Client) => say(Prompt::ClientUnavailable, outcome, core, desk),
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => say(Prompt::Unavailable, outcome, core, desk),
         Callee::Operator => {
             let cause = Cause::OperatorUnavailable;
             let outcome = Outcome { cause, side: Side::Callee, ..outcome };
             say(Prompt::OperatorUnavailable, outcome, core, desk)
         }
     }
+}
+
+/// Says that the number connects this caller with nobody.
+pub(crate) fn not_connected(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    say(Prompt::NotConnected, outcome::ours(Cause::NotConnected), core, desk)
 }
 
 /// Says that a rule of ours forbids it: which, the record says.

@@ -88,9 +88,11 @@ impl Permitting {
                     Finding::Forbidden(Forbidden::Blocked) => parting::blocked(self.callee, core, desk),
                     Finding::Forbidden(Forbidden::Quiet) => parting::quiet(core, desk),
                     Finding::Forbidden(Forbidden::UsedUp) => parting::refused(Cause::CallsUsedUp, core, desk),
-                    Finding::Nothing | Finding::Several | Finding::Order(_) | Finding::Failed => {
-                        self.unknown(core, desk)
-                    }
+                    Finding::Nothing
+                    | Finding::Several
+                    | Finding::Order(_)
+                    | Finding::Pair(_)
+                    | Finding::Failed => self.unknown(core, desk),
                 }
             }
             Event::Fired(Timer::Store) => self.unknown(core, desk),

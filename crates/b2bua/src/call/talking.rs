@@ -23,6 +23,7 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
     match callee {
         Callee::Party(_) | Callee::Named => core.record.callee_reached = true,
         Callee::Operator => core.record.operator_reached = true,
+        Callee::Fallback => {}
     }
     let most = core.longest();
     let warning = core.line.warning;

@@ -6,12 +6,11 @@ use ivr::Prompt;
 use rtp::Sound;
 
 use super::core::place;
-use super::directed::Connecting;
 use super::noticing::{self, REFUSED_WITHIN};
 use super::{Core, Event, State, Timer, Whose, directed, parting, talking};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
-use crate::interface::{Callee, Language, Role};
+use crate::interface::{Across, Callee, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
@@ -33,7 +32,7 @@ impl Whispering {
         let (mut sounds, language, confirm) = match callee {
             Callee::Party(role) => party(role, core),
             Callee::Named => named(core),
-            Callee::Operator => (Vec::new(), core.line.language, None),
+            Callee::Operator | Callee::Fallback => (Vec::new(), core.line.language, None),
         };
         let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
         if is_told {
@@ -115,12 +114,16 @@ impl Whispering {
 /// What they hear, in which language, and how long they have for accepting the call.
 type Said = (Vec<Sound>, Language, Option<Duration>);
 
-/// The other party of the order, who hears who calls.
+/// The other party, who hears who calls. One of a pair knows by the number they see.
 fn party(role: Role, core: &Core) -> Said {
+    let across = core.pair.as_deref().map(|pair| pair.across);
+    if let Some(Across::Party { party, .. }) = across {
+        return (Vec::new(), party.language.unwrap_or(core.line.language), core.line.confirm);
+    }
     let Some(order) = core.order.as_deref() else { return (Vec::new(), core.line.language, None) };
     let (party, prompt) = match role {
-        Role::Courier => (order.courier, Prompt::ClientCalling),
-        Role::Client => (order.client, Prompt::CourierCalling),
+        Role::Courier | Role::A => (order.courier, Prompt::ClientCalling),
+        Role::Client | Role::B => (order.client, Prompt::CourierCalling),
     };
     let language = party.language.unwrap_or(core.line.language);
     let mut prompts = Vec::new();
@@ -134,9 +137,8 @@ fn party(role: Role, core: &Core) -> Said {
 
 /// Whoever a hook named, who hears what it says.
 fn named(core: &Core) -> Said {
-    let Some(Connecting { connect, line }) = core.connecting() else {
-        return (Vec::new(), core.line.language, None);
-    };
+    let Some(connect) = core.connecting() else { return (Vec::new(), core.line.language, None) };
+    let language = core.shown.language;
     let confirm = connect.confirm.then(|| core.line.confirm.unwrap_or(CONFIRMED_WITHIN));
-    (directed::sounds(&connect.whisper, line.language), line.language, confirm)
+    (directed::sounds(&connect.whisper, language), language, confirm)
 }

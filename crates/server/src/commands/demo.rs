@@ -7,8 +7,10 @@ mod stage;
 mod tale;
 mod verdict;
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use phone::{Clothes, Does, Outcome, Phone, Report, Setup, Sound};
@@ -18,23 +20,67 @@ use store::Record;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::ladder::{Ladder, Who};
-use self::stage::{CLIENT, CODE, COURIER, Stage};
+use self::stage::{CODE, Stage};
 use self::tale::{Tale, Told};
 use super::client::Client;
 use super::loopback::LINE;
 use crate::cli::{DemoArgs, Exit};
 
-/// What the courier's phone says, in hertz.
-const COURIER_TONE: f32 = 700.0;
-/// What the client's phone says, in hertz.
-const CLIENT_TONE: f32 = 1100.0;
-/// Where the courier's phone is.
-const COURIER_AT: &str = "127.0.0.11:0";
-/// Where the client's phone is.
-const CLIENT_AT: &str = "127.0.0.12:0";
-/// How long a courier listens to the greeting before keying.
+/// One who plays.
+#[derive(Debug, Clone, Copy)]
+struct Actor {
+    /// What they are called.
+    word: &'static str,
+    number: &'static str,
+    /// Where their phone is.
+    at: &'static str,
+    /// What it says, in hertz.
+    tone: f32,
+    clothes: fn() -> Clothes,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {}", self.word)
+    }
+}
+
+/// Who plays what.
+#[derive(Debug, Clone, Copy)]
+struct Cast {
+    caller: Actor,
+    callee: Actor,
+    /// Whether they are a pair; they have an order otherwise.
+    of_pair: bool,
+}
+
+impl Cast {
+    /// The one across.
+    fn other(&self, who: Who) -> Actor {
+        match who {
+            Who::Caller => self.callee,
+            Who::Callee => self.caller,
+        }
+    }
+}
+
+const COURIER: Actor = Actor {
+    word: "courier",
+    number: "+79991111111",
+    at: "127.0.0.11:0",
+    tone: 700.0,
+    clothes: courier_clothes,
+};
+const CLIENT: Actor = Actor {
+    word: "client",
+    number: "+79992222222",
+    at: "127.0.0.12:0",
+    tone: 1100.0,
+    clothes: client_clothes,
+};
+/// How long a caller listens to the greeting before keying.
 const LISTENS: Duration = Duration::from_millis(1600);
-/// How long the client's phone rings.
+/// How long the callee's phone rings.
 const RINGS: Duration = Duration::from_millis(1200);
 /// How long the two talk.
 const TALK: Duration = Duration::from_secs(3);
@@ -65,67 +111,77 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
 
 /// Everything the call left.
 struct Played {
-    courier: Outcome,
-    client: Outcome,
-    /// Whom the client's phone showed.
+    cast: Cast,
+    caller: Outcome,
+    callee: Outcome,
+    /// Whom the callee's phone showed.
     shown: Option<String>,
     record: Record,
     recording: Vec<u8>,
 }
 
 async fn play(args: &DemoArgs) -> Result<bool, String> {
+    if !args.pairs {
+        let cast = Cast { caller: COURIER, callee: CLIENT, of_pair: false };
+        return act(&args.out, &args.language, cast).await;
+    }
+    let (a, b) = (Actor { word: "driver", ..COURIER }, Actor { word: "passenger", ..CLIENT });
+    let there =
+        act(&args.out.join("there"), &args.language, Cast { caller: a, callee: b, of_pair: true }).await?;
+    let back =
+        act(&args.out.join("back"), &args.language, Cast { caller: b, callee: a, of_pair: true }).await?;
+    Ok(there && back)
+}
+
+/// One call, on a server of its own.
+async fn act(out: &Path, language: &str, cast: Cast) -> Result<bool, String> {
     let text = |error: io::Error| error.to_string();
-    std::fs::create_dir_all(&args.out).map_err(|error| format!("{}: {error}", args.out.display()))?;
+    std::fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     let folder = tempfile::Builder::new().prefix("bauta-demo-").tempdir().map_err(text)?;
     let (reports, said) = unbounded_channel();
-    let client = Phone::bind(client_setup(), reports).await.map_err(text)?;
-    let mut courier_setup = courier_setup();
-    let callers = courier_setup.bind;
-    let stage = Stage::set(folder.path(), &args.language, callers, client.address()).await?;
-    courier_setup.does = Does::Dial {
+    let callee = Phone::bind(setup(cast.callee, cast.caller, RINGS), reports).await.map_err(text)?;
+    let mut setup = setup(cast.caller, cast.callee, Duration::ZERO);
+    setup.talk = Some(TALK);
+    let service = if cast.of_pair { "pairs" } else { "orders" };
+    let stage = Stage::set(folder.path(), language, service, setup.bind, callee.address()).await?;
+    setup.does = Does::Dial {
         to: format!("sip:{LINE}@{}", stage.sip),
         server: stage.sip,
-        keys: CODE.to_owned(),
+        keys: if cast.of_pair { String::new() } else { CODE.to_owned() },
         after: LISTENS,
     };
-    let (reports, said_by_courier) = unbounded_channel();
-    let courier = Phone::bind(courier_setup, reports).await.map_err(text)?;
-    let said = Said { courier: said_by_courier, client: said };
+    let (reports, said_by_caller) = unbounded_channel();
+    let caller = Phone::bind(setup, reports).await.map_err(text)?;
+    let said = Said { caller: said_by_caller, callee: said };
 
-    let mut tale = Tale::new(Ladder::begin(COURIER, LINE, CLIENT), &args.language)?;
+    let names = |actor: Actor| [actor.word, actor.number];
+    let about = if cast.of_pair {
+        "A pair: two people talk through a number of yours, without a code, and neither learns the other's."
+    } else {
+        "One number for everyone: a courier and a client talk, and neither learns the other's."
+    };
+    let ladder = Ladder::begin(about, names(cast.caller), LINE, names(cast.callee));
+    let mut tale = Tale::new(ladder, language, cast)?;
     let api = Client::new(&stage.server).map_err(|refusal| refusal.to_string())?;
-    let played = call(&api, (courier, client), said, &mut tale).await;
+    let played = call(&api, (caller, callee), said, &mut tale, cast).await;
     let Stage { mut node, .. } = stage;
     node.drain(Duration::ZERO, async {}).await;
     node.stop().await;
-    verdict::tell(&args.out, &played?, tale.ladder)
+    verdict::tell(out, &played?, tale.ladder)
 }
 
-fn courier_setup() -> Setup {
+/// A phone that answers after so long.
+fn setup(own: Actor, other: Actor, after: Duration) -> Setup {
     Setup {
-        bind: address(COURIER_AT),
-        number: COURIER.to_owned(),
-        clothes: Some(courier_clothes()),
-        says: Sound::Tone(COURIER_TONE),
-        listen_for: Some(CLIENT_TONE),
-        talk: Some(TALK),
-        patience: PATIENCE,
-        account: None,
-        does: Does::Answer { after: Duration::ZERO, refuse: None, keys: String::new() },
-    }
-}
-
-fn client_setup() -> Setup {
-    Setup {
-        bind: address(CLIENT_AT),
-        number: CLIENT.to_owned(),
-        clothes: Some(client_clothes()),
-        says: Sound::Tone(CLIENT_TONE),
-        listen_for: Some(COURIER_TONE),
+        bind: address(own.at),
+        number: own.number.to_owned(),
+        clothes: Some((own.clothes)()),
+        says: Sound::Tone(own.tone),
+        listen_for: Some(other.tone),
         talk: None,
         patience: PATIENCE,
         account: None,
-        does: Does::Answer { after: RINGS, refuse: None, keys: String::new() },
+        does: Does::Answer { after, refuse: None, keys: String::new() },
     }
 }
 
@@ -153,34 +209,42 @@ fn clothes(display: &str, subject: &str, session: &str, product: &str, cname: &s
 
 /// What the phones say while they are at it.
 struct Said {
-    courier: UnboundedReceiver<Report>,
-    client: UnboundedReceiver<Report>,
+    caller: UnboundedReceiver<Report>,
+    callee: UnboundedReceiver<Report>,
 }
 
-/// Puts the order, lets the phones play, and fetches what is left of it.
+/// Puts the order or makes the pair, lets the phones play, and fetches what is left of it.
 async fn call(
     api: &Client,
-    (courier, client): (Phone, Phone),
+    (caller, callee): (Phone, Phone),
     mut said: Said,
     tale: &mut Tale,
+    cast: Cast,
 ) -> Result<Played, String> {
     let text = |refusal: super::client::Refusal| refusal.to_string();
-    let order = json!({ "courier": { "number": COURIER }, "client": { "number": CLIENT } }).to_string();
-    let put = Some(("application/json", order.into()));
-    let _: (_, Value) = api.ask(Method::PUT, api.path(&["v1", "orders", CODE]), put).await.map_err(text)?;
+    let party = |actor: Actor| json!({ "number": actor.number });
+    let (method, path, body) = if cast.of_pair {
+        let body = json!({ "a": party(COURIER), "b": party(CLIENT) });
+        (Method::POST, api.path(&["v1", "pairs"]), body)
+    } else {
+        let body = json!({ "courier": party(COURIER), "client": party(CLIENT) });
+        (Method::PUT, api.path(&["v1", "orders", CODE]), body)
+    };
+    let body = Some(("application/json", body.to_string().into()));
+    let _: (_, Value) = api.ask(method, path, body).await.map_err(text)?;
     let mut events = api.send(Method::GET, api.path(&["v1", "events"]), None).await.map_err(text)?;
 
     tale.ladder.start();
-    let client = tokio::spawn(client.run());
-    let courier = tokio::spawn(courier.run());
+    let callee = tokio::spawn(callee.run());
+    let caller = tokio::spawn(caller.run());
     let deadline = tokio::time::Instant::now() + PATIENCE + RECORD_WITHIN;
     let mut beat = tokio::time::interval(Duration::from_millis(100));
     let mut phones = 2;
     // Told of a record, the phones over: then all is told.
     while !(tale.call.is_some() && phones == 0) {
         tokio::select! {
-            Some(report) = said.courier.recv() => phones -= tale.report(Who::Courier, report),
-            Some(report) = said.client.recv() => phones -= tale.report(Who::Client, report),
+            Some(report) = said.caller.recv() => phones -= tale.report(Who::Caller, report),
+            Some(report) = said.callee.recv() => phones -= tale.report(Who::Callee, report),
             chunk = events.chunk() => match chunk {
                 Ok(Some(chunk)) => tale.chunk(&chunk),
                 Ok(None) | Err(_) => return Err("the stream of events broke off".to_owned()),
@@ -193,10 +257,10 @@ async fn call(
     let over = |joined: Result<io::Result<Outcome>, tokio::task::JoinError>| {
         joined.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     };
-    let (courier, client) = (over(courier.await)?, over(client.await)?);
+    let (caller, callee) = (over(caller.await)?, over(callee.await)?);
     let id = tale.call.take().unwrap_or_default();
     let (_, record) = api.ask(Method::GET, api.path(&["v1", "records", &id]), None).await.map_err(text)?;
     let recording = api.send(Method::GET, api.path(&["v1", "recordings", &id]), None).await.map_err(text)?;
     let recording = recording.bytes().await.map_err(|error| error.to_string())?.to_vec();
-    Ok(Played { courier, client, shown: tale.shown.take(), record, recording })
+    Ok(Played { cast, caller, callee, shown: tale.shown.take(), record, recording })
 }

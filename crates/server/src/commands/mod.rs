@@ -7,6 +7,7 @@ pub(crate) mod demo;
 mod import;
 mod loopback;
 pub(crate) mod order;
+pub(crate) mod pair;
 pub(crate) mod phone;
 pub(crate) mod recording;
 pub(crate) mod simulate;

@@ -1,11 +1,11 @@
 //! What sections must agree on among each other.
 
 use ::sip::Transport;
-use b2bua::{Choice, Network, TrunkId};
+use b2bua::{Choice, Network, Strangers, TrunkId};
 
 use super::address;
 use super::http::Http;
-use super::line::{self, Named, Operator};
+use super::line::{self, Named, OF_ORDERS, OF_PAIRS, Operator, Service};
 use super::media::Media;
 use super::sip::Sip;
 use super::trunk;
@@ -44,6 +44,26 @@ pub(super) fn verified<'d>(
         for key in line::POLICY.into_iter().filter(|key| line.section.has(key)) {
             let text = "means nothing where no [[trunk]] has verify: callers are not verified at all";
             walk.fault(line.section.place(key), text);
+        }
+    }
+}
+
+/// Each line with the service it has.
+pub(super) fn services<'d>(walk: &mut Walk<'d>, lines: &[line::Draft<'d>]) {
+    for line in lines {
+        let (keys, word) = match line.service {
+            Service::Orders | Service::Hook => (&OF_PAIRS[..], "pairs"),
+            Service::Pairs { .. } => (&OF_ORDERS[..], "orders"),
+        };
+        for key in keys.iter().filter(|key| line.section.has(key)) {
+            walk.fault(line.section.place(key), format!("is for lines with service = {word:?}"));
+        }
+        let helps = matches!(line.service, Service::Pairs { strangers: Strangers::Operator, .. });
+        if helps && line.operator.is_none() && !line.section.has("operator") {
+            walk.fault(
+                line.section.place("strangers"),
+                "\"operator\" needs operator: whom they are to reach",
+            );
         }
     }
 }

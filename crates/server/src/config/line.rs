@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ::sip::Uri;
 use b2bua::{
-    Attestation, Blocked, Choice, DialRules, EarlyMedia, HookFailure, Policy, RecordNotice, Treatment,
+    Attestation, Blocked, Choice, DialRules, EarlyMedia, HookFailure, Policy, RecordNotice, Strangers,
+    Treatment,
 };
 use number::{Number, Plan};
 use store::Quiet;
@@ -21,6 +22,8 @@ pub(super) const SCHEMA: Schema = Schema {
     keys: &[
         "number",
         "service",
+        "strangers",
+        "reserved",
         "trunk",
         "language",
         "operator",
@@ -107,7 +110,20 @@ pub(crate) enum Service {
     Orders,
     /// By a hook.
     Hook,
+    /// By the caller's number and the one dialled.
+    Pairs {
+        /// What becomes of those whom the number connects with nobody.
+        strangers: Strangers,
+        /// Whether it is given to those pairs alone that name it.
+        reserved: bool,
+    },
 }
+
+/// Keys of one service, which mean nothing where the line has another.
+pub(super) const OF_ORDERS: [&str; 8] =
+    ["ask", "redial", "redial_window", "whisper", "code_length", "code_attempts", "lockout", "hint_after"];
+/// As above.
+pub(super) const OF_PAIRS: [&str; 2] = ["strangers", "reserved"];
 
 /// Whom `#` reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +170,7 @@ pub(crate) struct Manner {
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) number: Option<Number>,
-    service: Service,
+    pub(super) service: Service,
     /// The trunks' names, where they are written.
     pub(super) trunk: Given<Named>,
     language: String,
@@ -203,6 +219,13 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super
     let why = "the number people dial, one of its trunk's";
     let dialled = walk.needed(&section, "number", why, number);
     let service = walk.get(&section, "service", |value| value::word(value, SERVICES)).or(Service::Orders);
+    let strangers =
+        walk.get(&section, "strangers", |value| value::word(value, STRANGERS)).or(Strangers::Tell);
+    let reserved = walk.get(&section, "reserved", value::flag).or(false);
+    let service = match service {
+        Service::Orders | Service::Hook => service,
+        Service::Pairs { .. } => Service::Pairs { strangers, reserved },
+    };
     let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
@@ -219,12 +242,13 @@ fn hooked<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, has_
             let text = "is missing: which [[hook]] says what becomes of calls?";
             walk.fault(section.place("hook"), text);
         }
-        (Service::Orders, Given::Is(_)) => {
+        (Service::Orders | Service::Pairs { .. }, Given::Is(_)) => {
             let text =
                 "means nothing without service = \"hook\"; strangers_hook and approval_hook are for others";
             walk.fault(section.place("hook"), text);
         }
-        (Service::Hook, Given::Is(_) | Given::Faulty) | (Service::Orders, Given::Absent | Given::Faulty) => {}
+        (Service::Hook, Given::Is(_) | Given::Faulty)
+        | (Service::Orders | Service::Pairs { .. }, Given::Absent | Given::Faulty) => {}
     }
     let failure = walk.get(section, "hook_failure", |value| value::word(value, FAILURES));
     if failure == Given::Is(HookFailure::Reserve) && !has_operator {
@@ -311,10 +335,16 @@ fn trunks<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Given<Named> {
 
 const SERVICES: &[(&str, Result<Service, &str>)] = &[
     ("orders", Ok(Service::Orders)),
-    ("pairs", Err("is not available yet")),
+    ("pairs", Ok(Service::Pairs { strangers: Strangers::Tell, reserved: false })),
     ("hook", Ok(Service::Hook)),
     ("reserve", Err("is not available yet")),
     ("scenario", Err("is not available yet")),
+];
+
+const STRANGERS: &[(&str, Result<Strangers, &str>)] = &[
+    ("tell", Ok(Strangers::Tell)),
+    ("refuse", Ok(Strangers::Refuse)),
+    ("operator", Ok(Strangers::Operator)),
 ];
 
 const ASK: &[(&str, Result<bool, &str>)] = &[("always", Ok(false)), ("when-needed", Ok(true))];

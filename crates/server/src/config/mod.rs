@@ -17,6 +17,7 @@ mod node;
 mod notices;
 mod pieces;
 mod policy;
+mod pool;
 mod profile;
 mod prompts;
 mod recordings;
@@ -45,6 +46,7 @@ pub(crate) use media::Media;
 pub(crate) use node::Node;
 pub(crate) use notices::Notices;
 pub(crate) use policy::Policy;
+pub(crate) use pool::Pool;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
@@ -66,6 +68,7 @@ const SECTIONS: &[&Schema] = &[
     &media::SCHEMA,
     &trunk::SCHEMA,
     &line::SCHEMA,
+    &pool::SCHEMA,
     &policy::SCHEMA,
     &prompts::SCHEMA,
     &keeping::STORE,
@@ -89,6 +92,7 @@ pub(crate) struct Checked {
     /// In the order `ua::TrunkId` counts them.
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) lines: Vec<Line>,
+    pub(crate) pool: Pool,
     /// What holds over all lines.
     pub(crate) policy: Policy,
     pub(crate) prompts: Prompts,
@@ -193,6 +197,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let trunks = trunk::read(walk, &root, node.plan);
     let policy = policy::read(walk, &root);
     let lines = line::read(walk, &root, node.plan, &policy);
+    let pool = pool::read(walk, &root);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
     let notices = notices::read(walk, &root, node.plan);
@@ -208,6 +213,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
     cross::hooks(walk, &lines, hooks.as_deref(), &speech);
+    cross::services(walk, &lines);
     let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
     notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
@@ -221,6 +227,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         media,
         trunks,
         lines,
+        pool,
         policy,
         prompts,
         http,

@@ -114,6 +114,15 @@ impl Checked {
         }
     }
 
+    /// The numbers that pairs are given.
+    pub(crate) fn pool(&self) -> Vec<store::PoolNumber> {
+        let given = |line: &Line| match line.service {
+            Service::Orders | Service::Hook => None,
+            Service::Pairs { reserved, .. } => Some(store::PoolNumber { number: line.number, reserved }),
+        };
+        self.lines.iter().filter_map(given).collect()
+    }
+
     /// Who is told of events: webhooks, and parties of new orders.
     pub(crate) fn receivers(&self) -> Vec<api::webhooks::Webhook> {
         let notices = [b2bua::Role::Courier, b2bua::Role::Client].map(|role| self.notice(role));
@@ -156,7 +165,18 @@ impl Checked {
         api::Settings {
             plan: self.node.plan,
             tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
-            lines: self.lines.iter().map(|line| (line.number, line.manner.code_length)).collect(),
+            lines: self
+                .lines
+                .iter()
+                .filter(|line| line.service == Service::Orders)
+                .map(|line| (line.number, line.manner.code_length))
+                .collect(),
+            pool: api::PoolSettings {
+                ours: self.lines.iter().map(|line| line.number).collect(),
+                cool_off: self.pool.cool_off,
+                validate: self.pool.validate,
+                countries: self.pool.countries.clone(),
+            },
             languages: languages.to_vec(),
             webhooks: self.receivers().into_iter().map(|webhook| webhook.name).collect(),
             recordings: self.recording.files.clone(),
@@ -217,6 +237,7 @@ impl Line {
                     hook: self.hooked.hook.as_deref()?.into(),
                     answers_first: self.hooked.answers_first,
                 }),
+                Service::Pairs { strangers, .. } => b2bua::Service::Pairs(strangers),
             },
             hooks: self.hooked.hooks(),
         })

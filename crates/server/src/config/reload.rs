@@ -12,7 +12,8 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, the policy, hooks, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, the policy, hooks, what holds for the pool, tokens and whom we believe of `next`; all else stays, and what
+    /// differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -23,6 +24,7 @@ impl Checked {
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[notices]", self.notices != next.notices),
             ("[recording]", self.recording != next.recording),
+            ("pool.keep", self.pool.keep != next.pool.keep),
             ("[privacy]", (self.numbers, self.retention) != (next.numbers, next.retention)),
             ("[speech]", self.speech != next.speech),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
@@ -32,10 +34,12 @@ impl Checked {
             trunks: next.trunks,
             lines: next.lines,
             policy: next.policy,
+            pool: next.pool,
             identity: next.identity,
             hooks: next.hooks,
             ..self.clone()
         };
+        checked.pool.keep = self.pool.keep;
         checked.http.tokens = next.http.tokens;
         Reload { at_restart: at_restart.collect(), checked }
     }

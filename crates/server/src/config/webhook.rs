@@ -22,7 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 24] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -41,6 +41,10 @@ const EVENTS: [&str; 20] = [
     "hook.recovered",
     "order.put",
     "order.expired",
+    "pair.created",
+    "pair.changed",
+    "pair.closed",
+    "pair.expired",
     "notice.sent",
     "notice.failed",
 ];

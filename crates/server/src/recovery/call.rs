@@ -4,7 +4,9 @@ use b2bua::snapshot::{
     Agreed, Capabilities, ClockRate, Codec, DialogSnapshot, Direction, Hop, InviteSnapshot, Joined, Key,
     Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
 };
-use b2bua::{AgentListener, Attestation, CallId, Code, IdentityFault, Record, Role, Side, Verification};
+use b2bua::{
+    AgentListener, Attestation, CallId, Code, IdentityFault, PairId, Record, Role, Side, Verification,
+};
 use number::Number;
 use sip::Transport;
 
@@ -69,6 +71,7 @@ form!(struct Record {
     attempts,
     order_found,
     number_found,
+    pair,
     caller_role,
     callee_reached,
     operator_asked,
@@ -130,6 +133,8 @@ form!(
     enum Role {
         Courier = 0,
         Client = 1,
+        A = 2,
+        B = 3,
     }
 );
 form!(
@@ -249,6 +254,16 @@ impl Form for Security {
 }
 
 impl Form for Key {
+    fn write(&self, to: &mut Writer) {
+        self.0.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Form::read(from).map(Self)
+    }
+}
+
+impl Form for PairId {
     fn write(&self, to: &mut Writer) {
         self.0.write(to);
     }

@@ -347,6 +347,7 @@ impl Loop {
                 | Output::Verify { .. }
                 | Output::Consult(_)
                 | Output::Called { .. }
+                | Output::PairCalled { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)
                 | Output::Shedding(_)

@@ -7,6 +7,7 @@ mod identity;
 mod mask;
 mod order_call;
 mod own;
+mod pairs;
 mod profiles;
 mod recording;
 mod security;

@@ -1,6 +1,9 @@
 //! Scenarios broken at every step in every way. After each wreck: legs ended, ports back, tables empty, one record, every
 //! request answered once.
 
+use b2bua::{Manner, Strangers};
+
+use crate::pairs;
 use crate::worlds::{CLIENT, COURIER, LINE, OPERATOR, STRANGER, seconds, with_order};
 use sim::{Act, CalleePlan, CallerPlan, Early, Last, Reaction, Stage, Voice, Weather, World, sweep};
 
@@ -58,6 +61,19 @@ const RELIABLE: &[Stage] = &[
     Stage { status: 180, reliable: true, early: Early::No, update: false },
     Stage { status: 183, reliable: true, early: Early::Elsewhere, update: true },
 ];
+
+fn of_a_pair(seed: u64) -> World {
+    let mut world = pairs::with_pair(pairs::config(Strangers::Refuse), Manner::default(), seed);
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "").doing(seconds(40), Act::HangUp));
+    world
+}
+
+fn stranger_to_pairs(seed: u64) -> World {
+    let mut world = pairs::with_pair(pairs::config(Strangers::Tell), Manner::default(), seed);
+    world.caller(seconds(0), CallerPlan::keying(STRANGER, LINE, ""));
+    world
+}
 
 fn early_media(seed: u64) -> World {
     let mut config = sim::config();
@@ -208,6 +224,16 @@ fn a_call_that_succeeds() {
 #[test]
 fn a_call_whose_caller_is_verified_first() {
     assert!(sweep(verified, 7) > 500);
+}
+
+#[test]
+fn a_call_of_a_pair() {
+    assert!(sweep(of_a_pair, 11) > 300);
+}
+
+#[test]
+fn a_call_of_a_stranger_to_pairs() {
+    assert!(sweep(stranger_to_pairs, 12) > 100);
 }
 
 #[test]

@@ -9,5 +9,7 @@ mod model;
 mod opening;
 mod orders;
 mod outbox;
+mod pairs;
 mod policy;
+mod pool_model;
 mod world;

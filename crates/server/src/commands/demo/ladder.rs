@@ -8,17 +8,17 @@ const WIDTH: usize = 34;
 /// A row waits so long for earlier ones that are told later.
 pub(super) const PATIENCE: Duration = Duration::from_millis(2500);
 
-const COURIER: &str = "36";
+const CALLER: &str = "36";
 const BAUTA: &str = "33;1";
-const CLIENT: &str = "35";
+const CALLEE: &str = "35";
 const DIM: &str = "2";
 const HEAD: &str = "1";
 
 /// Who does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
-    Courier,
-    Client,
+    Caller,
+    Callee,
 }
 
 /// One row.
@@ -48,8 +48,8 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// Begins with the numbers everyone has.
-    pub(super) fn begin(courier: &str, line: &str, client: &str) -> Self {
+    /// Begins with what it is about, and the names and numbers everyone has.
+    pub(super) fn begin(about: &str, caller: [&str; 2], line: &str, callee: [&str; 2]) -> Self {
         let mut ladder = Self {
             began: Instant::now(),
             colour: io::stdout().is_terminal(),
@@ -57,10 +57,7 @@ impl Ladder {
             text: String::new(),
         };
         ladder.line(&[(HEAD, "")]);
-        ladder.line(&[(
-            HEAD,
-            "  One number for everyone: a courier and a client talk, and neither learns the other's.",
-        )]);
+        ladder.line(&[(HEAD, &format!("  {about}"))]);
         ladder.line(&[(
             DIM,
             "  A server, a trunk and two phones on loopback; real SIP and RTP, in real time.",
@@ -69,15 +66,15 @@ impl Ladder {
         let width = WIDTH + 1;
         ladder.line(&[
             (DIM, "    ms  "),
-            (COURIER, &format!("{:<width$}", "COURIER")),
+            (CALLER, &format!("{:<width$}", caller[0].to_uppercase())),
             (BAUTA, &format!("{:<26}", "BAUTA")),
-            (CLIENT, &format!("{:>10}", "CLIENT")),
+            (CALLEE, &format!("{:>10}", callee[0].to_uppercase())),
         ]);
         ladder.line(&[
             (DIM, "        "),
-            (COURIER, &format!("{courier:<width$}")),
+            (CALLER, &format!("{:<width$}", caller[1])),
             (BAUTA, &format!("{line:<22}")),
-            (CLIENT, &format!("{client:>14}")),
+            (CALLEE, &format!("{:>14}", callee[1])),
         ]);
         ladder
     }
@@ -107,54 +104,54 @@ impl Ladder {
         let time = format!("{ms:>6}  ");
         let time = time.as_str();
         match row {
-            Row::To(Who::Courier, text) => {
-                self.at_left(time, &[(COURIER, &right("├", text, '─')), (BAUTA, "│")]);
+            Row::To(Who::Caller, text) => {
+                self.at_left(time, &[(CALLER, &right("├", text, '─')), (BAUTA, "│")]);
             }
-            Row::From(Who::Courier, text) => {
-                self.at_left(time, &[(COURIER, "│"), (BAUTA, &left(text, "┤", '─'))]);
+            Row::From(Who::Caller, text) => {
+                self.at_left(time, &[(CALLER, "│"), (BAUTA, &left(text, "┤", '─'))]);
             }
-            Row::Prompt(Who::Courier, text) => {
+            Row::Prompt(Who::Caller, text) => {
                 let text = format!("♪ {text}");
-                self.at_left(time, &[(COURIER, "│"), (BAUTA, &left(&text, "┤", '┄'))]);
+                self.at_left(time, &[(CALLER, "│"), (BAUTA, &left(&text, "┤", '┄'))]);
             }
-            Row::Notes(Who::Courier, text) => {
+            Row::Notes(Who::Caller, text) => {
                 let text = format!("◆ {:<width$}", cut(text, WIDTH - 1), width = WIDTH - 1);
-                self.at_left(time, &[(COURIER, &text), (BAUTA, "│")]);
+                self.at_left(time, &[(CALLER, &text), (BAUTA, "│")]);
             }
-            Row::From(Who::Client, text) => {
-                self.at_right(time, &[(BAUTA, &right("├", text, '─')), (CLIENT, "│")]);
+            Row::From(Who::Callee, text) => {
+                self.at_right(time, &[(BAUTA, &right("├", text, '─')), (CALLEE, "│")]);
             }
-            Row::To(Who::Client, text) => {
-                self.at_right(time, &[(BAUTA, "│"), (CLIENT, &left(text, "┤", '─'))]);
+            Row::To(Who::Callee, text) => {
+                self.at_right(time, &[(BAUTA, "│"), (CALLEE, &left(text, "┤", '─'))]);
             }
-            Row::Prompt(Who::Client, text) => {
+            Row::Prompt(Who::Callee, text) => {
                 let text = format!("♪ {text}");
-                self.at_right(time, &[(BAUTA, &right("├", &text, '┄')), (CLIENT, "│")]);
+                self.at_right(time, &[(BAUTA, &right("├", &text, '┄')), (CALLEE, "│")]);
             }
-            Row::Notes(Who::Client, text) => {
+            Row::Notes(Who::Callee, text) => {
                 let text = format!("{:>width$} ◆", cut(text, WIDTH - 1), width = WIDTH - 1);
-                self.at_right(time, &[(BAUTA, "│"), (CLIENT, &text)]);
+                self.at_right(time, &[(BAUTA, "│"), (CALLEE, &text)]);
             }
             Row::Decides(text) => {
                 let text = format!("◆ {:<width$}", cut(text, WIDTH - 1), width = WIDTH - 1);
-                self.at_right(time, &[(BAUTA, &text), (CLIENT, "│")]);
+                self.at_right(time, &[(BAUTA, &text), (CALLEE, "│")]);
             }
             Row::Joins => {
                 let way = format!("◀{:═^width$}▶", " voice ", width = WIDTH - 2);
                 let both = format!("{way}◆{way}");
-                self.line(&[(DIM, time), (COURIER, "│"), (BAUTA, &both), (CLIENT, "│")]);
+                self.line(&[(DIM, time), (CALLER, "│"), (BAUTA, &both), (CALLEE, "│")]);
             }
         }
     }
 
-    /// A row between the courier and the server.
+    /// A row between the caller and the server.
     fn at_left(&mut self, time: &str, [one, two]: &[(&str, &str); 2]) {
-        self.line(&[(DIM, time), *one, *two, (DIM, &" ".repeat(WIDTH)), (CLIENT, "│")]);
+        self.line(&[(DIM, time), *one, *two, (DIM, &" ".repeat(WIDTH)), (CALLEE, "│")]);
     }
 
-    /// A row between the server and the client.
+    /// A row between the server and the callee.
     fn at_right(&mut self, time: &str, [one, two]: &[(&str, &str); 2]) {
-        self.line(&[(DIM, time), (COURIER, "│"), (DIM, &" ".repeat(WIDTH)), *one, *two]);
+        self.line(&[(DIM, time), (CALLER, "│"), (DIM, &" ".repeat(WIDTH)), *one, *two]);
     }
 
     /// One line, in colour where someone looks at it.
@@ -202,12 +199,12 @@ mod tests {
 
     #[test]
     fn every_row_ends_at_the_same_place_and_rows_stand_in_the_order_of_time() {
-        let mut ladder = Ladder::begin("+1", "+2", "+3");
+        let mut ladder = Ladder::begin("a call", ["one", "+1"], "+2", ["other", "+3"]);
         ladder.text.clear();
         let long = "a text that is far longer than there is room for it in one column".to_owned();
         let start = ladder.began;
         let mut rows = vec![Row::Joins, Row::Decides(long.clone())];
-        for who in [Who::Courier, Who::Client] {
+        for who in [Who::Caller, Who::Callee] {
             for text in [long.clone(), "x".to_owned()] {
                 let each = [Row::To, Row::From, Row::Prompt, Row::Notes];
                 rows.extend(each.map(|row: fn(Who, String) -> Row| row(who, text.clone())));

@@ -9,10 +9,6 @@ use crate::cli::ServerArgs;
 use crate::config::{self, Checked};
 use crate::node::Node;
 
-/// The courier's own number.
-pub(super) const COURIER: &str = "+79991111111";
-/// The client's own number.
-pub(super) const CLIENT: &str = "+79992222222";
 /// The order's code.
 pub(super) const CODE: &str = "12345";
 
@@ -33,6 +29,7 @@ impl Stage {
     pub(super) async fn set(
         folder: &Path,
         language: &str,
+        service: &str,
         callers: SocketAddr,
         callee: SocketAddr,
     ) -> Result<Self, String> {
@@ -51,7 +48,7 @@ impl Stage {
             callees: callee,
             sip_keys: "max_calls = 4".to_owned(),
             media_keys: "workers = 1",
-            line_keys: format!("language = \"{language}\"\nrecord = true"),
+            line_keys: format!("language = \"{language}\"\nservice = \"{service}\"\nrecord = true"),
         };
         let (text, server) = served.configure();
         let node = Node::start(checked(&text)?).await.map_err(|error| error.to_string())?;

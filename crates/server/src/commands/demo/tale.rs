@@ -7,9 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Cast;
 use super::ladder::{self, Ladder, Row, Who};
 use super::prompts::Ear;
-use super::stage::{CLIENT, COURIER};
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +25,26 @@ pub(super) struct Tale {
     pub(super) ladder: Ladder,
     /// The call, once its record and its recording are kept.
     pub(super) call: Option<String>,
-    /// Whom the client's phone showed.
+    /// Whom the callee's phone showed.
     pub(super) shown: Option<String>,
+    cast: Cast,
     ears: [Ear; 2],
     hung_up: Option<Who>,
     stream: Vec<u8>,
-    /// When the courier's phone last did something that makes the server do something.
+    /// When the caller's phone last did something that makes the server do something.
     said: Instant,
     /// The same moment by both clocks.
     clocks: (SystemTime, Instant),
 }
 
 impl Tale {
-    pub(super) fn new(ladder: Ladder, language: &str) -> Result<Self, String> {
+    pub(super) fn new(ladder: Ladder, language: &str, cast: Cast) -> Result<Self, String> {
         let ear = Ear::new(language)?;
         Ok(Self {
             ladder,
             call: None,
             shown: None,
+            cast,
             ears: [ear.clone(), ear],
             hung_up: None,
             stream: Vec::new(),
@@ -88,7 +90,9 @@ impl Tale {
                 }
                 return 0;
             }
-            What::Tone { hertz } => Row::Notes(who, format!("hears {}, {hertz} Hz", other(who))),
+            What::Tone { hertz } => {
+                Row::Notes(who, format!("hears the {}, {hertz} Hz", self.cast.other(who).word))
+            }
             What::HangsUp => {
                 self.hung_up = Some(who);
                 self.said = at;
@@ -107,8 +111,8 @@ impl Tale {
 
     fn ear(&mut self, who: Who) -> &mut Ear {
         match who {
-            Who::Courier => &mut self.ears[0],
-            Who::Client => &mut self.ears[1],
+            Who::Caller => &mut self.ears[0],
+            Who::Callee => &mut self.ears[1],
         }
     }
 
@@ -133,7 +137,14 @@ impl Tale {
                 let found = if data["order_found"] == true { "found" } else { "unknown" };
                 Row::Decides(format!("order {}: {found}", word(&data["code"])))
             }
+            "call.matched" if self.cast.of_pair => {
+                Row::Decides(format!("a pair: the caller is {}", word(&data["caller_role"])))
+            }
             "call.matched" => Row::Decides(format!("the caller is its {}", word(&data["caller_role"]))),
+            "call.dialling" if self.cast.of_pair => {
+                let (role, shown) = (word(&data["callee_role"]), word(&data["shown"]));
+                Row::Decides(format!("calls {role}, shows {shown}"))
+            }
             "call.dialling" => Row::Decides(format!("calls the {}", word(&data["callee_role"]))),
             "call.bridged" => Row::Joins,
             "call.ended" => {
@@ -162,13 +173,6 @@ fn user(uri: &str) -> &str {
     uri.trim_start_matches("sip:").split('@').next().unwrap_or(uri)
 }
 
-fn other(who: Who) -> &'static str {
-    match who {
-        Who::Courier => "the client",
-        Who::Client => "the courier",
-    }
-}
-
 fn ended(ending: Ending) -> String {
     match ending {
         Ending::HungUp { .. } => "BYE".to_owned(),
@@ -179,13 +183,5 @@ fn ended(ending: Ending) -> String {
         Ending::Gone => "481".to_owned(),
         Ending::Unrefreshed => "no refresh".to_owned(),
         Ending::Ordered => "200 OK".to_owned(),
-    }
-}
-
-/// The number of a side.
-pub(super) fn number(who: Who) -> &'static str {
-    match who {
-        Who::Courier => COURIER,
-        Who::Client => CLIENT,
     }
 }

@@ -1,18 +1,14 @@
 //! What the demo comes to: the proof, the files, what to do next.
 
 use std::io::Cursor;
-use std::net::IpAddr;
 use std::path::Path;
 
-use phone::{Clothes, Outcome, wav};
+use phone::{Outcome, wav};
 
 use super::super::loopback::LINE;
-use super::ladder::{Ladder, Who};
+use super::ladder::Ladder;
 use super::proof::{Canaries, Hearing, Search};
-use super::tale::number;
-use super::{
-    CLIENT_AT, CLIENT_TONE, COURIER_AT, COURIER_TONE, Played, address, client_clothes, courier_clothes,
-};
+use super::{Actor, Cast, Played, address};
 
 const GOOD: &str = "32;1";
 const BAD: &str = "31;1";
@@ -25,8 +21,9 @@ pub(super) fn tell(out: &Path, played: &Played, mut ladder: Ladder) -> Result<bo
     let recording_path = out.join("recording.wav");
     std::fs::write(&recording_path, &played.recording)
         .map_err(|error| format!("{}: {error}", recording_path.display()))?;
-    for (name, outcome) in [("courier-heard.wav", &played.courier), ("client-heard.wav", &played.client)] {
-        let path = out.join(name);
+    let Cast { caller, callee, .. } = played.cast;
+    for (actor, outcome) in [(caller, &played.caller), (callee, &played.callee)] {
+        let path = out.join(format!("{}-heard.wav", actor.word));
         wav::write(&path, &outcome.heard.samples).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     let record = serde_json::to_string_pretty(&played.record).map_err(|error| error.to_string())?;
@@ -44,7 +41,7 @@ pub(super) fn tell(out: &Path, played: &Played, mut ladder: Ladder) -> Result<bo
     for line in record.lines() {
         ladder.line(&[(DIM, &format!("  {line}"))]);
     }
-    ending(out, &mut ladder, failed);
+    ending(out, &mut ladder, played.cast, failed);
     save(&out.join("ladder.txt"), &ladder.text)?;
     Ok(failed == 0)
 }
@@ -62,49 +59,44 @@ struct Proved {
 
 fn rows(played: &Played) -> Result<Vec<Proved>, String> {
     let shown = played.shown.as_deref().unwrap_or("nothing");
+    let Cast { caller, callee, .. } = played.cast;
     let seen = Proved {
         good: shown == LINE,
         title: "seen",
-        text: format!("the courier dialled {LINE}; the client's phone showed {shown}"),
+        text: format!("{caller} dialled {LINE}; the phone of {callee} showed {shown}"),
     };
-    let (courier, client) = (&played.courier, &played.client);
     let mut rows = vec![
         seen,
-        heard("the courier", courier.heard.talk(), CLIENT_TONE),
-        heard("the client", client.heard.talk(), COURIER_TONE),
-        hidden(Who::Client, CLIENT_AT, &client_clothes(), client, courier),
-        hidden(Who::Courier, COURIER_AT, &courier_clothes(), courier, client),
+        heard(caller, played.caller.heard.talk(), callee.tone),
+        heard(callee, played.callee.heard.talk(), caller.tone),
+        hidden([callee, caller], &played.callee, &played.caller),
+        hidden([caller, callee], &played.caller, &played.callee),
     ];
     rows.push(recorded(played)?);
     Ok(rows)
 }
 
-fn heard(who: &str, samples: &[i16], hertz: f32) -> Proved {
+fn heard(who: Actor, samples: &[i16], hertz: f32) -> Proved {
     let Hearing { hertz: found, level, seconds, is_right } = Hearing::of(samples, hertz);
     let text =
         format!("{who} heard {found:.0} Hz at {level:.1} dB for {seconds:.1} s; {hertz:.0} Hz was said");
     Proved { good: is_right, title: "heard", text }
 }
 
-/// Whether anything of `owner` reached the other.
-fn hidden(who: Who, at: &str, clothes: &Clothes, owner: &Outcome, other: &Outcome) -> Proved {
-    let ip: IpAddr = address(at).ip();
-    let canaries = Canaries::of(number(who), ip, clothes, owner);
+/// Whether anything of the first reached the second.
+fn hidden([of, by]: [Actor; 2], owner: &Outcome, other: &Outcome) -> Proved {
+    let canaries = Canaries::of(of.number, address(of.at).ip(), &(of.clothes)(), owner);
     let Search { datagrams, bytes, leaks } = canaries.search(&other.traffic.received);
-    let (of, by) = match who {
-        Who::Courier => ("courier", "client"),
-        Who::Client => ("client", "courier"),
-    };
     let found =
         if leaks.is_empty() { "none".to_owned() } else { leaks.into_iter().collect::<Vec<_>>().join("; ") };
     let text = format!(
-        "{count} marks of the {of} looked for in all {datagrams} packets ({bytes} bytes) the {by} got: {found}",
+        "{count} marks of {of} looked for in all {datagrams} packets ({bytes} bytes) {by} got: {found}",
         count = canaries.len()
     );
     Proved { good: found == "none" && datagrams > 0, title: "hidden", text }
 }
 
-/// Whether the recording has the courier on its left and the client on its right.
+/// Whether the recording has the caller on its left and the callee on its right.
 fn recorded(played: &Played) -> Result<Proved, String> {
     let channels = wav::read_from(Cursor::new(&played.recording)).map_err(|error| error.to_string())?;
     let [left, right] = &channels[..] else {
@@ -116,17 +108,21 @@ fn recorded(played: &Played) -> Result<Proved, String> {
         let end = samples.len().saturating_sub(4_000);
         samples[end.saturating_sub(12_000)..end].to_vec()
     };
-    let (left, right) = (Hearing::of(&late(left), COURIER_TONE), Hearing::of(&late(right), CLIENT_TONE));
-    let text = format!("left {:.0} Hz (courier), right {:.0} Hz (client)", left.hertz, right.hertz);
+    let Cast { caller, callee, .. } = played.cast;
+    let (left, right) = (Hearing::of(&late(left), caller.tone), Hearing::of(&late(right), callee.tone));
+    let text = format!("left {:.0} Hz ({caller}), right {:.0} Hz ({callee})", left.hertz, right.hertz);
     Ok(Proved { good: left.is_right && right.is_right, title: "recorded", text })
 }
 
-fn ending(out: &Path, ladder: &mut Ladder, failed: usize) {
+fn ending(out: &Path, ladder: &mut Ladder, cast: Cast, failed: usize) {
     ladder.line(&[(PLAIN, "")]);
     let dir = out.display();
     ladder.line(&[
         (HEAD, "  Listen: "),
-        (PLAIN, &format!("{dir}/courier-heard.wav, client-heard.wav, recording.wav")),
+        (
+            PLAIN,
+            &format!("{dir}/{}-heard.wav, {}-heard.wav, recording.wav", cast.caller.word, cast.callee.word),
+        ),
     ]);
     ladder.line(&[(HEAD, "  Read:   "), (PLAIN, &format!("{dir}/record.json, ladder.txt"))]);
     ladder.line(&[(PLAIN, "")]);
@@ -140,6 +136,17 @@ fn ending(out: &Path, ladder: &mut Ladder, failed: usize) {
         (HEAD, "  Next:   "),
         (PLAIN, "bauta check && bauta serve        after the five lines of config/bauta.toml"),
     ]);
-    ladder.line(&[(PLAIN, "          bauta order put 12345 --courier +7… --client +7… --token …")]);
-    ladder.line(&[(PLAIN, "          bauta phone dial sip:NUMBER@HOST:5060 --from +7… --digits 12345")]);
+    let next = match cast.of_pair {
+        true => [
+            "bauta pair create --a +7… --b +7… --token …",
+            "bauta phone dial sip:NUMBER@HOST:5060 --from +7…",
+        ],
+        false => [
+            "bauta order put 12345 --courier +7… --client +7… --token …",
+            "bauta phone dial sip:NUMBER@HOST:5060 --from +7… --digits 12345",
+        ],
+    };
+    for line in next {
+        ladder.line(&[(PLAIN, &format!("          {line}"))]);
+    }
 }

@@ -270,7 +270,7 @@ fn an_operator_is_a_number_or_an_address_and_no_line() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
-    for (section, line) in [("[[line]]", "service = \"pairs\""), ("[[line]]", "service = \"scenario\"")] {
+    for (section, line) in [("[[line]]", "service = \"reserve\""), ("[[line]]", "service = \"scenario\"")] {
         let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
         assert!(told.contains("not available yet"), "{told}");
     }
@@ -341,4 +341,17 @@ fn keys_in_signalling_that_is_not_encrypted_are_a_warning() {
     assert_eq!(warned("offered"), (b2bua::SrtpPolicy::Offered, 1));
     assert_eq!(warned("required"), (b2bua::SrtpPolicy::Required, 1));
     assert_eq!(good(LEAST).trunks[0].srtp, b2bua::SrtpPolicy::Off);
+}
+
+#[test]
+fn a_line_has_the_keys_of_its_service_and_what_they_need() {
+    let line = |keys: &str| fault(|text| *text = text.replace("[[line]]", &format!("[[line]]\n{keys}")));
+    assert!(line("strangers = \"tell\"").contains("strangers: is for lines with service = \"pairs\""));
+    assert!(
+        line("service = \"pairs\"\nask = \"always\"").contains("ask: is for lines with service = \"orders\"")
+    );
+    let operator = line("service = \"pairs\"\nstrangers = \"operator\"");
+    assert!(operator.contains("\"operator\" needs operator"), "{operator}");
+    let country = fault(|text| text.push_str("[pool]\ncountries = [\"XX\"]\n"));
+    assert!(country.contains("pool.countries[0]"), "{country}");
 }

@@ -104,6 +104,16 @@ ring_timeout = "30s"
 early_media = "pass"
 max_call = "1h"
 warning = "30s"
+[[line]]
+number = "+4930123457"
+service = "pairs"
+strangers = "refuse"
+reserved = true
+[pool]
+cool_off = "1h"
+keep = "7d"
+validate = false
+countries = ["DE", "AT"]
 [policy]
 dial_allow = "+4"
 dial_deny = "+41"
@@ -316,7 +326,9 @@ fn a_line_may_call_out_by_several_trunks_in_order_or_by_weight() {
 #[test]
 fn every_key_of_a_line_changes_what_it_names() {
     let Checked { lines, .. } = good(EVERY_KEY);
-    assert_eq!(lines.len(), 1);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0].service, Service::Orders);
+    assert_eq!(lines[1].service, Service::Pairs { strangers: b2bua::Strangers::Refuse, reserved: true });
     assert_eq!((lines[0].number.to_string().as_str(), &lines[0].trunks), ("+4930123456", &first_trunk()));
     assert_eq!(lines[0].language, "en");
     let Some(Operator::Uri { uri, destination }) = &lines[0].operator else { panic!("{lines:?}") };
@@ -391,6 +403,21 @@ fn a_line_takes_what_it_does_not_say_from_the_policy() {
     let own = line("dial_deny = []\nquiet = \"never\"");
     assert_eq!((own.manner.dial.allow, own.manner.dial.deny), (prefixes(&["+7"]), Vec::new()));
     assert_eq!(own.quiet, None);
+}
+
+#[test]
+fn every_key_of_the_pool_changes_what_it_names() {
+    let hour = Duration::from_secs(3600);
+    let countries = vec!["DE".to_owned(), "AT".to_owned()];
+    let checked = good(EVERY_KEY);
+    assert_eq!(checked.pool, Pool { cool_off: hour, keep: 24 * 7 * hour, validate: false, countries });
+    let number = Number::parse("+4930123457").unwrap();
+    assert_eq!(checked.pool(), [store::PoolNumber { number, reserved: true }]);
+    let plain = good(LEAST).pool;
+    assert_eq!(
+        plain,
+        Pool { cool_off: Duration::ZERO, keep: 24 * 30 * hour, validate: true, countries: Vec::new() }
+    );
 }
 
 #[test]
