@@ -32,6 +32,8 @@ a=sendrecv\r\n";
 pub(super) enum Step {
     Invite,
     Begun,
+    /// Nothing is against the caller, or the party who is called.
+    Permitted,
     Ack,
     Digit(char),
     Found,
@@ -46,9 +48,10 @@ pub(super) enum Step {
 }
 
 /// A call from its INVITE to its record.
-pub(super) const STEPS: [Step; 17] = [
+pub(super) const STEPS: [Step; 19] = [
     Step::Invite,
     Step::Begun,
+    Step::Permitted,
     Step::Ack,
     Step::Digit('1'),
     Step::Digit('2'),
@@ -56,6 +59,7 @@ pub(super) const STEPS: [Step; 17] = [
     Step::Digit('4'),
     Step::Digit('5'),
     Step::Found,
+    Step::Permitted,
     Step::Ringing,
     Step::Answer,
     Step::Whispered,
@@ -106,6 +110,7 @@ impl Outside {
         match step {
             Step::Invite => message(self.courier_invites().into()),
             Step::Begun => Input::Begun { call: self.call(), kept: true },
+            Step::Permitted => Input::Found { call: self.call(), finding: Finding::Permitted },
             Step::Ack => message(self.courier_requests("ACK", 1)),
             Step::Digit(digit) => Input::Report(Report::Digit { session: self.caller(), digit }),
             Step::Found => Input::Found { call: self.call(), finding: Finding::Order(Box::new(order())) },
