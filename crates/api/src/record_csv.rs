@@ -2,15 +2,16 @@
 
 use std::fmt::Display;
 
-use store::{LegRecord, Record};
+use store::{LegRecord, Record, TriedRecord};
 
 /// Name of a column, and what stands in it.
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 37] = [
+const COLUMNS: [Column<Record>; 39] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
+    ("callback", |r| r.callback.to_string()),
     ("line", |r| text(r.line.as_ref())),
     ("dialled", |r| r.dialled.clone()),
     ("trunk", |r| r.trunk.clone()),
@@ -23,6 +24,7 @@ const COLUMNS: [Column<Record>; 37] = [
     ("identity.fault", |r| text(r.identity.as_ref().and_then(|identity| identity.fault.as_ref()))),
     ("identity.claimed", |r| text(r.identity.as_ref().and_then(|identity| identity.claimed.as_ref()))),
     ("callee_trunk", |r| text(r.callee_trunk.as_ref())),
+    ("tried", |r| r.tried.iter().map(tried).collect::<Vec<_>>().join("; ")),
     ("started_at", |r| r.started_at.to_string()),
     ("answered_at", |r| text(r.answered_at.as_ref())),
     ("bridged_at", |r| text(r.bridged_at.as_ref())),
@@ -71,6 +73,13 @@ const LEG_COLUMNS: [Column<LegRecord>; 18] = [
     ("srtp", |l| text(l.srtp.as_ref())),
     ("mos", |l| text(l.mos.as_ref())),
 ];
+
+/// Whose place, number, seconds waited and answered, cause.
+fn tried(tried: &TriedRecord) -> String {
+    let answered = tried.answered_seconds.unwrap_or_default();
+    let (number, cause) = (text(tried.number.as_ref()), text(tried.cause.as_ref()));
+    format!("{} {number} {} {answered} {cause}", tried.side, tried.waiting_seconds)
+}
 
 /// Name of a leg, and where it is.
 type Leg = (&'static str, fn(&Record) -> Option<&LegRecord>);

@@ -4,6 +4,7 @@
 mod admission;
 mod belief;
 mod call;
+mod callback;
 mod caller;
 mod config;
 mod desk;
@@ -19,6 +20,7 @@ pub mod snapshot;
 mod switchboard;
 mod trunks;
 
+pub use callback::*;
 pub use config::*;
 pub use ids::NotACallId;
 pub use interface::*;

@@ -1,13 +1,13 @@
 //! From the switchboard's records and notices to what is kept and told.
 
 use api::Privacy;
-use b2bua::{CallId, Happening, Notice, Record, TrunkHappening, TrunkNotice, Verification};
+use b2bua::{CallId, Happening, Notice, Record, Tried, TrunkHappening, TrunkNotice, Verification};
 use clock::Instant;
 use number::Number;
 use rtp::{Statistics, quality};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, Ulid};
+use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, TriedRecord, Ulid};
 
 use crate::time::Clock;
 
@@ -36,11 +36,11 @@ impl Scribe {
 
     /// A record as it is kept.
     pub(crate) fn record(&self, record: &Record) -> store::Record {
-        let seconds = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
         let outcome = record.outcome;
         store::Record {
             id: ulid(record.call),
             node: self.node.clone(),
+            callback: record.callback,
             line: record.line.map(|line| line.to_string()),
             dialled: record.dialled.to_string(),
             trunk: record.trunk.to_string(),
@@ -48,6 +48,7 @@ impl Scribe {
             caller: self.show(record.caller),
             identity: record.verification.map(|verification| self.identity(verification, record.claimed)),
             callee: self.show(record.callee),
+            tried: record.tried.iter().map(|tried| self.tried(tried)).collect(),
             started_at: self.at(record.started),
             answered_at: record.answered.map(|at| self.at(at)),
             bridged_at: record.bridged.map(|at| self.at(at)),
@@ -78,6 +79,19 @@ impl Scribe {
         }
     }
 
+    fn tried(&self, tried: &Tried) -> TriedRecord {
+        TriedRecord {
+            side: tried.side.word().to_owned(),
+            number: self.show(tried.number),
+            dialled_at: self.at(tried.dialled),
+            rang_seconds: tried.rang.map(|at| seconds(at.since(tried.dialled))),
+            waiting_seconds: seconds(tried.waited_for()),
+            answered_seconds: tried.answered.map(|_| seconds(tried.answered_for())),
+            cause: tried.outcome.map(|outcome| outcome.cause.word().to_owned()),
+            sip_status: tried.outcome.and_then(|outcome| outcome.status),
+        }
+    }
+
     fn identity(&self, verification: Verification, claimed: Option<Number>) -> IdentityRecord {
         IdentityRecord {
             verdict: verification.verdict().word().to_owned(),
@@ -99,6 +113,15 @@ impl Scribe {
                     "identity": verification.map(|verification| self.identity(verification, *claimed)),
                 }),
             ),
+            Happening::Originated { line, data } => {
+                ("call.originated", json!({ "line": line.to_string(), "data": attached(data.as_deref()) }))
+            }
+            Happening::FirstAnswered { number } => {
+                ("callback.first-answered", json!({ "number": self.show(*number) }))
+            }
+            Happening::SecondAnswered { number } => {
+                ("callback.second-answered", json!({ "number": self.show(*number) }))
+            }
             Happening::Asked => ("call.asked", json!({})),
             Happening::Code { code, found } => {
                 ("call.code", json!({ "code": code.as_str(), "order_found": found }))
@@ -131,7 +154,7 @@ impl Scribe {
 
     /// A call that goes on, for those who know nothing of it.
     fn restored(&self, record: &Record) -> Value {
-        let operator = record.operator_asked.then_some("operator");
+        let operator = record.operator_asked.then_some("operator").or(record.callback.then_some("second"));
         json!({
             "line": record.line.map(|line| line.to_string()),
             "trunk": record.trunk,
@@ -176,6 +199,11 @@ impl Scribe {
         }
         events
     }
+}
+
+/// To the millisecond.
+fn seconds(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// An event about anything.

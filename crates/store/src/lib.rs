@@ -36,7 +36,7 @@ pub use json::{Json, NotJson};
 pub use open::{Options, Store, StoreStatus};
 pub use order::{Lines, Order, OrderFilter, Party, PartyFinding, Put};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
-pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, Unfinished};
+pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 

@@ -1,6 +1,5 @@
 //! From the INVITE to the first prompt.
 
-use rtp::Command;
 use ua::LegCommand;
 
 use super::asking::Asking;
@@ -18,21 +17,17 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
+            let Some(caller) = &core.caller else { return dialling::dial(Callee::First, core, desk) };
             if core.line.answer_after.is_zero() {
                 return answer(core, desk);
             }
-            desk.leg(core.caller.id, LegCommand::Ring);
+            desk.leg(caller.id, LegCommand::Ring);
             desk.arm(Timer::Answer, core.line.answer_after);
             State::Ringing
         }
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
@@ -47,17 +42,12 @@ pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> St
 }
 
 fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    let caller = &mut core.caller;
+    let Some(caller) = &mut core.caller else { return core.finish(outcome::ours(Cause::Fault), desk) };
     let (media, sdp) = (caller.description.media(), caller.description.said());
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
-    if core.line.record {
-        let name: Box<str> = format!("{}.{}", core.record.call, core.config.recordings).into();
-        core.record.recording = Some(name.clone());
-        core.tape = super::core::Tape::Running;
-        desk.media(core.caller.port.worker, Command::Record { session: core.caller.session, name });
-    }
+    core.tape(desk);
     if media.remote.is_none() {
         return State::Answering;
     }
@@ -69,12 +59,7 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
     match event {
         Event::Confirmed => consult(core, desk),
         Event::Begun
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
@@ -130,12 +115,7 @@ impl Consulting {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)

@@ -12,6 +12,9 @@ pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mu
     let (prompt, outcome) = match callee {
         Callee::Party(Role::Courier) => (Prompt::CourierUnavailable, outcome),
         Callee::Party(Role::Client) => (Prompt::ClientUnavailable, outcome),
+        // Nobody else is there to be told.
+        Callee::First => return core.finish(outcome, desk),
+        Callee::Second => (Prompt::ClientUnavailable, outcome),
         Callee::Operator => {
             let cause = Cause::OperatorUnavailable;
             (Prompt::OperatorUnavailable, Outcome { cause, side: Side::Callee, ..outcome })
@@ -26,15 +29,10 @@ pub(crate) fn handle(outcome: Outcome, event: Event, core: &mut Core, desk: &mut
         Event::Finished(Whose::Caller) => core.finish(outcome, desk),
         Event::Begun
         | Event::Confirmed
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
-        | Event::Finished(Whose::Callee)
+        | Event::Finished(Whose::Callee | Whose::Tried(_))
         | Event::Found(_)
         | Event::Fired(_) => State::Parting(outcome),
     }

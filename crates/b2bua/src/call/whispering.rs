@@ -1,56 +1,59 @@
-//! The callee answered and alone hears who calls; the caller still hears music.
+//! Somebody answered and alone hears who calls, or what a callback is about; the other side, if it is there, hears music.
 
 use ivr::Prompt;
 
-use super::{Core, Event, State, Timer, Whose, parting, talking};
+use super::dialling::Dialling;
+use super::{Core, Event, State, Timer, dialling, parting, talking};
 use crate::desk::Desk;
-use crate::interface::{Callee, Role};
+use crate::interface::{Callee, Happening, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
-/// What the callee hears before they are joined.
+/// What they hear before they are joined.
 #[derive(Debug)]
 pub(crate) struct Whispering {
-    role: Role,
+    /// Who else may be called.
+    others: Box<Dialling>,
+    /// Whether they press 1 to accept.
+    confirm: bool,
+}
+
+/// What is said.
+struct Said {
+    language: Language,
+    prompts: Vec<Prompt>,
+    confirm: bool,
 }
 
 impl Whispering {
-    /// `role` is the callee's.
-    pub(crate) fn begin(role: Role, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let Some(order) = core.order.as_deref() else {
-            return talking::begin(Callee::Party(role), core, desk);
+    /// To whom `others` has reached.
+    pub(crate) fn begin(others: Box<Dialling>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = others.callee();
+        let Some(Said { language, mut prompts, confirm }) = said(callee, core) else {
+            return accepted(callee, core, desk);
         };
-        let (party, prompt) = match role {
-            Role::Courier => (order.courier, Prompt::ClientCalling),
-            Role::Client => (order.client, Prompt::CourierCalling),
-        };
-        let mut prompts = Vec::new();
-        if core.line.whisper {
-            prompts.push(prompt);
-            prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
-        }
-        if core.line.confirm {
+        if confirm {
             prompts.push(Prompt::Confirm);
         }
         if prompts.is_empty() {
-            return talking::begin(Callee::Party(role), core, desk);
+            return accepted(callee, core, desk);
         }
-        let language = party.language.unwrap_or(core.line.language);
-        core.play(Whose::Callee, language, &prompts, false, desk);
-        State::Whispering(Self { role })
+        core.play(callee.place(), language, &prompts, false, desk);
+        State::Whispering(Self { others, confirm })
     }
 
     pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = Callee::Party(self.role);
+        let callee = self.others.callee();
+        let place = callee.place();
         match event {
-            Event::Finished(Whose::Callee) if core.line.confirm => {
+            Event::Finished(whose) if whose == place && self.confirm => {
                 desk.arm(Timer::Confirm, core.line.script.input_timeout);
                 State::Whispering(self)
             }
-            Event::Finished(Whose::Callee) => talking::begin(callee, core, desk),
-            Event::Digit(Whose::Callee, '1') if core.line.confirm => {
+            Event::Finished(whose) if whose == place => accepted(callee, core, desk),
+            Event::Digit(whose, '1') if whose == place && self.confirm => {
                 desk.disarm(Timer::Confirm);
-                talking::begin(callee, core, desk)
+                accepted(callee, core, desk)
             }
             Event::Fired(Timer::Confirm) => {
                 self.failed(outcome::callee(Cause::NoAnswer, None, 19), core, desk)
@@ -61,21 +64,68 @@ impl Whispering {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::Digit(..)
-            | Event::Finished(Whose::Caller)
+            | Event::Finished(_)
             | Event::Found(_)
             | Event::Fired(_) => State::Whispering(self),
         }
     }
 
+    /// They are not to be had: others are called, where there are any.
     fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = self.others.callee();
+        let outcome = match outcome.side {
+            Side::Callee => Outcome { side: Side::from(callee.place()), ..outcome },
+            Side::Caller | Side::Us => outcome,
+        };
+        core.give_up_standing(callee.place(), outcome, desk);
+        if self.others.has_more() {
+            core.vacate(callee.place(), &outcome, desk);
+            return self.others.instead(outcome, core, desk);
+        }
         core.end_callee(outcome::why(&outcome), desk);
-        parting::begin(Callee::Party(self.role), outcome, core, desk)
+        parting::begin(callee, outcome, core, desk)
     }
+}
+
+fn said(callee: Callee, core: &Core) -> Option<Said> {
+    match callee {
+        Callee::Operator => None,
+        Callee::First | Callee::Second => {
+            let side = core.plan.as_deref()?.side(callee)?;
+            let prompts = side.calling.prompt.into_iter().collect();
+            Some(Said { language: core.line.language, prompts, confirm: side.calling.confirm })
+        }
+        Callee::Party(role) => {
+            let order = core.order.as_deref()?;
+            let (party, prompt) = match role {
+                Role::Courier => (order.courier, Prompt::ClientCalling),
+                Role::Client => (order.client, Prompt::CourierCalling),
+            };
+            let mut prompts = Vec::new();
+            if core.line.whisper {
+                prompts.push(prompt);
+                prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
+            }
+            let language = party.language.unwrap_or(core.line.language);
+            Some(Said { language, prompts, confirm: core.line.confirm })
+        }
+    }
+}
+
+/// They take the call.
+fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match callee {
+        Callee::First => {
+            desk.notice(core.id(), Happening::FirstAnswered { number: core.record.caller });
+            core.tape(desk);
+            return dialling::dial(Callee::Second, core, desk);
+        }
+        Callee::Second => {
+            desk.notice(core.id(), Happening::SecondAnswered { number: core.record.callee });
+        }
+        Callee::Party(_) | Callee::Operator => {}
+    }
+    talking::begin(callee, core, desk)
 }
