@@ -11,6 +11,7 @@ use stir::{Attestation, Verification};
 use ua::{Credentials, Shown, TrunkId};
 
 use crate::interface::Language;
+use crate::service::Service;
 
 /// Everything configured.
 #[derive(Debug, Clone)]
@@ -308,8 +309,8 @@ pub struct Line {
     pub record: bool,
     /// Whether the callee hears who calls before they are joined. Default yes.
     pub whisper: bool,
-    /// Whether the callee presses 1 to accept.
-    pub confirm: bool,
+    /// How long the callee has for pressing 1, which accepts the call; `None`: nothing need be pressed.
+    pub confirm: Option<Duration>,
     /// How long callers hear it ring before they are answered. Default not at all.
     pub answer_after: Duration,
     /// Our patience with the callee. Default 45 s.
@@ -320,14 +321,8 @@ pub struct Line {
     pub max_call: Duration,
     /// How long before that they are warned. Default 60 s.
     pub warning: Duration,
-    /// The conversation.
-    pub script: ivr::Settings,
-    /// How far back a call counts for redial; `None`: no redial. Default 2 h where it is on.
-    pub redial: Option<Duration>,
-    /// Connect a caller with exactly one live order without asking.
-    pub ask_when_needed: bool,
-    /// For how long wrong calls count together, and for how long a number is then locked out. Default 10 min.
-    pub lockout: Duration,
+    /// How the route of a call is found.
+    pub service: Service,
 }
 
 /// What a caller hears while the callee is being called (RFC 3960).

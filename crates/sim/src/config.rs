@@ -51,16 +51,13 @@ pub fn config() -> Config {
             policy: b2bua::Policy::LENIENT,
             record: true,
             whisper: true,
-            confirm: false,
+            confirm: None,
             answer_after: Duration::ZERO,
             ring_timeout: Duration::from_secs(45),
             early_media: b2bua::EarlyMedia::Ours,
             max_call: Duration::from_secs(7200),
             warning: Duration::from_secs(60),
-            script: ivr_settings(),
-            redial: None,
-            ask_when_needed: false,
-            lockout: Duration::from_secs(600),
+            service: b2bua::Service::Orders(orders()),
         }],
         ua: b2bua::AgentConfig {
             timing: b2bua::Timing::default(),
@@ -113,6 +110,13 @@ fn profile() -> Profile {
     }
 }
 
-fn ivr_settings() -> b2bua::ScriptSettings {
-    b2bua::ScriptSettings::default()
+/// What the line does with orders: every caller is asked, and none is redialled.
+#[must_use]
+pub fn orders() -> b2bua::Orders {
+    b2bua::Orders {
+        script: b2bua::ScriptSettings::default(),
+        redial: None,
+        ask_when_needed: false,
+        lockout: Duration::from_secs(600),
+    }
 }

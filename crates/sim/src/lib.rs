@@ -19,7 +19,7 @@ mod world;
 pub use audit::Audit;
 pub use callee::{CalleePlan, Early, Last, Reaction, Stage};
 pub use caller::CallerPlan;
-pub use config::config;
+pub use config::{config, orders};
 pub use dialog::{Act, Voice};
 pub use network::Weather;
 pub use orders::Orders;

@@ -26,9 +26,12 @@ impl Asking {
         core: &mut Core,
         desk: &mut Desk<'_>,
     ) -> State {
+        let Some(settings) = core.line.service.orders().map(|orders| orders.script) else {
+            return core.finish(outcome::ours(Cause::Fault), desk);
+        };
         desk.notice(core.id(), Happening::Asked);
         let mut said = Vec::new();
-        let mut script = Script::start(core.line.script, redial.is_some(), &mut said);
+        let mut script = Script::start(settings, redial.is_some(), &mut said);
         for digit in keyed {
             script = script.handle(Heard::Digit(*digit), &mut said);
         }

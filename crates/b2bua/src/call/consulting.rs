@@ -1,5 +1,7 @@
 //! From the INVITE to the first prompt.
 
+use std::sync::Arc;
+
 use ua::LegCommand;
 
 use super::asking::Asking;
@@ -8,6 +10,7 @@ use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
 use crate::record::Cause;
+use crate::service::{Orders, Service};
 
 /// Patience with the store: a caller who waits longer is asked as if it had said nothing.
 pub(crate) const STORE_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -84,14 +87,23 @@ pub(crate) enum Consulting {
 }
 
 fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let line = Arc::clone(&core.line);
+    match &line.service {
+        Service::Orders(orders) => consult_orders(orders, core, desk),
+        Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
+        Service::Reserve => dialling::dial(Callee::Operator, core, desk),
+    }
+}
+
+fn consult_orders(orders: &Orders, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let (line, caller) = (core.line.number, core.record.caller);
     let locked = desk.lockouts.is_locked(desk.now, caller);
     core.record.locked_out = locked;
     let asked = caller.filter(|_| !locked).and_then(|number| {
-        if core.line.ask_when_needed {
+        if orders.ask_when_needed {
             Some((Query::Party { line, number }, Consulting::Party { keyed: Vec::new() }))
         } else {
-            let within = core.line.redial?;
+            let within = orders.redial?;
             Some((Query::Redial { line, number, within }, Consulting::Redial { keyed: Vec::new() }))
         }
     });

@@ -310,9 +310,11 @@ impl Core {
         let record = &self.record;
         if record.number_found {
             desk.lockouts.matched(record.caller);
-        } else if record.attempts > 0 && !record.locked_out {
-            let allowed = self.line.script.code_attempts;
-            desk.lockouts.failed(desk.now, record.caller, allowed, self.line.lockout);
+        } else if record.attempts > 0
+            && !record.locked_out
+            && let Some(orders) = self.line.service.orders()
+        {
+            desk.lockouts.failed(desk.now, record.caller, orders.script.code_attempts, orders.lockout);
         }
     }
 

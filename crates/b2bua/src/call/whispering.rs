@@ -1,5 +1,7 @@
 //! Somebody answered and alone hears who calls, or what a callback is about; the other side, if it is there, hears music.
 
+use std::time::Duration;
+
 use ivr::Prompt;
 
 use super::dialling::Dialling;
@@ -9,20 +11,23 @@ use crate::interface::{Callee, Happening, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
+/// How long they have for pressing 1 where the line does not say.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(8);
+
 /// What they hear before they are joined.
 #[derive(Debug)]
 pub(crate) struct Whispering {
     /// Who else may be called.
     others: Box<Dialling>,
-    /// Whether they press 1 to accept.
-    confirm: bool,
+    /// How long they have for pressing 1, which accepts the call; `None`: nothing need be pressed.
+    confirm: Option<Duration>,
 }
 
 /// What is said.
 struct Said {
     language: Language,
     prompts: Vec<Prompt>,
-    confirm: bool,
+    confirm: Option<Duration>,
 }
 
 impl Whispering {
@@ -32,7 +37,7 @@ impl Whispering {
         let Some(Said { language, mut prompts, confirm }) = said(callee, core) else {
             return accepted(callee, core, desk);
         };
-        if confirm {
+        if confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
         if prompts.is_empty() {
@@ -46,12 +51,14 @@ impl Whispering {
         let callee = self.others.callee();
         let place = callee.place();
         match event {
-            Event::Finished(whose) if whose == place && self.confirm => {
-                desk.arm(Timer::Confirm, core.line.script.input_timeout);
-                State::Whispering(self)
-            }
-            Event::Finished(whose) if whose == place => accepted(callee, core, desk),
-            Event::Digit(whose, '1') if whose == place && self.confirm => {
+            Event::Finished(whose) if whose == place => match self.confirm {
+                Some(within) => {
+                    desk.arm(Timer::Confirm, within);
+                    State::Whispering(self)
+                }
+                None => accepted(callee, core, desk),
+            },
+            Event::Digit(whose, '1') if whose == place && self.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 accepted(callee, core, desk)
             }
@@ -95,7 +102,9 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
         Callee::First | Callee::Second => {
             let side = core.plan.as_deref()?.side(callee)?;
             let prompts = side.calling.prompt.into_iter().collect();
-            Some(Said { language: core.line.language, prompts, confirm: side.calling.confirm })
+            let within = core.line.confirm.unwrap_or(CONFIRM_WITHIN);
+            let confirm = side.calling.confirm.then_some(within);
+            Some(Said { language: core.line.language, prompts, confirm })
         }
         Callee::Party(role) => {
             let order = core.order.as_deref()?;

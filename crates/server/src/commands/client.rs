@@ -15,6 +15,8 @@ use crate::cli::{Exit, ServerArgs};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Patience with the network.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A connection that was not used for so long is not used again: the server closes it after 30 s, maybe just then.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -103,6 +105,7 @@ impl Client {
         let builder = reqwest::Client::builder()
             .timeout(PATIENCE)
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none());
         let builder = if is_loopback(&url) { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(|error| Refusal::Failed(reasons(&error)))?;

@@ -52,6 +52,8 @@ pub(super) const POLICY: [&str; 3] = ["unverified", "disproved", "attestation"];
 pub(crate) struct Line {
     /// What both sides see.
     pub(crate) number: Number,
+    /// How the route of a call is found.
+    pub(crate) service: Service,
     /// By which trunks it calls out, by their places in `Checked::trunks`.
     pub(crate) trunks: Choice,
     /// What callers hear unless the order says otherwise.
@@ -60,6 +62,13 @@ pub(crate) struct Line {
     pub(crate) operator: Option<Operator>,
     /// Everything else.
     pub(crate) manner: Manner,
+}
+
+/// How the route of a call to a line is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// By the code of an order.
+    Orders,
 }
 
 /// Whom `#` reaches.
@@ -103,6 +112,7 @@ pub(crate) struct Manner {
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
     pub(super) number: Option<Number>,
+    service: Service,
     /// The trunks' names, where they are written.
     pub(super) trunk: Given<Named>,
     language: String,
@@ -115,6 +125,7 @@ impl Draft<'_> {
     pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Line> {
         Some(Line {
             number: self.number?,
+            service: self.service,
             trunks: trunks?,
             language: self.language,
             operator: self.operator,
@@ -139,12 +150,12 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let number = |value: &DeValue<'_>| value::number(value, plan);
     let why = "the number people dial, one of its trunk's";
     let dialled = walk.needed(&section, "number", why, number);
-    walk.get(&section, "service", |value| value::word(value, SERVICES));
+    let service = walk.get(&section, "service", |value| value::word(value, SERVICES)).or(Service::Orders);
     let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
     let manner = manner(walk, &section);
-    Draft { section, number: dialled, trunk, language, operator, manner }
+    Draft { section, number: dialled, service, trunk, language, operator, manner }
 }
 
 /// Trunks as they are written: one, several in order, or each with its weight.
@@ -196,10 +207,11 @@ fn trunks<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Given<Named> {
     Given::Faulty
 }
 
-const SERVICES: &[(&str, Result<(), &str>)] = &[
-    ("orders", Ok(())),
+const SERVICES: &[(&str, Result<Service, &str>)] = &[
+    ("orders", Ok(Service::Orders)),
     ("pairs", Err("is not available yet")),
     ("hook", Err("is not available yet")),
+    ("reserve", Err("is not available yet")),
     ("scenario", Err("is not available yet")),
 ];
 

@@ -36,7 +36,7 @@ pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use http::Http;
 pub(crate) use keeping::Numbers;
-pub(crate) use line::{Line, Operator};
+pub(crate) use line::{Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
 pub(crate) use prompts::Prompts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use b2bua::{Account, AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
 
-use super::{Checked, Line, Operator, Trunk, Webhook};
+use super::{Checked, Line, Operator, Service, Trunk, Webhook};
 
 /// How often RTCP goes out (RFC 3550 §6.2).
 const RTCP_INTERVAL: Duration = Duration::from_secs(5);
@@ -158,12 +158,21 @@ impl Line {
             policy: manner.policy,
             record: manner.record,
             whisper: manner.whisper,
-            confirm: manner.confirm,
+            confirm: manner.confirm.then_some(manner.input_timeout),
             answer_after: manner.answer_after,
             ring_timeout: manner.ring_timeout,
             early_media: manner.early_media,
             max_call: manner.max_call,
             warning: manner.warning,
+            service: match self.service {
+                Service::Orders => b2bua::Service::Orders(self.orders()),
+            },
+        })
+    }
+
+    fn orders(&self) -> b2bua::Orders {
+        let manner = &self.manner;
+        b2bua::Orders {
             script: ScriptSettings {
                 code_length: manner.code_length,
                 hint_after: manner.hint_after,
@@ -174,7 +183,7 @@ impl Line {
             redial: manner.redial,
             ask_when_needed: manner.ask_when_needed,
             lockout: manner.lockout,
-        })
+        }
     }
 }
 

@@ -305,7 +305,7 @@ fn they_are_warned_a_minute_before_they_have_talked_enough() {
 fn a_callee_who_must_confirm_presses_one_or_is_not_joined() {
     for (keys, bridges) in [("1", 1), ("2", 0), ("", 0)] {
         let mut config = sim::config();
-        config.lines[0].confirm = true;
+        config.lines[0].confirm = Some(seconds(8));
         let mut world = with_order(World::new(config, Weather::FAIR, 1));
         let mut plan = answering(1);
         plan.keys = keys.chars().map(|key| (seconds(3), key)).collect();
@@ -332,7 +332,8 @@ fn without_a_whisper_they_are_joined_at_the_answer() {
 #[test]
 fn a_caller_with_one_order_is_not_asked_where_the_line_says_so() {
     let mut config = sim::config();
-    config.lines[0].ask_when_needed = true;
+    config.lines[0].service =
+        b2bua::Service::Orders(b2bua::Orders { ask_when_needed: true, ..sim::orders() });
     let mut world = with_order(World::new(config.clone(), Weather::FAIR, 1));
     world.callee(CLIENT, answering(1));
     world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "").doing(seconds(60), Act::HangUp));
@@ -348,7 +349,8 @@ fn a_caller_with_one_order_is_not_asked_where_the_line_says_so() {
 #[test]
 fn someone_who_was_called_may_call_back_with_one_key() {
     let mut config = sim::config();
-    config.lines[0].redial = Some(seconds(7200));
+    config.lines[0].service =
+        b2bua::Service::Orders(b2bua::Orders { redial: Some(seconds(7200)), ..sim::orders() });
     let mut world = with_order(World::new(config, Weather::FAIR, 1));
     world.callee(CLIENT, CalleePlan::new(Reaction::Refuse(seconds(1), 480)));
     world.callee(COURIER, answering(1));
@@ -444,7 +446,7 @@ fn tones_sent_by_info_as_well_are_one_key_each() {
 #[test]
 fn a_callee_without_telephone_events_confirms_by_tones() {
     let mut config = sim::config();
-    config.lines[0].confirm = true;
+    config.lines[0].confirm = Some(seconds(8));
     let mut world = with_order(World::new(config, Weather::FAIR, 1));
     let keys = vec![(seconds(3), '1')];
     world.callee(CLIENT, CalleePlan { events: false, keys, ..answering(5) });

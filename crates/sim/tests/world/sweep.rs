@@ -27,8 +27,9 @@ fn operator(seed: u64) -> World {
 
 fn confirm_and_consult(seed: u64) -> World {
     let mut config = sim::config();
-    config.lines[0].confirm = true;
-    config.lines[0].ask_when_needed = true;
+    config.lines[0].confirm = Some(seconds(8));
+    config.lines[0].service =
+        b2bua::Service::Orders(b2bua::Orders { ask_when_needed: true, ..sim::orders() });
     let mut world = with_order(World::new(config, Weather::FAIR, seed));
     let mut plan = CalleePlan::new(Reaction::Answer(seconds(1)));
     plan.keys = vec![(seconds(2), '1')];

@@ -428,11 +428,12 @@ fn each_part_of_the_server_gets_its_piece() {
     assert_eq!((board.trunks[0].host.as_ref(), board.trunks[0].targets.len()), ("192.0.2.7", 0));
     assert_eq!(board.ua.listeners[1].public, "192.0.2.1:5060");
     let line = &board.lines[0];
+    let orders = line.service.orders().unwrap();
     assert_eq!(
-        (line.language, &line.trunks, line.redial),
+        (line.language, &line.trunks, orders.redial),
         (b2bua::Language(1), &first_trunk(), Some(Duration::from_secs(7200)))
     );
-    assert_eq!((line.script.code_length, line.script.operator), (6, true));
+    assert_eq!((orders.script.code_length, orders.script.operator), (6, true));
     assert_eq!(line.operator, Some(b2bua::Operator::Uri { uri: "sip:desk@192.0.2.20".into(), flow: None }));
     assert!(checked.switchboard(7, &ports, &["en".to_owned()]).is_none());
 
