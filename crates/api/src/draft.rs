@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use b2bua::Code;
 use number::Number;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 use store::{Json, Order, Party, Timestamp};
 
@@ -63,7 +63,8 @@ pub(crate) struct PartyBody {
 }
 
 /// A telephone number as written, also where a program wrote it as a JSON number.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
 pub(crate) struct NumberText(pub(crate) String);
 
 impl<'de> Deserialize<'de> for NumberText {
@@ -104,7 +105,7 @@ pub(crate) fn check(
         return Err(Problem::new(Fault::SameNumber, detail).at("client.number"));
     }
     let expires_at = check_expiry(body.ttl_seconds, body.expires_at.as_deref(), now)?;
-    let data = body.data.map(|data| check_data(&data)).transpose()?.flatten();
+    let data = body.data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose()?.flatten();
     let code = code.as_str().into();
     Ok(Order { code, line, courier, client, expires_at, created_at: now, updated_at: now, data })
 }
@@ -188,10 +189,10 @@ fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Ti
 }
 
 /// `null` is no data.
-fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
+/// Attached data without blanks, at most `longest` bytes of it.
+pub(crate) fn check_data(data: &RawValue, longest: usize) -> Result<Option<Json>, Problem> {
     let (compact, depth) = json::compact(data.get());
-    if compact.len() > Order::LONGEST_DATA || depth > DEEPEST_DATA {
-        let longest = Order::LONGEST_DATA;
+    if compact.len() > longest || depth > DEEPEST_DATA {
         let detail = format!("at most {longest} bytes, nested at most {DEEPEST_DATA} deep");
         return Err(Problem::new(Fault::DataTooLarge, detail).at("data"));
     }
@@ -216,6 +217,7 @@ mod tests {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![],
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
+            every_line: [line("+74950000001"), line("+74950000002")].into(),
             languages: vec!["ru".into(), "en".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav("nowhere".into()),

@@ -175,6 +175,7 @@ pub(crate) mod tests {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![Token::new("secret", Role::Admin)],
             lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
+            every_line: [Number::parse("+74950000001").unwrap()].into(),
             languages: vec!["ru".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav(dir.path().into()),

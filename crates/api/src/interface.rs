@@ -3,13 +3,14 @@
 //! The seam is one bounded channel of [`Ask`]: each carries a `oneshot` for its answer. An ask that is not
 //! answered within [`crate::ASK_TIMEOUT`] becomes a 503, so the server may drop what it cannot do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 
-use b2bua::{CallId, Recording, TrunkStatus};
+use b2bua::{CallId, Recording, Stage, TrunkStatus, When};
 use number::{Number, Plan};
 use serde::Serialize;
+use store::{Callback, NewEvent, StoreError};
 use tokio::sync::oneshot;
 
 use crate::metrics::Family;
@@ -34,6 +35,24 @@ pub enum Ask {
         paused: bool,
         /// What it came to; `None`: there is no such call.
         reply: oneshot::Sender<Option<Recording>>,
+    },
+    /// Keep a callback and begin it when it is time.
+    Callback {
+        /// It.
+        callback: Box<Callback>,
+        /// What is told with it.
+        event: NewEvent,
+        /// Once it is safe on the disk, or why it is not.
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+    /// End a callback, if it has not come too far.
+    CancelCallback {
+        /// Which.
+        call: CallId,
+        /// Until when.
+        when: When,
+        /// How far it had come; `None`: it neither waits nor goes on.
+        reply: oneshot::Sender<Option<Stage>>,
     },
     /// Say which SIP messages of a call are kept.
     Trace {
@@ -237,6 +256,8 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// Digits of a code by line: every line with service `orders`.
     pub lines: BTreeMap<Number, u8>,
+    /// Every line, whatever its service.
+    pub every_line: BTreeSet<Number>,
     /// Languages in the order `b2bua::Language` counts them: `["ru", "en"]`.
     pub languages: Vec<String>,
     /// Names of the webhooks, so that their dead letters can be found.

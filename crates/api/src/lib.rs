@@ -7,6 +7,7 @@ use std::time::Duration;
 
 mod body;
 mod bus;
+mod callbacks;
 mod calls;
 mod draft;
 mod events;

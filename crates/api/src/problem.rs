@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     ExpiryTwice,
     UnknownLine,
     UnknownLanguage,
+    UnknownPrompt,
+    UnknownPlan,
+    OutOfRange,
     DataTooLarge,
     RowInvalid,
     DigitsInvalid,
@@ -39,6 +42,9 @@ pub(crate) enum Fault {
     OrderUnknown,
     LineNeeded,
     CallUnknown,
+    CallbackUnknown,
+    PlanUnknown,
+    PreconditionFailed,
     RecordUnknown,
     RecordingUnknown,
     RecordingDeleted,
@@ -58,7 +64,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 47] = [
+const ROWS: [(Fault, &str, S, &str); 53] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -75,6 +81,9 @@ const ROWS: [(Fault, &str, S, &str); 47] = [
     (Fault::ExpiryTwice, "expiry-twice", S::UNPROCESSABLE_ENTITY, "The lifetime is given twice"),
     (Fault::UnknownLine, "unknown-line", S::UNPROCESSABLE_ENTITY, "There is no such line"),
     (Fault::UnknownLanguage, "unknown-language", S::UNPROCESSABLE_ENTITY, "There is no such language"),
+    (Fault::UnknownPrompt, "unknown-prompt", S::UNPROCESSABLE_ENTITY, "There is no such prompt"),
+    (Fault::UnknownPlan, "unknown-plan", S::UNPROCESSABLE_ENTITY, "There is no such plan"),
+    (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "This value is not allowed"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
     (Fault::RowInvalid, "row-invalid", S::UNPROCESSABLE_ENTITY, "This row cannot be read"),
     (Fault::DigitsInvalid, "digits-invalid", S::UNPROCESSABLE_ENTITY, "These digits cannot be keyed"),
@@ -105,6 +114,14 @@ const ROWS: [(Fault, &str, S, &str); 47] = [
     (Fault::OrderUnknown, "order-unknown", S::NOT_FOUND, "There is no such order"),
     (Fault::LineNeeded, "line-needed", S::CONFLICT, "Several lines have such an order"),
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
+    (Fault::CallbackUnknown, "callback-unknown", S::NOT_FOUND, "There is no such callback"),
+    (Fault::PlanUnknown, "plan-unknown", S::NOT_FOUND, "There is no such plan"),
+    (
+        Fault::PreconditionFailed,
+        "precondition-failed",
+        S::PRECONDITION_FAILED,
+        "It is not as it was wanted to be",
+    ),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),
     (Fault::RecordingDeleted, "recording-deleted", S::GONE, "The recording was deleted"),

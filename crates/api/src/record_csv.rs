@@ -11,7 +11,6 @@ type Column<T> = (&'static str, fn(&T) -> String);
 const COLUMNS: [Column<Record>; 39] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
-    ("callback", |r| r.callback.to_string()),
     ("line", |r| text(r.line.as_ref())),
     ("dialled", |r| r.dialled.clone()),
     ("trunk", |r| r.trunk.clone()),
@@ -24,7 +23,6 @@ const COLUMNS: [Column<Record>; 39] = [
     ("identity.fault", |r| text(r.identity.as_ref().and_then(|identity| identity.fault.as_ref()))),
     ("identity.claimed", |r| text(r.identity.as_ref().and_then(|identity| identity.claimed.as_ref()))),
     ("callee_trunk", |r| text(r.callee_trunk.as_ref())),
-    ("tried", |r| r.tried.iter().map(tried).collect::<Vec<_>>().join("; ")),
     ("started_at", |r| r.started_at.to_string()),
     ("answered_at", |r| text(r.answered_at.as_ref())),
     ("bridged_at", |r| text(r.bridged_at.as_ref())),
@@ -50,6 +48,8 @@ const COLUMNS: [Column<Record>; 39] = [
     ("recording_fault", |r| text(r.recording_fault.as_ref())),
     ("restored", |r| r.restored.to_string()),
     ("data", |r| r.data.as_ref().map(|data| data.as_str().to_owned()).unwrap_or_default()),
+    ("callback", |r| r.callback.to_string()),
+    ("tried", |r| r.tried.iter().map(tried).collect::<Vec<_>>().join("; ")),
 ];
 
 /// The columns of each leg; the name of the leg stands before, with a dot.

@@ -19,7 +19,8 @@ use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    calls, events, health, openapi, orders, prompts, recordings, records, simulate, trace, trunks, webhooks,
+    callbacks, calls, events, health, openapi, orders, prompts, recordings, records, simulate, trace, trunks,
+    webhooks,
 };
 
 /// One method of one path.
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
+    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let dead_letters = "/v1/webhooks/{name}/dead-letters";
     let wav = Takes::Whole(crate::MAX_PROMPT);
     vec![
@@ -74,6 +76,14 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, order, Some(READERS), Nothing, orders::get),
         row(&delete, order, Some(WRITERS), EMPTY, orders::delete),
         row(&post, "/v1/orders:import", Some(WRITERS), Takes::Stream, import::import),
+        row(&post, "/v1/callbacks", Some(WRITERS), JSON, callbacks::create),
+        row(&get, "/v1/callbacks", Some(READERS), Nothing, callbacks::list),
+        row(&get, callback, Some(READERS), Nothing, callbacks::get),
+        row(&delete, callback, Some(WRITERS), EMPTY, callbacks::cancel),
+        row(&get, "/v1/callback-plans", Some(READERS), Nothing, callbacks::list_plans),
+        row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
+        row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
+        row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),

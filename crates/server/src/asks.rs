@@ -7,6 +7,7 @@ use b2bua::{Finding, TrunkStatus};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::callbacks::Wish;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
 use crate::prompts::{Prompts, key_of};
@@ -17,6 +18,8 @@ use crate::trace::Shown;
 /// Whoever answers.
 pub(crate) struct Desk {
     pub(crate) turns: mpsc::Sender<Turn>,
+    /// Whoever keeps callbacks.
+    pub(crate) callbacks: mpsc::Sender<Wish>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) prompts: Arc<Mutex<Prompts>>,
@@ -45,6 +48,12 @@ impl Desk {
                 }
                 Ask::PauseRecording { call, paused, reply } => {
                     let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
+                }
+                Ask::Callback { callback, event, reply } => {
+                    let _ = desk.callbacks.send(Wish::Begin { callback, event, reply }).await;
+                }
+                Ask::CancelCallback { call, when, reply } => {
+                    let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
                 Ask::Trace { call, reply } => {
                     let (kept, answer) = oneshot::channel();
@@ -118,6 +127,8 @@ impl Desk {
             }
             Ask::HangUp { .. }
             | Ask::PauseRecording { .. }
+            | Ask::Callback { .. }
+            | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::asks::Desk;
+use crate::callbacks::{self, Callbacks, Wish};
 use crate::config::{Checked, Numbers};
 use crate::housekeeping;
 use crate::keeper::Keeper;
@@ -196,7 +197,8 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let desk = node.desk(Arc::clone(&metrics), store.clone(), languages);
+        let callbacks = node.keep_callbacks(&store)?;
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), languages);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -204,10 +206,25 @@ impl Node {
         Ok(node)
     }
 
+    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them.
+    fn keep_callbacks(&mut self, store: &Store) -> Result<mpsc::Sender<Wish>, StartError> {
+        let callbacks = Callbacks::recover(store.clone(), self.turns.clone(), callbacks::SETTLING)?;
+        let (wishes, wished) = callbacks::queue();
+        self.tasks.spawn(callbacks.run(wished, self.draining.subscribe(), self.stop.subscribe()));
+        Ok(wishes)
+    }
+
     /// Who answers the API.
-    fn desk(&self, metrics: Arc<Metrics>, store: Store, languages: Vec<String>) -> Desk {
+    fn desk(
+        &self,
+        callbacks: mpsc::Sender<Wish>,
+        metrics: Arc<Metrics>,
+        store: Store,
+        languages: Vec<String>,
+    ) -> Desk {
         Desk {
             turns: self.turns.clone(),
+            callbacks,
             metrics,
             store,
             prompts: Arc::clone(&self.prompts),

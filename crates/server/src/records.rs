@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, TriedRecord, Ulid};
 
+use crate::callbacks;
 use crate::time::Clock;
 
 /// What a record is written with.
@@ -193,6 +194,12 @@ impl Scribe {
     /// As `after`, by the wall clock.
     pub(crate) fn told(&self, at: Timestamp, record: &store::Record) -> Vec<NewEvent> {
         let mut events = vec![event("record.written", at, Some(record.id), record)];
+        if record.callback {
+            let cause = record.cause.as_deref().unwrap_or_default();
+            let by = record.ended_by.as_deref().unwrap_or_default();
+            let data = callbacks::ended(by, cause, record.talk_seconds);
+            events.push(event("callback.ended", at, Some(record.id), &data));
+        }
         if let Some(recording) = &record.recording {
             let data = json!({ "recording": recording, "fault": record.recording_fault });
             events.push(event("recording.ready", at, Some(record.id), &data));

@@ -5,7 +5,10 @@ use ulid::Ulid;
 
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
-use crate::{Claim, Delivery, Order, Put, Record, Response, StoreError, Timestamp, disk, order, record};
+use crate::{
+    Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Match, Order, PlanPut, Put, Record, Response,
+    StoreError, Timestamp, disk, order, record,
+};
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
 /// is added and told when the batch is written.
@@ -20,14 +23,16 @@ pub struct Batch {
 pub enum Outcome {
     /// An order was put.
     Put(Put),
-    /// Whether there was a live order to remove.
+    /// Whether there was a live order to remove, or a callback to end.
     Removed(bool),
-    /// A call was checkpointed or noted, an answer remembered, a delivery settled.
+    /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
     Kept,
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
     /// An event was appended.
     Event(Ulid),
+    /// A plan of callbacks was put or removed.
+    Plan(PlanPut),
     /// How many dead letters were queued again.
     Replayed(usize),
     /// Orders that had expired.
@@ -41,7 +46,11 @@ pub(crate) enum Write {
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
     Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
     Alive(Timestamp),
-    Finish { trace: Trace, json: Vec<u8>, events: Vec<NewEvent> },
+    Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
+    PutCallback { callback: Box<Callback>, event: NewEvent },
+    EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
+    PutPlan { plan: Box<CallbackPlan>, wanted: Match },
+    RemovePlan { name: Box<str>, wanted: Match },
     Event(NewEvent),
     Remember { claim: Claim, response: Response, now: Timestamp },
     Delivered(Delivery),
@@ -121,7 +130,7 @@ impl Batch {
         for event in &events {
             self.check(event::check(event));
         }
-        self.with(Write::Finish { trace: Trace::of(record), json, events })
+        self.with(Write::Finish { trace: Trace::of(record), callback: record.callback, json, events })
     }
 
     /// [`crate::Store::append_events`], one.
@@ -167,7 +176,7 @@ impl Batch {
         self
     }
 
-    fn check(&mut self, verdict: Result<(), StoreError>) {
+    pub(crate) fn check(&mut self, verdict: Result<(), StoreError>) {
         self.fault = self.fault.take().or(verdict.err());
     }
 

@@ -64,6 +64,11 @@ impl Trace {
         }
     }
 
+    /// Whose record it is.
+    pub(crate) fn call(&self) -> Ulid {
+        Ulid(self.call)
+    }
+
     /// Whether the record may fit; tokens of different words can be equal.
     fn may_fit(&self, filter: &RecordFilter) -> bool {
         let fits = |wanted: &Option<String>, have: &[u32]| {

@@ -7,6 +7,7 @@
 //! Nothing here reads a clock: whoever asks says what time it is.
 
 mod batch;
+mod callback;
 mod changes;
 mod digits;
 mod disk;
@@ -29,6 +30,9 @@ mod timestamp;
 mod writer;
 
 pub use batch::{Batch, Outcome};
+pub use callback::{
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, Match, PlanPut,
+};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};
 pub use idempotency::{Claim, Idempotency, Response};

@@ -24,7 +24,38 @@ async fn furnished() -> World {
     let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
+    let callback = asked(kept.id, kept.started_at);
+    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
+    let data = store::Json::parse(created).unwrap();
+    let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
+    world.store.put_callback(callback, event).unwrap();
     world
+}
+
+fn asked(id: store::Ulid, at: store::Timestamp) -> store::Callback {
+    let side = |text: &str| store::CallbackSide {
+        numbers: vec![store::CallbackNumber {
+            number: number::Number::parse(text).unwrap(),
+            ring_seconds: None,
+        }],
+        strategy: "in-order".into(),
+        line: number::Number::parse(crate::world::LINE).unwrap(),
+        prompt: None,
+        confirm: false,
+    };
+    store::Callback {
+        id,
+        created_at: at,
+        at,
+        plan: None,
+        line: number::Number::parse(crate::world::LINE).unwrap(),
+        first: side("+79991111111"),
+        second: side("+79992222222"),
+        max_seconds: None,
+        record: None,
+        data: None,
+        end: None,
+    }
 }
 
 /// The example of an operation's body, if it takes one.
@@ -45,6 +76,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     let mut had = BTreeSet::new();
     let json = "application/json";
     let order = "/v1/orders/{code}";
+    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let letters = "/v1/webhooks/{name}/dead-letters";
     let replay = "/v1/webhooks/{name}/dead-letters/replay";
     let prompt = "/v1/prompts/{language}/{key}";
@@ -56,6 +88,15 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
         (Method::POST, "/v1/orders:import", "application/x-ndjson", None),
+        (Method::PUT, plan, json, None),
+        (Method::PUT, plan, json, None),
+        (Method::GET, plan, json, None),
+        (Method::GET, "/v1/callback-plans", json, None),
+        (Method::DELETE, plan, json, None),
+        (Method::POST, "/v1/callbacks", json, None),
+        (Method::GET, "/v1/callbacks", json, None),
+        (Method::GET, callback, json, None),
+        (Method::DELETE, callback, json, None),
         (Method::GET, "/v1/calls", json, None),
         (Method::GET, "/v1/calls/{id}", json, None),
         (Method::POST, "/v1/calls/{id}/recording", json, None),

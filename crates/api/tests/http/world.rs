@@ -44,6 +44,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         plan: Plan::of("RU").unwrap(),
         tokens: Role::ALL.map(|role| Token::new(&secret(role), role)).to_vec(),
         lines: [(line(LINE), 5), (line(SHORT_LINE), 4)].into(),
+        every_line: [line(LINE), line(SHORT_LINE)].into(),
         languages: vec!["ru".into(), "en".into()],
         webhooks: vec!["shop".into()],
         recordings: recording::Settings::wav(dir.join("recordings")),
@@ -74,6 +75,7 @@ impl World {
         let store = open(&dir.path().join("store"), options).await;
         std::fs::create_dir_all(dir.path().join("recordings")).unwrap();
         let (asks, asked) = mpsc::channel::<Ask>(16);
+        let desk = desk::open(asked, store.clone());
         let gate = Gate::new(store.clone(), settings(dir.path()), asks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -84,7 +86,7 @@ impl World {
         let served = tokio::spawn(serve);
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { store, gate, desk: desk::open(asked), url, dir, client, stop, served }
+        Self { store, gate, desk, url, dir, client, stop, served }
     }
 
     /// Stops everything and gives back the directory.

@@ -391,6 +391,10 @@ impl Dialling {
             tried.rang = Some(desk.now);
         }
         desk.notice(core.id(), Happening::Ringing);
+        // Whoever looks at a callback sees how far it has come.
+        if core.record.callback {
+            core.checkpoint(desk);
+        }
     }
 
     /// The way did not take the call: the next one, while there is one. `outcome`: what it came to if there is none.

@@ -69,6 +69,8 @@ pub(crate) struct Line {
 pub(crate) enum Service {
     /// By the code of an order.
     Orders,
+    /// Everyone reaches the operator.
+    Reserve,
 }
 
 /// Whom `#` reaches.
@@ -154,6 +156,11 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
+    if service == Service::Reserve && !section.has("operator") {
+        let text =
+            "is needed: whoever calls a line with service = \"reserve\" is put through to its operator";
+        walk.fault(section.place("operator"), text);
+    }
     let manner = manner(walk, &section);
     Draft { section, number: dialled, service, trunk, language, operator, manner }
 }
@@ -211,7 +218,7 @@ const SERVICES: &[(&str, Result<Service, &str>)] = &[
     ("orders", Ok(Service::Orders)),
     ("pairs", Err("is not available yet")),
     ("hook", Err("is not available yet")),
-    ("reserve", Err("is not available yet")),
+    ("reserve", Ok(Service::Reserve)),
     ("scenario", Err("is not available yet")),
 ];
 

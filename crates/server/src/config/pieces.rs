@@ -110,10 +110,12 @@ impl Checked {
 
     /// What the API must know. `languages` are those of the prompt library, in its order.
     pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
+        let orders = self.lines.iter().filter(|line| line.service == Service::Orders);
         api::Settings {
             plan: self.node.plan,
             tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
-            lines: self.lines.iter().map(|line| (line.number, line.manner.code_length)).collect(),
+            lines: orders.map(|line| (line.number, line.manner.code_length)).collect(),
+            every_line: self.lines.iter().map(|line| line.number).collect(),
             languages: languages.to_vec(),
             webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
             recordings: self.recording.files.clone(),
@@ -166,6 +168,7 @@ impl Line {
             warning: manner.warning,
             service: match self.service {
                 Service::Orders => b2bua::Service::Orders(self.orders()),
+                Service::Reserve => b2bua::Service::Reserve,
             },
         })
     }

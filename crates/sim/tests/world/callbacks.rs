@@ -556,3 +556,19 @@ fn what_is_said_of_a_leg_says_of_which_side_it_is() {
     });
     assert_eq!(leg, Some((ID, Some(b2bua::Callee::First))));
 }
+
+#[test]
+fn whoever_calls_a_reserve_line_is_put_through_to_its_operator() {
+    let mut config = sim::config();
+    config.lines[0].service = b2bua::Service::Reserve;
+    let mut world = World::new(config, Weather::FAIR, 40);
+    world.callee("+78120000001", answers(2).doing(seconds(20), Act::HangUp));
+    world.caller(seconds(0), sim::CallerPlan::keying(CLIENT, LINE, ""));
+    let world = run(world);
+    assert_eq!((end(&world), world.bridges()), ((Side::Callee, Cause::HungUp), 1));
+    assert!(record(&world).operator_reached && !record(&world).callback);
+    assert_eq!(world.played(), [[5, 18]], "nothing is asked");
+    let invite = world.received.values().flatten().find(|bytes| bytes.starts_with(b"INVITE"));
+    let invite = String::from_utf8_lossy(invite.expect("the operator was called"));
+    assert!(invite.contains(&format!("From: <sip:{LINE}@")) && !invite.contains(&CLIENT[2..]), "{invite}");
+}
