@@ -41,9 +41,13 @@ fn config(loopback: &Loopback) -> Config {
 
 impl Office {
     fn open() -> Self {
+        Self::with(|config| config)
+    }
+
+    fn with(change: impl FnOnce(Config) -> Config) -> Self {
         let loopback = Loopback::claim();
         let (first, second) = (Peer::at("caller", loopback.carrier()), Peer::at("callee", loopback.callee()));
-        let bauta = Bauta::start(&loopback, &config(&loopback));
+        let bauta = Bauta::start(&loopback, &change(config(&loopback)));
         Self { bauta, first, second, prompts: Library::read("ru"), _loopback: loopback }
     }
 
@@ -300,6 +304,25 @@ fn a_callback_that_waits_is_carried_out_by_the_program_that_comes_after() {
     first.expect_bye();
     assert_eq!(office.await_state(&id, "ended")["cause"], "hung-up");
     assert_eq!(office.bauta.records().len(), 1);
+}
+
+#[test]
+fn nobody_is_called_back_who_is_blocked_or_must_not_be_dialled() {
+    let office = Office::with(|config| config.set("policy.dial_deny", vec!["+79994"]));
+    let block = json!({ "number": CLIENT, "other": COURIER, "direction": "both" });
+    let (status, answer) = office.bauta.http("POST", "/v1/blocks", Some(&block));
+    assert_eq!(status, 201, "{answer:#}");
+    let blocked = office.ask(&one_each());
+    assert_eq!(office.await_state(&blocked, "ended")["cause"], "blocked");
+    let mut body = one_each();
+    body["second"] = json!([CLIENT, SPARE]);
+    let denied = office.ask(&body);
+    let mut first = office.first.incoming();
+    first.answer();
+    first.expect_bye();
+    let callback = office.await_state(&denied, "ended");
+    assert_eq!(callback["cause"], "number-not-allowed", "{callback:#}");
+    assert!(!office.second.was_called(), "neither was called");
 }
 
 /// Seconds since 1970 as RFC 3339 (Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`).

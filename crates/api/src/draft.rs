@@ -6,7 +6,7 @@ use b2bua::Code;
 use number::Number;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
-use store::{Json, Order, Party, Timestamp};
+use store::{Json, NotQuiet, Order, OrderLimits, Party, Quiet, Timestamp};
 
 use crate::interface::Settings;
 use crate::json;
@@ -31,6 +31,7 @@ pub(crate) struct OrderBody {
     pub(crate) expires_at: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) data: Option<Box<RawValue>>,
+    pub(crate) max_calls: Option<u32>,
 }
 
 /// A row of an import: an order with its code.
@@ -44,13 +45,14 @@ pub(crate) struct RowBody {
     pub(crate) expires_at: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) data: Option<Box<RawValue>>,
+    pub(crate) max_calls: Option<u32>,
 }
 
 impl RowBody {
     /// The code, and the order it is for.
     pub(crate) fn split(self) -> (String, OrderBody) {
-        let Self { code, courier, client, ttl_seconds, expires_at, line, data } = self;
-        (code, OrderBody { courier, client, ttl_seconds, expires_at, line, data })
+        let Self { code, courier, client, ttl_seconds, expires_at, line, data, max_calls } = self;
+        (code, OrderBody { courier, client, ttl_seconds, expires_at, line, data, max_calls })
     }
 }
 
@@ -60,6 +62,8 @@ impl RowBody {
 pub(crate) struct PartyBody {
     pub(crate) number: NumberText,
     pub(crate) language: Option<String>,
+    pub(crate) quiet: Option<String>,
+    pub(crate) time_zone: Option<String>,
 }
 
 /// A telephone number as written, also where a program wrote it as a JSON number.
@@ -98,8 +102,8 @@ pub(crate) fn check(
 ) -> Result<Order, Problem> {
     let line = body.line.map(|line| check_line(&line.0, settings)).transpose()?;
     let code = check_code(code, line, settings)?;
-    let courier = check_party(body.courier, "courier", settings)?;
-    let client = check_party(body.client, "client", settings)?;
+    let (courier, courier_quiet) = check_party(body.courier, "courier", settings)?;
+    let (client, client_quiet) = check_party(body.client, "client", settings)?;
     if courier.number == client.number {
         let detail = "courier and client need numbers of their own, or neither could be told from the other";
         return Err(Problem::new(Fault::SameNumber, detail).at("client.number"));
@@ -107,7 +111,8 @@ pub(crate) fn check(
     let expires_at = check_expiry(body.ttl_seconds, body.expires_at.as_deref(), now)?;
     let data = body.data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose()?.flatten();
     let code = code.as_str().into();
-    Ok(Order { code, line, courier, client, expires_at, created_at: now, updated_at: now, data })
+    let limits = OrderLimits { max_calls: body.max_calls, courier_quiet, client_quiet };
+    Ok(Order { code, line, courier, client, expires_at, created_at: now, updated_at: now, data, limits })
 }
 
 /// A line of ours.
@@ -144,7 +149,7 @@ fn check_code(text: &str, line: Option<Number>, settings: &Settings) -> Result<C
     }
 }
 
-fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
+fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<(Party, Option<Quiet>), Problem> {
     let number = settings
         .plan
         .parse(&body.number.0)
@@ -155,13 +160,29 @@ fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<Part
         let detail = format!("spoken here: {}", settings.languages.join(", "));
         return Err(Problem::new(Fault::UnknownLanguage, detail).at(format!("{which}.language")));
     }
-    Ok(Party { number, language: body.language.map(Into::into) })
+    let quiet = check_quiet(body.quiet.as_deref(), body.time_zone.as_deref(), which)?;
+    Ok((Party { number, language: body.language.map(Into::into) }, quiet))
 }
 
-fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
+fn check_quiet(hours: Option<&str>, zone: Option<&str>, which: &str) -> Result<Option<Quiet>, Problem> {
+    let Some(hours) = hours else {
+        let nothing = "means nothing without quiet beside it";
+        let fault = |_| Problem::new(Fault::QuietInvalid, nothing).at(format!("{which}.time_zone"));
+        return zone.map_or(Ok(None), |zone| Err(fault(zone)));
+    };
+    Quiet::parse(hours, zone).map(Some).map_err(|why| {
+        let field = match why {
+            NotQuiet::Hours => "quiet",
+            NotQuiet::Zone => "time_zone",
+        };
+        Problem::new(Fault::QuietInvalid, why.to_string()).at(format!("{which}.{field}"))
+    })
+}
+
+pub(crate) fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
     let longest = now.after(LONGEST_TTL);
     let out_of_range = |field: &str| {
-        let detail = format!("an order lives from 1 second to a year ({} seconds)", LONGEST_TTL.as_secs());
+        let detail = format!("from 1 second to a year ({} seconds)", LONGEST_TTL.as_secs());
         Problem::new(Fault::ExpiryOutOfRange, detail).at(field)
     };
     match (ttl.map(u64::try_from), at) {
@@ -177,7 +198,7 @@ fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -> Result<Ti
                 Problem::new(Fault::WrongType, "a time is written 2026-01-31T12:00:00Z").at("expires_at")
             })?;
             if at <= now {
-                Err(Problem::new(Fault::ExpiryPast, "an order ends in the future").at("expires_at"))
+                Err(Problem::new(Fault::ExpiryPast, "it ends in the future").at("expires_at"))
             } else if at > longest {
                 Err(out_of_range("expires_at"))
             } else {

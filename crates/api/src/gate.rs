@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::bus::Bus;
 use crate::interface::{Ask, Settings};
 use crate::problem::{Fault, Problem};
+use crate::rate::Rates;
 use crate::traffic::Traffic;
 use crate::webhooks::Deliveries;
 
@@ -33,6 +34,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     traffic: Traffic,
     deliveries: Arc<Deliveries>,
+    rates: Rates,
 }
 
 impl Gate {
@@ -50,6 +52,7 @@ impl Gate {
             streams: Arc::new(Semaphore::new(STREAMS)),
             traffic: Traffic::default(),
             deliveries: Arc::default(),
+            rates: Rates::default(),
         }))
     }
 
@@ -66,6 +69,10 @@ impl Gate {
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     pub(crate) fn traffic(&self) -> &Traffic {

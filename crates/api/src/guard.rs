@@ -1,11 +1,14 @@
 //! What stands before every route: a place among the requests under way, a token that may, the whole body.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::audit::{About, Note};
 use crate::gate::Gate;
 use crate::idempotency;
 use crate::problem::{Fault, Problem};
@@ -32,12 +35,36 @@ pub(crate) async fn admit(
     }
 }
 
-async fn pass(gate: &Gate, rule: Rule, mut request: Request, next: Next) -> Result<Response, Problem> {
+async fn pass(gate: &Gate, rule: Rule, request: Request, next: Next) -> Result<Response, Problem> {
     let Some(roles) = rule.roles else {
         // Open routes are what orchestrators ask to learn whether we live: they are not queued behind others.
         return Ok(next.run(request).await);
     };
-    let caller = authenticate(&gate.settings().tokens, request.headers(), roles)?;
+    let settings = gate.settings();
+    let (caller, token) = authenticate(&settings.tokens, request.headers(), roles)?;
+    if let Some(per_second) = token.requests_per_second() {
+        gate.rates().take(caller.digest, per_second).map_err(|wait| too_often(per_second, wait))?;
+    }
+    let pattern = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let note = pattern.and_then(|pattern| Note::of(gate, request.method(), &pattern, request.uri(), caller));
+    let answered = answer(gate, rule, caller, request, next).await;
+    if let Some(note) = note {
+        let status = answered.as_ref().map_or_else(|problem| problem.fault.status(), Response::status);
+        let about = answered.as_ref().ok().and_then(|response| response.extensions().get::<About>());
+        let about = about.map(|about| about.0);
+        note.about(about).write(gate, token.name().to_owned(), status).await?;
+    }
+    answered
+}
+
+/// What a route answers to someone who may ask.
+async fn answer(
+    gate: &Gate,
+    rule: Rule,
+    caller: Caller,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let _place = gate.place().ok_or_else(|| Problem::new(Fault::Overloaded, "try again shortly"))?;
     request.extensions_mut().insert(caller);
     let Takes::Whole(limit) = rule.takes else { return Ok(next.run(request).await) };
@@ -51,8 +78,12 @@ async fn pass(gate: &Gate, rule: Rule, mut request: Request, next: Next) -> Resu
     idempotency::once(gate, caller, &key, print, next.run(request)).await
 }
 
-fn authenticate(tokens: &[Token], headers: &HeaderMap, roles: &[Role]) -> Result<Caller, Problem> {
-    let caller = match headers.get(header::AUTHORIZATION) {
+fn authenticate<'t>(
+    tokens: &'t [Token],
+    headers: &HeaderMap,
+    roles: &[Role],
+) -> Result<(Caller, &'t Token), Problem> {
+    let (caller, token) = match headers.get(header::AUTHORIZATION) {
         None => return Err(unauthorized("send Authorization: Bearer <token>", "Bearer realm=\"bauta\"")),
         Some(value) => {
             bearer(value).and_then(|presented| token::find(tokens, presented)).ok_or_else(|| {
@@ -64,12 +95,19 @@ fn authenticate(tokens: &[Token], headers: &HeaderMap, roles: &[Role]) -> Result
         }
     };
     if roles.contains(&caller.role) {
-        return Ok(caller);
+        return Ok((caller, token));
     }
     let may: Vec<&str> = roles.iter().map(|role| role.word()).collect();
     let detail = format!("the token has role {}; needed: {}", caller.role, may.join(" or "));
     let challenge = HeaderValue::from_static("Bearer realm=\"bauta\", error=\"insufficient_scope\"");
     Err(Problem::new(Fault::Forbidden, detail).with_header(header::WWW_AUTHENTICATE, challenge))
+}
+
+/// RFC 6585 §4.
+fn too_often(per_second: u32, wait: Duration) -> Problem {
+    let seconds = HeaderValue::from(wait.as_secs() + 1);
+    let detail = format!("this token may ask {per_second} times in a second");
+    Problem::new(Fault::RateLimited, detail).with_header(header::RETRY_AFTER, seconds)
 }
 
 /// RFC 6750 §2.1; the scheme's case does not matter (RFC 9110 §11.1).

@@ -52,6 +52,8 @@ pub(crate) fn begun(method: &Method, target: &Uri) -> Sha256 {
 struct Head {
     content_type: Option<String>,
     location: Option<String>,
+    #[serde(default)]
+    etag: Option<String>,
 }
 
 /// Does the work unless it was done before, and then answers the same.
@@ -92,7 +94,11 @@ pub(crate) async fn once(
 
 fn remembered(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> store::Response {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let head = Head { content_type: text(header::CONTENT_TYPE), location: text(header::LOCATION) };
+    let head = Head {
+        content_type: text(header::CONTENT_TYPE),
+        location: text(header::LOCATION),
+        etag: text(header::ETAG),
+    };
     let mut kept = serde_json::to_vec(&head).expect("texts have a JSON form");
     kept.push(b'\n');
     kept.extend_from_slice(body);
@@ -107,7 +113,11 @@ fn replayed(answer: store::Response) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
-    for (name, text) in [(header::CONTENT_TYPE, head.content_type), (header::LOCATION, head.location)] {
+    for (name, text) in [
+        (header::CONTENT_TYPE, head.content_type),
+        (header::LOCATION, head.location),
+        (header::ETAG, head.etag),
+    ] {
         if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(name, value);
         }

@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+mod audit;
+mod blocks;
 mod body;
 mod bus;
 mod callbacks;
 mod calls;
 mod draft;
+mod etag;
 mod events;
 mod filter;
 mod gate;
@@ -25,10 +28,12 @@ mod openapi;
 mod orders;
 mod page;
 mod parameters;
+mod people;
 mod privacy;
 mod problem;
 mod prompts;
 mod range;
+mod rate;
 mod record_csv;
 mod recordings;
 mod records;

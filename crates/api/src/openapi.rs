@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn limits_are_described_as_they_are() {
         let document = document();
-        let data = &document["components"]["schemas"]["OrderPut"]["properties"]["data"]["description"];
+        let data = &document["components"]["schemas"]["OrderDraft"]["properties"]["data"]["description"];
         let longest = format!("at most {} bytes", store::Order::LONGEST_DATA);
         assert!(data.as_str().unwrap().contains(&longest), "{data}");
     }

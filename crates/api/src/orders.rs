@@ -10,10 +10,11 @@ use axum::{Extension, Json};
 use b2bua::Code;
 use number::Number;
 use serde::Serialize;
-use store::{Lines, Order, OrderFilter, Put, Store, StoreError, Timestamp};
+use store::{Lines, Order, OrderFilter, Precondition, Put, Removal, Store, StoreError, Timestamp};
 
 use crate::body;
 use crate::draft::{self, OrderBody};
+use crate::etag;
 use crate::gate::Gate;
 use crate::interface::Settings;
 use crate::page::{self, Listed};
@@ -33,30 +34,37 @@ pub(crate) struct OrderView {
     created_at: Timestamp,
     updated_at: Timestamp,
     data: Option<store::Json>,
+    max_calls: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
 struct PartyView {
     number: String,
     language: Option<Box<str>>,
+    quiet: Option<String>,
+    time_zone: Option<String>,
 }
 
 impl OrderView {
-    fn of(order: Order, caller: Caller) -> Self {
+    pub(crate) fn of(order: Order, caller: Caller) -> Self {
         let masks = caller.role == Role::Operator;
-        let party = |party: store::Party| PartyView {
+        let limits = order.limits;
+        let party = |party: store::Party, quiet: Option<store::Quiet>| PartyView {
             number: if masks { last4(party.number) } else { party.number.to_string() },
             language: party.language,
+            quiet: quiet.as_ref().map(store::Quiet::hours),
+            time_zone: quiet.as_ref().and_then(store::Quiet::zone).map(str::to_owned),
         };
         Self {
             code: order.code,
             line: order.line.map(|line| line.to_string()),
-            courier: party(order.courier),
-            client: party(order.client),
+            courier: party(order.courier, limits.courier_quiet),
+            client: party(order.client, limits.client_quiet),
             expires_at: order.expires_at,
             created_at: order.created_at,
             updated_at: order.updated_at,
             data: order.data.map(|data| if masks { mask_json(&data) } else { data }),
+            max_calls: limits.max_calls,
         }
     }
 }
@@ -74,7 +82,8 @@ pub(crate) async fn put(
     let body: OrderBody = body::json(&headers, &body)?;
     let now = Timestamp::from(SystemTime::now());
     let order = draft::check(&code, body, &gate.settings(), now)?;
-    let (put, kept) = gate.store(move |store| keep(store, order, now)).await?;
+    let precondition = etag::precondition(&headers)?;
+    let (put, kept) = gate.store(move |store| keep(store, order, precondition, now)).await?;
     let location = match kept.line {
         Some(line) => format!("/v1/orders/{}?line=%2B{}", kept.code, line.as_u64()),
         None => format!("/v1/orders/{}", kept.code),
@@ -82,14 +91,22 @@ pub(crate) async fn put(
     let status = match put {
         Put::Created => StatusCode::CREATED,
         Put::Replaced => StatusCode::OK,
+        Put::Refused => return Err(etag::failed()),
     };
     let location = HeaderValue::from_str(&location).expect("digits and percent signs can stand in a header");
-    Ok((status, [(header::LOCATION, location)], Json(OrderView::of(kept, caller))).into_response())
+    let tag = etag::of(&kept);
+    Ok((status, [(header::LOCATION, location), (header::ETAG, tag)], Json(OrderView::of(kept, caller)))
+        .into_response())
 }
 
 /// The order is read back because the store knows when it was first put.
-fn keep(store: &Store, order: Order, now: Timestamp) -> Result<(Put, Order), StoreError> {
-    let put = store.put_order(order.clone(), now)?;
+fn keep(
+    store: &Store,
+    order: Order,
+    precondition: Precondition,
+    now: Timestamp,
+) -> Result<(Put, Order), StoreError> {
+    let put = store.put_order_if(order.clone(), precondition, now)?;
     let kept = store.order(order.line, &order.code, now)?;
     Ok((put, kept.unwrap_or(order)))
 }
@@ -100,11 +117,17 @@ pub(crate) async fn get(
     Extension(caller): Extension<Caller>,
     Path(code): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<OrderView>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let asked = Asked::read(&code, query.as_deref(), &gate.settings())?;
     let now = Timestamp::from(SystemTime::now());
     let found = gate.store(move |store| asked.find(store, now)).await?;
-    found.order().map(|order| Json(OrderView::of(order, caller)))
+    let order = found.order()?;
+    let tag = [(header::ETAG, etag::of(&order))];
+    if etag::is_known(&headers, &order) {
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    Ok((tag, Json(OrderView::of(order, caller))).into_response())
 }
 
 /// `DELETE /v1/orders/{code}`
@@ -112,13 +135,19 @@ pub(crate) async fn delete(
     State(gate): State<Gate>,
     Path(code): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
+    let precondition = etag::precondition(&headers)?;
     let asked = Asked::read(&code, query.as_deref(), &gate.settings())?;
     let now = Timestamp::from(SystemTime::now());
     let found = gate.store(move |store| asked.find(store, now)).await?;
     let order = found.order()?;
-    let removed = gate.store(move |store| store.remove_order(order.line, &order.code, now)).await?;
-    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }
+    let remove = move |store: &Store| store.remove_order_if(order.line, &order.code, precondition, now);
+    match gate.store(remove).await? {
+        Removal::Removed => Ok(StatusCode::NO_CONTENT),
+        Removal::Unknown => Err(unknown()),
+        Removal::Refused => Err(etag::failed()),
+    }
 }
 
 /// An order named by its code, and by its line if one is given.

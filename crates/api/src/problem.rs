@@ -28,6 +28,7 @@ pub(crate) enum Fault {
     UnknownPlan,
     OutOfRange,
     DataTooLarge,
+    QuietInvalid,
     RowInvalid,
     DigitsInvalid,
     UnknownParameter,
@@ -41,10 +42,12 @@ pub(crate) enum Fault {
     NoSuchPath,
     OrderUnknown,
     LineNeeded,
+    PreconditionFailed,
+    RateLimited,
+    BlockUnknown,
     CallUnknown,
     CallbackUnknown,
     PlanUnknown,
-    PreconditionFailed,
     RecordUnknown,
     RecordingUnknown,
     RecordingDeleted,
@@ -64,7 +67,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 53] = [
+const ROWS: [(Fault, &str, S, &str); 56] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -85,6 +88,7 @@ const ROWS: [(Fault, &str, S, &str); 53] = [
     (Fault::UnknownPlan, "unknown-plan", S::UNPROCESSABLE_ENTITY, "There is no such plan"),
     (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "This value is not allowed"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
+    (Fault::QuietInvalid, "quiet-invalid", S::UNPROCESSABLE_ENTITY, "These are no quiet hours"),
     (Fault::RowInvalid, "row-invalid", S::UNPROCESSABLE_ENTITY, "This row cannot be read"),
     (Fault::DigitsInvalid, "digits-invalid", S::UNPROCESSABLE_ENTITY, "These digits cannot be keyed"),
     (Fault::UnknownParameter, "unknown-parameter", S::BAD_REQUEST, "There is no such parameter"),
@@ -113,15 +117,12 @@ const ROWS: [(Fault, &str, S, &str); 53] = [
     (Fault::NoSuchPath, "no-such-path", S::NOT_FOUND, "There is nothing at this path"),
     (Fault::OrderUnknown, "order-unknown", S::NOT_FOUND, "There is no such order"),
     (Fault::LineNeeded, "line-needed", S::CONFLICT, "Several lines have such an order"),
+    (Fault::PreconditionFailed, "precondition-failed", S::PRECONDITION_FAILED, "It is not as it was to be"),
+    (Fault::RateLimited, "rate-limited", S::TOO_MANY_REQUESTS, "Too many requests with this token"),
+    (Fault::BlockUnknown, "block-unknown", S::NOT_FOUND, "There is no such block"),
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
     (Fault::CallbackUnknown, "callback-unknown", S::NOT_FOUND, "There is no such callback"),
     (Fault::PlanUnknown, "plan-unknown", S::NOT_FOUND, "There is no such plan"),
-    (
-        Fault::PreconditionFailed,
-        "precondition-failed",
-        S::PRECONDITION_FAILED,
-        "It is not as it was wanted to be",
-    ),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),
     (Fault::RecordingDeleted, "recording-deleted", S::GONE, "The recording was deleted"),

@@ -76,6 +76,19 @@ pub(crate) async fn delete(State(gate): State<Gate>, Path(id): Path<String>) -> 
     }
 }
 
+/// Removes the recording of a call, if there is one. Whether there was.
+pub(crate) async fn remove(gate: &Gate, record: &Record) -> Result<bool, Problem> {
+    let folder = &gate.settings().recordings.folder;
+    let Some(path) = record.recording.as_deref().and_then(|name| within(folder, name)) else {
+        return Ok(false);
+    };
+    match tokio::fs::remove_file(&path).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(record, &error.into())),
+    }
+}
+
 /// The record of a call and where its recording is. The path is never made of what was asked for: that only names a
 /// record, and the record names a file.
 async fn find(gate: &Gate, id: &str) -> Result<(Record, PathBuf), Problem> {

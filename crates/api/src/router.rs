@@ -19,8 +19,8 @@ use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    callbacks, calls, events, health, openapi, orders, prompts, recordings, records, simulate, trace, trunks,
-    webhooks,
+    audit, blocks, callbacks, calls, events, health, openapi, orders, people, prompts, recordings, records,
+    simulate, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -50,6 +50,8 @@ pub(crate) enum Takes {
 const WRITERS: &[Role] = &[Role::Admin, Role::App];
 /// What became of calls is for everyone but collectors of metrics.
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
+/// Whoever is threatened calls the shop: its programs and its people block.
+const BLOCKERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Running calls are for those who watch them.
 const WATCHERS: &[Role] = &[Role::Admin, Role::Operator];
 /// Collectors of metrics.
@@ -89,6 +91,13 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
         row(&get, "/v1/calls/{id}/trace", Some(ADMIN), Nothing, trace::get),
         row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
+        row(&get, "/v1/blocks", Some(READERS), Nothing, blocks::list),
+        row(&post, "/v1/blocks", Some(BLOCKERS), JSON, blocks::put),
+        row(&get, "/v1/blocks/{id}", Some(READERS), Nothing, blocks::get),
+        row(&delete, "/v1/blocks/{id}", Some(BLOCKERS), EMPTY, blocks::delete),
+        row(&get, "/v1/people/{number}", Some(ADMIN), Nothing, people::export),
+        row(&delete, "/v1/people/{number}", Some(ADMIN), EMPTY, people::erase),
+        row(&get, "/v1/audit", Some(ADMIN), Nothing, audit::list),
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),

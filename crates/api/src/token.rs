@@ -1,6 +1,7 @@
 //! Who may do what: bearer tokens (RFC 6750) with one role each.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -51,13 +52,36 @@ impl fmt::Display for Role {
 pub struct Token {
     digest: [u8; 32],
     role: Role,
+    name: Arc<str>,
+    requests_per_second: Option<u32>,
 }
 
 impl Token {
     /// From the secret as configured. Tokens are random strings, so one round of SHA-256 is enough.
     #[must_use]
     pub fn new(secret: &str, role: Role) -> Self {
-        Self { digest: Sha256::digest(secret.as_bytes()).into(), role }
+        let digest = Sha256::digest(secret.as_bytes()).into();
+        Self { digest, role, name: role.word().into(), requests_per_second: None }
+    }
+
+    /// With a name, by which it stands in the audit log; without one that is its role.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// With at most so many requests in a second.
+    #[must_use]
+    pub fn limited(self, requests_per_second: Option<u32>) -> Self {
+        Self { requests_per_second, ..self }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn requests_per_second(&self) -> Option<u32> {
+        self.requests_per_second
     }
 
     /// What it may do.
@@ -82,11 +106,11 @@ pub(crate) struct Caller {
 
 /// Finds the token presented. Every token is compared to its end, whether or not one has matched, so that
 /// time tells nothing.
-pub(crate) fn find(tokens: &[Token], presented: &str) -> Option<Caller> {
+pub(crate) fn find<'t>(tokens: &'t [Token], presented: &str) -> Option<(Caller, &'t Token)> {
     let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
     tokens.iter().fold(None, |found, token| {
         let same = bool::from(token.digest.ct_eq(&digest));
-        if same { Some(Caller { role: token.role, digest }) } else { found }
+        if same { Some((Caller { role: token.role, digest }, token)) } else { found }
     })
 }
 
@@ -97,8 +121,8 @@ mod tests {
     #[test]
     fn a_token_is_found_by_its_secret_only() {
         let tokens = [Token::new("one", Role::App), Token::new("two", Role::Admin)];
-        assert_eq!(find(&tokens, "two").map(|caller| caller.role), Some(Role::Admin));
-        assert_eq!(find(&tokens, "one").map(|caller| caller.role), Some(Role::App));
+        assert_eq!(find(&tokens, "two").map(|(caller, _)| caller.role), Some(Role::Admin));
+        assert_eq!(find(&tokens, "one").map(|(caller, _)| caller.role), Some(Role::App));
         assert!(find(&tokens, "three").is_none());
         assert!(find(&tokens, "").is_none());
     }

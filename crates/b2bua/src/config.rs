@@ -36,6 +36,8 @@ pub struct Config {
     pub own: Option<SocketAddr>,
     /// Bounds.
     pub limits: Limits,
+    /// What is dialled, how often and how much of it at once, over all lines.
+    pub guards: Guards,
 }
 
 /// One address media sockets are bound to.
@@ -58,7 +60,7 @@ pub struct Limits {
     pub calls_per_second: u32,
     /// What calls are refused with that are too many, instead of 503: some carriers take that for the whole trunk.
     pub busy_status: u16,
-    /// How long the message that asks for a call may have waited for us; while it is longer, calls are refused without a
+    /// How long the message that asks for a call may have waited for us, and a command for the relay; while it is longer, calls are refused without a
     /// record and without state, which is what catching up costs least with. The order of magnitude is T1: a caller who
     /// hears nothing for so long asks again (RFC 3261 §17.1.1.2), and then there is more to do instead of less.
     pub delay: Duration,
@@ -307,6 +309,14 @@ pub struct Line {
     pub policy: Policy,
     /// Whether calls are recorded.
     pub record: bool,
+    /// Who is told so before.
+    pub record_notice: RecordNotice,
+    /// The key by which whoever is told can refuse, `0` to `9`.
+    pub record_refuse: Option<char>,
+    /// Which numbers may be dialled.
+    pub dial: DialRules,
+    /// How blocked callers are treated.
+    pub blocked: Blocked,
     /// Whether the callee hears who calls before they are joined. Default yes.
     pub whisper: bool,
     /// How long the callee has for pressing 1, which accepts the call; `None`: nothing need be pressed.
@@ -323,6 +333,122 @@ pub struct Line {
     pub warning: Duration,
     /// How the route of a call is found.
     pub service: Service,
+}
+
+/// Who is told that a call is recorded, before it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RecordNotice {
+    /// Nobody; calls are recorded from the answer on.
+    #[default]
+    Off,
+    /// The caller; calls are recorded from then on.
+    Caller,
+    /// The caller, and the callee before they are joined; calls are recorded once they are.
+    Both,
+}
+
+/// What becomes of a caller who is blocked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Blocked {
+    /// The call is refused before it is answered (603); where it is a pair that is blocked, the caller is told that the call
+    /// cannot be put through.
+    #[default]
+    Refuse,
+    /// The caller hears what any stranger hears, while nothing is looked up and nobody is called; of a pair, that the other
+    /// is not available.
+    HearOut,
+}
+
+/// What international numbers begin with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Prefix(Box<str>);
+
+impl Prefix {
+    /// Reads `+7495` or `7495`: one to fifteen digits, the first not zero.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        let is_prefix = (1..=15).contains(&digits.len())
+            && digits.bytes().all(|octet| octet.is_ascii_digit())
+            && !digits.starts_with('0');
+        is_prefix.then(|| Self(digits.into()))
+    }
+
+    /// How many digits of this number it matches; `None`: the number begins otherwise.
+    fn matches(&self, digits: &str) -> Option<usize> {
+        digits.starts_with(&*self.0).then_some(self.0.len())
+    }
+}
+
+/// With its plus: `+7495`.
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "+{}", self.0)
+    }
+}
+
+/// Which numbers may be dialled: the longest prefix that matches decides. Where nothing is allowed by name, all is that is
+/// not denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DialRules {
+    /// These may be.
+    pub allow: Vec<Prefix>,
+    /// These may not; none of them stands in `allow` as well.
+    pub deny: Vec<Prefix>,
+}
+
+impl DialRules {
+    /// Whether this number may be dialled.
+    #[must_use]
+    pub fn allows(&self, number: Number) -> bool {
+        let digits = number.as_u64().to_string();
+        let longest =
+            |prefixes: &[Prefix]| prefixes.iter().filter_map(|prefix| prefix.matches(&digits)).max();
+        match (longest(&self.allow), longest(&self.deny)) {
+            (None, None) => self.allow.is_empty(),
+            (allowed, denied) => allowed > denied,
+        }
+    }
+}
+
+/// Numbers that cost alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostClass {
+    /// Its name.
+    pub name: Box<str>,
+    /// What its numbers begin with; of several classes the one with the longest prefix is a number's.
+    pub prefixes: Vec<Prefix>,
+    /// Calls at once.
+    pub max_calls: Option<usize>,
+    /// Calls within 24 hours from the first.
+    pub max_calls_a_day: Option<u32>,
+}
+
+impl CostClass {
+    /// This number's.
+    #[must_use]
+    pub fn of(classes: &[Self], number: Number) -> Option<&Self> {
+        let digits = number.as_u64().to_string();
+        let longest = |class: &Self| class.prefixes.iter().filter_map(|prefix| prefix.matches(&digits)).max();
+        let matching = classes.iter().filter_map(|class| Some((longest(class)?, class)));
+        matching.max_by_key(|(length, _)| *length).map(|(_, class)| class)
+    }
+}
+
+/// What bounds the calls that are dialled, over all lines; none where there is no figure. An operator is no party: of an
+/// operator's number there may be as many calls as there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// Classes of numbers.
+    pub classes: Vec<CostClass>,
+    /// Calls at once to one party's number.
+    pub callee_max_calls: Option<usize>,
+    /// Calls at once of one caller's number that have somebody dialled.
+    pub caller_max_calls: Option<usize>,
+    /// Calls to one party's number within an hour from the first.
+    pub callee_calls_per_hour: Option<u32>,
+    /// Calls of one caller's number within an hour from the first.
+    pub caller_calls_per_hour: Option<u32>,
 }
 
 /// What a caller hears while the callee is being called (RFC 3960).

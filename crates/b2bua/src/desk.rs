@@ -5,6 +5,7 @@ use rtp::Command;
 use ua::{LegCommand, LegId};
 
 use crate::call::{Timer, Whose};
+use crate::guards::Counts;
 use crate::ids::Ids;
 use crate::interface::{CallId, Happening, Notice, Output};
 use crate::lockout::Lockouts;
@@ -33,6 +34,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) ids: &'a mut Ids,
     pub(crate) ports: &'a mut Ports,
     pub(crate) lockouts: &'a mut Lockouts,
+    pub(crate) counts: &'a mut Counts,
     pub(crate) timers: &'a mut Timers<Alarm>,
     pub(crate) trunks: &'a mut Trunks,
     /// Said to legs once the call has handled its input.

@@ -84,6 +84,9 @@ pub struct Behind {
     pub messages: Duration,
     /// The oldest first checkpoint that is not durable yet: since it was asked for.
     pub store: Duration,
+    /// The oldest command that the relay has not taken yet: since it was handed on. Voice is as late, and keys that come
+    /// before their session is opened are heard by nobody.
+    pub relay: Duration,
 }
 
 /// What an operator or the node can say.
@@ -242,6 +245,25 @@ pub enum Query {
         /// How far back to look.
         within: Duration,
     },
+    /// Whether calls of this number are blocked, whomever they are for.
+    Caller {
+        /// The line called.
+        line: Number,
+        /// Who calls.
+        caller: Number,
+    },
+    /// Whether this party may be called now: nobody is blocked from whom, they are not to be left in peace, and the order
+    /// has calls left.
+    Permit {
+        /// The line called.
+        line: Number,
+        /// Who calls, where that is known.
+        caller: Option<Number>,
+        /// Who is to be called.
+        callee: Number,
+        /// On which order, where it is about one.
+        code: Option<Code>,
+    },
     /// Nothing: answered `Nothing` by the same way, so that a locked-out caller cannot tell by the clock.
     Nothing,
 }
@@ -255,8 +277,23 @@ pub enum Finding {
     Several,
     /// The order.
     Order(Box<Order>),
+    /// Nothing forbids it.
+    Permitted,
+    /// This does.
+    Forbidden(Forbidden),
     /// The store failed; the caller is treated as if the order were unknown, the record says otherwise.
     Failed,
+}
+
+/// Why somebody is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// The caller is blocked.
+    Blocked,
+    /// The callee is to be left in peace at this hour.
+    Quiet,
+    /// The order has had all its calls.
+    UsedUp,
 }
 
 /// A live order.

@@ -8,6 +8,7 @@ mod callback;
 mod caller;
 mod config;
 mod desk;
+mod guards;
 mod ids;
 mod interface;
 mod lockout;
@@ -21,6 +22,7 @@ pub mod snapshot;
 mod switchboard;
 mod trunks;
 
+pub use call::PROMPTS_PER_LANGUAGE;
 pub use callback::*;
 pub use config::*;
 pub use ids::NotACallId;

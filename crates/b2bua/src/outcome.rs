@@ -17,7 +17,13 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::MediaLost | Cause::SignallingLost | Cause::NodeLost => (None, 41),
         Cause::Fault => (Some(500), 41),
         Cause::Busy => (None, 17),
-        Cause::Declined | Cause::Unverified => (None, 21),
+        Cause::Declined
+        | Cause::Unverified
+        | Cause::NumberNotAllowed
+        | Cause::TooManyCalls
+        | Cause::Blocked
+        | Cause::QuietHours
+        | Cause::CallsUsedUp => (None, 21),
         Cause::Unreachable | Cause::OperatorUnavailable => (None, 38),
         Cause::NoSuchNumber => (None, 1),
         Cause::HungUp | Cause::Cancelled | Cause::NoInput | Cause::NothingChosen | Cause::Ended => (None, 16),

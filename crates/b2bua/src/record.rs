@@ -68,6 +68,8 @@ pub struct Record {
     pub recording: Option<Box<str>>,
     /// How long the recording was paused.
     pub recording_paused: Duration,
+    /// Who refused to be recorded.
+    pub recording_refused: Option<Side>,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
     /// How often the call was carried over a death of the node.
@@ -144,6 +146,7 @@ impl Record {
             locked_out: false,
             recording: None,
             recording_paused: Duration::ZERO,
+            recording_refused: None,
             recording_fault: None,
             restored: 0,
             data: None,
@@ -292,6 +295,16 @@ pub enum Cause {
     MediaLost,
     /// An acknowledgement or a dialog was lost.
     SignallingLost,
+    /// The number must not be dialled.
+    NumberNotAllowed,
+    /// There are as many calls as there may be of its cost class, to the callee or of the caller.
+    TooManyCalls,
+    /// The caller is blocked, or from the callee.
+    Blocked,
+    /// The callee is not to be disturbed at this hour.
+    QuietHours,
+    /// The order has had all its calls.
+    CallsUsedUp,
     /// An operator or the node ended it.
     Ended,
     /// A fault of ours.
@@ -314,7 +327,7 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
@@ -334,6 +347,11 @@ impl Cause {
         Self::MaxDuration,
         Self::MediaLost,
         Self::SignallingLost,
+        Self::NumberNotAllowed,
+        Self::TooManyCalls,
+        Self::Blocked,
+        Self::QuietHours,
+        Self::CallsUsedUp,
         Self::Ended,
         Self::Fault,
         Self::NodeLost,
@@ -362,6 +380,11 @@ impl Cause {
             Self::MaxDuration => "max-duration",
             Self::MediaLost => "media-lost",
             Self::SignallingLost => "signalling-lost",
+            Self::NumberNotAllowed => "number-not-allowed",
+            Self::TooManyCalls => "too-many-calls",
+            Self::Blocked => "blocked",
+            Self::QuietHours => "quiet-hours",
+            Self::CallsUsedUp => "calls-used-up",
             Self::Ended => "ended",
             Self::Fault => "fault",
             Self::NodeLost => "node-lost",

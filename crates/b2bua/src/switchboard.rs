@@ -21,6 +21,7 @@ use crate::call::{self, Call, Core, State, Timer, Verifying, Whose};
 use crate::callback::Stage;
 use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
+use crate::guards::Counts;
 use crate::ids::Ids;
 use crate::interface::{
     Behind, CallId, Control, Fault, Happening, Input, Notice, Output, Recording, TrunkNotice,
@@ -55,6 +56,7 @@ pub struct Switchboard {
     ids: Ids,
     ports: Ports,
     lockouts: Lockouts,
+    counts: Counts,
     rate: Rate,
     draining: bool,
     is_shedding: bool,
@@ -93,6 +95,7 @@ impl Switchboard {
         let mut board = Self {
             agent: UserAgent::new(config.ua.clone(), agent_seed),
             lockouts: Lockouts::new(config.limits.lockouts),
+            counts: Counts::new(config.limits.lockouts),
             config: Arc::new(config),
             lines: BTreeMap::new(),
             trunks: Trunks::default(),
@@ -254,7 +257,8 @@ impl Switchboard {
 
     fn behind(&mut self, behind: Behind, out: &mut Vec<Output>) {
         let limits = self.config.limits;
-        let is_shedding = behind.messages > limits.delay || behind.store > limits.store_delay;
+        let is_shedding =
+            behind.messages.max(behind.relay) > limits.delay || behind.store > limits.store_delay;
         if is_shedding != self.is_shedding {
             self.is_shedding = is_shedding;
             let refusal = is_shedding.then(|| self.busy(limits.busy_status));
@@ -358,6 +362,7 @@ impl Switchboard {
             ids: &mut self.ids,
             ports: &mut self.ports,
             lockouts: &mut self.lockouts,
+            counts: &mut self.counts,
             timers: &mut self.timers,
             trunks: &mut self.trunks,
             told,
@@ -400,6 +405,9 @@ impl Switchboard {
         self.by_id.remove(&call.core.id());
         for seat in call.core.seats() {
             self.trunks.give(seat);
+        }
+        for dialled in &call.core.dialled {
+            self.counts.give(dialled);
         }
         for leg in call.core.caller.iter().chain(&call.core.callee) {
             self.by_leg.remove(&leg.id);

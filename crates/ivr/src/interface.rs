@@ -39,6 +39,16 @@ pub enum Prompt {
     Confirm,
     /// "Press 1 to call back, or enter the order number."
     Redial,
+    /// "This call is recorded."
+    RecordingNotice,
+    /// "If you do not want that, press …"
+    RecordingChoice,
+    /// "At this hour we do not disturb the other party."
+    QuietHours,
+    /// "This call cannot be put through; goodbye."
+    NotPermitted,
+    /// "There are too many calls; call again later; goodbye."
+    TryLater,
     /// A warning tone.
     Beep,
     /// Hold music, a loop.
@@ -49,10 +59,10 @@ pub enum Prompt {
 
 impl Prompt {
     /// How many prompts a language has.
-    pub const COUNT: u16 = 29;
+    pub const COUNT: u16 = 34;
 
     /// Each prompt, in the order of `index`.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::Start,
         Self::OperatorHint,
         Self::Repeat,
@@ -82,6 +92,11 @@ impl Prompt {
         Self::Digit(7),
         Self::Digit(8),
         Self::Digit(9),
+        Self::RecordingNotice,
+        Self::RecordingChoice,
+        Self::QuietHours,
+        Self::NotPermitted,
+        Self::TryLater,
     ];
 
     /// Its place in a language's part of the library, below `COUNT`.
@@ -112,6 +127,11 @@ impl Prompt {
             Self::ClientUnavailable => "client-unavailable",
             Self::Confirm => "confirm",
             Self::Redial => "redial",
+            Self::RecordingNotice => "recording-notice",
+            Self::RecordingChoice => "recording-choice",
+            Self::QuietHours => "quiet-hours",
+            Self::NotPermitted => "not-permitted",
+            Self::TryLater => "try-later",
             Self::Beep => "beep",
             Self::Music => "music",
             Self::Digit(digit) => {

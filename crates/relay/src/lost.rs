@@ -60,6 +60,19 @@ pub(crate) struct Counters {
     oversized: AtomicU64,
     shortcuts: AtomicU64,
     lanes: AtomicU64,
+    orders: AtomicU64,
+}
+
+impl Counters {
+    /// Notes that the worker has taken an order.
+    pub(crate) fn order(&self) {
+        self.orders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many it has taken since it began.
+    pub(crate) fn orders(&self) -> u64 {
+        self.orders.load(Ordering::Relaxed)
+    }
 }
 
 impl Counters {

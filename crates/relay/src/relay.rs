@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rand_chacha::rand_core::{OsRng, TryRngCore};
 use rtp::{Command, Library, Report};
@@ -149,6 +150,12 @@ impl Relay {
         }
     }
 
+    /// How long the oldest command that was handed on waits for its worker, by the one furthest behind.
+    pub fn behind(&mut self) -> Duration {
+        let now = Instant::now();
+        self.hands.iter_mut().map(|hand| hand.behind(now)).max().unwrap_or_default()
+    }
+
     /// Takes prompts from another library from now on; those that play go on.
     pub fn change_library(&mut self, library: &Arc<Library>) {
         for hand in &mut self.hands {
@@ -167,6 +174,10 @@ struct Hand {
     bell: Arc<Bell>,
     counters: Arc<Counters>,
     thread: Option<JoinHandle<()>>,
+    /// Orders handed on so far.
+    sent: u64,
+    /// One of them that is not known to be taken: how many had been handed on with it, and when.
+    watched: Option<(u64, Instant)>,
 }
 
 /// What a worker is made of.
@@ -203,23 +214,26 @@ impl Hand {
             bell: Arc::clone(&bell),
             counters: Arc::clone(&counters),
             thread: Some(spawned.thread),
+            sent: 0,
+            watched: None,
         };
         if let Some(lanes) = gates.and_then(|gates| make.lanes(gates, &counters)) {
             match AfXdp::new(epoll()?, lanes) {
-                Ok(backend) => return Ok((hand(make.spawn(backend, &bell, ways)?), Io::Epoll)),
+                Ok(backend) => return Ok((hand(make.spawn(backend, &bell, &counters, ways)?), Io::Epoll)),
                 Err(error) => tracing::warn!(%error, "a relay worker takes no frames"),
             }
         }
         match io {
-            Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll)),
-            Io::IoUring => {
-                Ok((hand(make.spawn(uring().map_err(StartError::IoUring)?, &bell, ways)?), Io::IoUring))
-            }
+            Io::Epoll => Ok((hand(make.spawn(epoll()?, &bell, &counters, ways)?), Io::Epoll)),
+            Io::IoUring => Ok((
+                hand(make.spawn(uring().map_err(StartError::IoUring)?, &bell, &counters, ways)?),
+                Io::IoUring,
+            )),
             Io::Auto => match uring() {
-                Ok(uring) => Ok((hand(make.spawn(uring, &bell, ways)?), Io::IoUring)),
+                Ok(uring) => Ok((hand(make.spawn(uring, &bell, &counters, ways)?), Io::IoUring)),
                 Err(error) => {
                     tracing::info!(%error, "no io_uring here: media goes by epoll");
-                    Ok((hand(make.spawn(epoll()?, &bell, ways)?), Io::Epoll))
+                    Ok((hand(make.spawn(epoll()?, &bell, &counters, ways)?), Io::Epoll))
                 }
             },
         }
@@ -243,8 +257,22 @@ impl Hand {
                 self.waiting.push_front(order);
                 break;
             }
+            self.sent += 1;
+        }
+        if self.watched.is_none() {
+            self.watched = Some((self.sent, Instant::now()));
         }
         self.bell.ring();
+    }
+
+    /// How long the order that is watched waits. Of those handed on behind it the newest is watched next, so that it is never
+    /// said to be more than it is.
+    fn behind(&mut self, now: Instant) -> Duration {
+        let taken = self.counters.orders();
+        if self.watched.is_some_and(|(count, _)| count <= taken) {
+            self.watched = Some((self.sent, now)).filter(|(count, _)| *count > taken);
+        }
+        self.watched.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since))
     }
 }
 
@@ -265,6 +293,7 @@ impl Make<'_> {
         &self,
         backend: impl Backend + Send + 'static,
         bell: &Arc<Bell>,
+        counters: &Arc<Counters>,
         ways: Option<Ways>,
     ) -> Result<Spawned, StartError> {
         let (orders, inbox) = sync_channel(ON_THE_WAY);
@@ -277,6 +306,7 @@ impl Make<'_> {
             outbox: Outbox::new(Arc::clone(&self.sockets), self.recorder.feed(), Arc::clone(self.say)),
             inbox,
             bell: Arc::clone(bell),
+            counters: Arc::clone(counters),
         };
         let worker = Worker::new(make, Arc::clone(&self.library), equipment);
         let thread = Builder::new().name(format!("relay-{}", self.number)).spawn(move || worker.run());
@@ -318,4 +348,47 @@ fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     OsRng.try_fill_bytes(&mut seed).expect("the system has chance to give once it runs");
     seed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::Receiver;
+
+    fn hand() -> (Hand, Receiver<Order>) {
+        let (orders, inbox) = sync_channel(8);
+        let hand = Hand {
+            orders: Some(orders),
+            waiting: VecDeque::new(),
+            bell: Arc::new(Bell::new().expect("the system gives an eventfd")),
+            counters: Arc::default(),
+            thread: None,
+            sent: 0,
+            watched: None,
+        };
+        (hand, inbox)
+    }
+
+    fn hand_on(hand: &mut Hand) {
+        hand.queue(Order::Library(Arc::default()));
+        hand.flush();
+    }
+
+    #[test]
+    fn a_worker_is_behind_for_as_long_as_what_it_was_given_waits() {
+        const LATE: Duration = Duration::from_secs(60);
+        let (mut hand, _inbox) = hand();
+        let now = Instant::now();
+        assert_eq!(hand.behind(now + LATE), Duration::ZERO);
+        hand_on(&mut hand);
+        hand_on(&mut hand);
+        assert!(hand.behind(now + 2 * LATE) > LATE);
+        hand.counters.order();
+        assert_eq!(hand.behind(now + 2 * LATE), Duration::ZERO, "the second is watched from now on");
+        assert_eq!(hand.behind(now + 3 * LATE), LATE);
+        hand.counters.order();
+        assert_eq!(hand.behind(now + 4 * LATE), Duration::ZERO);
+        hand_on(&mut hand);
+        assert!(hand.behind(Instant::now() + LATE) >= LATE);
+    }
 }

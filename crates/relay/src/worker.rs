@@ -14,6 +14,7 @@ use rtp::{Command, Library, Port, Progress, Report, SessionId, Sink};
 use crate::backend::{Arrived, Backend};
 use crate::bell::Bell;
 use crate::kernel::Ways;
+use crate::lost::Counters;
 use crate::outbox::Outbox;
 use crate::sockets::{Place, Sockets};
 
@@ -98,6 +99,7 @@ pub(crate) struct Worker<B, M, F> {
     ways: Option<Ways>,
     inbox: Receiver<Order>,
     bell: Arc<Bell>,
+    counters: Arc<Counters>,
     began: std::time::Instant,
     /// The pair of each open session.
     open: BTreeMap<SessionId, u32>,
@@ -113,11 +115,12 @@ pub(crate) struct Equipment<B> {
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Receiver<Order>,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     pub(crate) fn new(make: F, library: Arc<Library>, equipment: Equipment<B>) -> Self {
-        let Equipment { backend, mut ways, sockets, outbox, inbox, bell } = equipment;
+        let Equipment { backend, mut ways, sockets, outbox, inbox, bell, counters } = equipment;
         if let Some(ways) = &mut ways {
             ways.begin_time();
         }
@@ -131,6 +134,7 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
             ways,
             inbox,
             bell,
+            counters,
             began: std::time::Instant::now(),
             open: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -254,14 +258,18 @@ impl<B: Backend, M: Machine, F: Fn(Arc<Library>) -> M> Worker<B, M, F> {
     /// Carries out what waits; breaks when there will be no more.
     fn orders(&mut self, now: Instant) -> ControlFlow<()> {
         loop {
-            match self.inbox.try_recv() {
-                Ok(Order::Command(command)) => self.command(now, command),
-                Ok(Order::Library(library)) => {
+            let order = match self.inbox.try_recv() {
+                Ok(order) => order,
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+            };
+            self.counters.order();
+            match order {
+                Order::Command(command) => self.command(now, command),
+                Order::Library(library) => {
                     self.library = Arc::clone(&library);
                     self.machine.library(library);
                 }
-                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
-                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
             }
         }
     }
@@ -472,7 +480,8 @@ mod tests {
         let (orders, inbox) = sync_channel(16);
         let bell = Arc::new(Bell::new().unwrap());
         let backend = make(Arc::clone(&sockets), Arc::clone(&bell));
-        let equipment = Equipment { backend, ways: None, sockets, outbox, inbox, bell: Arc::clone(&bell) };
+        let (bell_of, counters) = (Arc::clone(&bell), Arc::default());
+        let equipment = Equipment { backend, ways: None, sockets, outbox, inbox, bell: bell_of, counters };
         let worker = Worker::new(|_| Echo, Arc::default(), equipment);
         let thread = std::thread::spawn(move || worker.run());
         let orders = Orders { sender: Some(orders), bell };

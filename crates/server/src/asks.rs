@@ -24,7 +24,7 @@ pub(crate) struct Desk {
     pub(crate) store: Store,
     pub(crate) prompts: Arc<Mutex<Prompts>>,
     pub(crate) config: Arc<Mutex<b2bua::Config>>,
-    pub(crate) languages: Vec<String>,
+    pub(crate) knowledge: keeper::Knowledge,
     pub(crate) draining: watch::Receiver<bool>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
@@ -143,7 +143,7 @@ impl Desk {
 
     fn simulate(&self, trial: &Trial, prompts: &Prompts) -> Simulation {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut find = |query| keeper::find(&self.store, &self.languages, query).unwrap_or(Finding::Failed);
+        let mut find = |query| keeper::find(&self.store, &self.knowledge, query).unwrap_or(Finding::Failed);
         let length = |prompt| prompts.length(prompt);
         let mut knowledge = Knowledge { find: &mut find, length: &length, key: &key_of };
         simulate(config, trial, &mut knowledge)

@@ -1,15 +1,20 @@
-//! Callbacks that wait for their time. One task owns them, so that whoever cancels one and whoever begins it never cross.
+//! Callbacks that wait for their time, and whether anybody of them may be called then. One task owns them, so that whoever cancels one and whoever begins it never cross.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use b2bua::{CallId, Calling, Candidate, Control, Input, Prompt, Stage, Strategy, When};
+use b2bua::{
+    CallId, Calling, Candidate, Cause, Control, Finding, Forbidden, Input, Prompt, Query, Stage, Strategy,
+    When,
+};
+use number::Number;
 use serde_json::json;
 use store::{
     Callback, CallbackEnd, CallbackSide, FoundCallback, NewEvent, Store, StoreError, Timestamp, Ulid,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::keeper::{self, Knowledge};
 use crate::records::event;
 use crate::signalling::Turn;
 use crate::time::wall_ms;
@@ -40,6 +45,7 @@ pub(crate) fn queue() -> (mpsc::Sender<Wish>, mpsc::Receiver<Wish>) {
 pub(crate) struct Callbacks {
     store: Store,
     turns: mpsc::Sender<Turn>,
+    knowledge: Knowledge,
     /// By when they are to begin.
     waiting: BTreeMap<(Timestamp, Ulid), Callback>,
 }
@@ -53,6 +59,7 @@ impl Callbacks {
     pub(crate) fn recover(
         store: Store,
         turns: mpsc::Sender<Turn>,
+        knowledge: Knowledge,
         settling: Duration,
     ) -> Result<Self, StoreError> {
         let found = store.waiting_callbacks()?;
@@ -60,7 +67,7 @@ impl Callbacks {
         let waiting = found.into_iter().filter(|found| found.record.is_none());
         let waiting =
             waiting.map(|FoundCallback { callback, .. }| ((callback.at.max(settled), callback.id), callback));
-        Ok(Self { store, turns, waiting: waiting.collect() })
+        Ok(Self { store, turns, knowledge, waiting: waiting.collect() })
     }
 
     /// Until told to stop. While we drain nothing begins: it waits for the node that comes after.
@@ -117,8 +124,31 @@ impl Callbacks {
                 self.end(callback.id, "missed").await;
                 continue;
             }
-            let originate = Control::Originate(Box::new(translate(&callback)));
-            let _ = self.turns.send(Turn::Board(Input::Control(originate))).await;
+            match self.permitted(callback).await {
+                Permitted::Yes(callback) => {
+                    let originate = Control::Originate(Box::new(translate(&callback)));
+                    let _ = self.turns.send(Turn::Board(Input::Control(originate))).await;
+                }
+                Permitted::No(id, cause) => self.end(id, cause).await,
+                Permitted::Erased => {}
+            }
+        }
+    }
+
+    /// Leaves out whoever is blocked or to be left in peace, as if they had called each other.
+    async fn permitted(&self, callback: Callback) -> Permitted {
+        let (store, knowledge, id) = (self.store.clone(), self.knowledge.clone(), callback.id);
+        let work = move || permitted(&store, &knowledge, callback);
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(permitted)) => permitted,
+            Ok(Err(error)) => {
+                tracing::error!(%error, callback = %id, "the store could not be asked who may be called");
+                Permitted::No(id, Cause::Fault.word())
+            }
+            Err(panic) => {
+                tracing::error!(%panic, callback = %id, "asking who may be called panicked");
+                Permitted::No(id, Cause::Fault.word())
+            }
         }
     }
 
@@ -141,6 +171,54 @@ impl Callbacks {
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.unwrap_or_else(|panic| Err(StoreError::Failed(panic.to_string())))
     }
+}
+
+/// Whether a callback may begin.
+#[derive(Debug)]
+enum Permitted {
+    /// With those who may be called.
+    Yes(Box<Callback>),
+    /// A side has nobody who may be, for this cause.
+    No(Ulid, &'static str),
+    /// Nothing is known of it any more.
+    Erased,
+}
+
+fn permitted(store: &Store, knowledge: &Knowledge, mut callback: Callback) -> Result<Permitted, StoreError> {
+    if store.callback(callback.id)?.is_none() {
+        return Ok(Permitted::Erased);
+    }
+    let mut cause = None;
+    let mut may = |line, caller: Option<Number>, callee| {
+        let query = Query::Permit { line, caller, callee, code: None };
+        cause = match keeper::find(store, knowledge, query)? {
+            Finding::Forbidden(Forbidden::Quiet) => Some(Cause::QuietHours),
+            Finding::Forbidden(Forbidden::Blocked | Forbidden::UsedUp) => Some(Cause::Blocked),
+            Finding::Permitted => return Ok(true),
+            Finding::Nothing | Finding::Several | Finding::Order(_) | Finding::Failed => Some(Cause::Fault),
+        };
+        Ok::<_, StoreError>(false)
+    };
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for one in &callback.first.numbers {
+        if may(callback.first.line, None, one.number)? {
+            first.push(*one);
+        }
+    }
+    for one in &callback.second.numbers {
+        let mut all = true;
+        for caller in &first {
+            all &= may(callback.second.line, Some(caller.number), one.number)?;
+        }
+        if all {
+            second.push(*one);
+        }
+    }
+    if first.is_empty() || second.is_empty() {
+        return Ok(Permitted::No(callback.id, cause.unwrap_or(Cause::Blocked).word()));
+    }
+    (callback.first.numbers, callback.second.numbers) = (first, second);
+    Ok(Permitted::Yes(Box::new(callback)))
 }
 
 /// The data of `callback.ended`.
@@ -189,7 +267,6 @@ fn seconds(seconds: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use number::Number;
     use store::{CallbackNumber, Options};
 
     use super::*;
@@ -215,6 +292,10 @@ mod tests {
             data: None,
             end: None,
         }
+    }
+
+    fn knowledge() -> Knowledge {
+        Knowledge { languages: Vec::new(), quiet: std::sync::Arc::default() }
     }
 
     fn created() -> NewEvent {
@@ -245,7 +326,7 @@ mod tests {
         let (turns, mut told) = crate::signalling::queue();
         let (wishes, wished) = queue();
         let (stop, draining) = (watch::Sender::new(false), watch::Sender::new(false));
-        let callbacks = Callbacks::recover(store.clone(), turns, Duration::ZERO).unwrap();
+        let callbacks = Callbacks::recover(store.clone(), turns, knowledge(), Duration::ZERO).unwrap();
         let running = tokio::spawn(callbacks.run(wished, draining.subscribe(), stop.subscribe()));
         let first = told.recv().await.unwrap();
         let Turn::Board(Input::Control(Control::Originate(first))) = first else { panic!("{first:?}") };
@@ -272,7 +353,7 @@ mod tests {
         let (turns, mut told) = crate::signalling::queue();
         let (wishes, wished) = queue();
         let (stop, draining) = (watch::Sender::new(false), watch::Sender::new(true));
-        let callbacks = Callbacks::recover(store.clone(), turns, Duration::ZERO).unwrap();
+        let callbacks = Callbacks::recover(store.clone(), turns, knowledge(), Duration::ZERO).unwrap();
         let running = tokio::spawn(callbacks.run(wished, draining.subscribe(), stop.subscribe()));
         let (reply, done) = oneshot::channel();
         let asked = Box::new(callback(1, Timestamp(wall_ms())));

@@ -1,13 +1,14 @@
 //! Between the switchboard, which never waits, and the store, which may.
 
-use std::collections::VecDeque;
-use std::sync::mpsc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use b2bua::{CallId, Code, Finding, Input, Language, Order, Party, Query};
+use b2bua::{CallId, Code, Finding, Forbidden, Input, Language, Order, Party, Query};
 use clock::Instant;
-use store::{Batch, Store, StoreError, Timestamp};
+use number::Number;
+use store::{Batch, Quiet, Store, StoreError, Timestamp};
 
 use crate::signalling::Turn;
 use crate::time::wall_ms;
@@ -15,6 +16,15 @@ use crate::time::wall_ms;
 /// Questions waiting for the store. More calls than that ask at once only if the store hangs, and then they are
 /// answered `Failed`.
 const QUESTIONS: usize = 16_384;
+
+/// What it takes to answer the switchboard in its words.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Knowledge {
+    /// Those of the prompt library, in its order.
+    pub(crate) languages: Vec<String>,
+    /// When the parties of calls are left in peace, by line; changes with the configuration.
+    pub(crate) quiet: Arc<RwLock<BTreeMap<Number, Quiet>>>,
+}
 
 type Question = (CallId, Query);
 
@@ -74,13 +84,13 @@ impl Keeper {
     /// The system gives no thread.
     pub(crate) fn start(
         store: Store,
-        languages: Vec<String>,
+        knowledge: Knowledge,
         turns: tokio::sync::mpsc::Sender<Turn>,
     ) -> std::io::Result<Self> {
         let asker = |name: &str| {
             let (questions, asked) = mpsc::sync_channel(QUESTIONS);
-            let (store, languages, turns) = (store.clone(), languages.clone(), turns.clone());
-            let run = move || answer(&asked, &store, &languages, &turns);
+            let (store, knowledge, turns) = (store.clone(), knowledge.clone(), turns.clone());
+            let run = move || answer(&asked, &store, &knowledge, &turns);
             thread::Builder::new().name(name.to_owned()).spawn(run)?;
             Ok::<_, std::io::Error>(questions)
         };
@@ -100,7 +110,9 @@ impl Keeper {
     /// Asks; `false` if the store is too far behind.
     pub(crate) fn ask(&self, call: CallId, query: Query) -> bool {
         let questions = match query {
-            Query::Code { .. } | Query::Nothing => &self.by_code,
+            Query::Code { .. } | Query::Caller { .. } | Query::Permit { .. } | Query::Nothing => {
+                &self.by_code
+            }
             Query::Party { .. } | Query::Redial { .. } => &self.by_number,
         };
         questions.try_send((call, query)).is_ok()
@@ -181,11 +193,11 @@ impl Keeper {
 fn answer(
     asked: &mpsc::Receiver<Question>,
     store: &Store,
-    languages: &[String],
+    knowledge: &Knowledge,
     turns: &tokio::sync::mpsc::Sender<Turn>,
 ) {
     while let Ok((call, query)) = asked.recv() {
-        let finding = find(store, languages, query).unwrap_or_else(|error| {
+        let finding = find(store, knowledge, query).unwrap_or_else(|error| {
             tracing::error!(%error, "the store could not be asked");
             Finding::Failed
         });
@@ -196,10 +208,12 @@ fn answer(
 }
 
 /// Asks the store, in the words of the switchboard.
-pub(crate) fn find(store: &Store, languages: &[String], query: Query) -> Result<Finding, StoreError> {
+pub(crate) fn find(store: &Store, knowledge: &Knowledge, query: Query) -> Result<Finding, StoreError> {
     let now = Timestamp(wall_ms());
     let one = |order: Option<store::Order>| {
-        order.and_then(|order| translate(order, languages)).map_or(Finding::Nothing, Finding::Order)
+        order
+            .and_then(|order| translate(order, &knowledge.languages))
+            .map_or(Finding::Nothing, Finding::Order)
     };
     Ok(match query {
         Query::Code { line, code } => one(store.find_code(line, code.as_str(), now)?),
@@ -209,8 +223,48 @@ pub(crate) fn find(store: &Store, languages: &[String], query: Query) -> Result<
             store::PartyFinding::Several => Finding::Several,
         },
         Query::Redial { line, number, within } => one(store.find_redial(line, number, within, now)?),
+        Query::Caller { line, caller } => {
+            let is_blocked = store.is_blocked(line, Some(caller), None, now)?;
+            if is_blocked { Finding::Forbidden(Forbidden::Blocked) } else { Finding::Permitted }
+        }
+        Query::Permit { line, caller, callee, code } => {
+            let forbidden = forbidden(store, knowledge, (line, caller, callee), code, now)?;
+            forbidden.map_or(Finding::Permitted, Finding::Forbidden)
+        }
         Query::Nothing => Finding::Nothing,
     })
+}
+
+/// Why this callee is not to be called now. The order's own hours come before the line's.
+fn forbidden(
+    store: &Store,
+    knowledge: &Knowledge,
+    (line, caller, callee): (Number, Option<Number>, Number),
+    code: Option<Code>,
+    now: Timestamp,
+) -> Result<Option<Forbidden>, StoreError> {
+    if store.is_blocked(line, caller, Some(callee), now)? {
+        return Ok(Some(Forbidden::Blocked));
+    }
+    let spent = code.map(|code| store.find_spent(line, code.as_str(), now)).transpose()?.flatten();
+    let most = spent.as_ref().and_then(|spent| spent.order.limits.max_calls);
+    if let (Some(spent), Some(most)) = (&spent, most)
+        && spent.calls >= most
+    {
+        return Ok(Some(Forbidden::UsedUp));
+    }
+    let own = spent.and_then(|spent| {
+        let limits = spent.order.limits;
+        if spent.order.courier.number == callee { limits.courier_quiet } else { limits.client_quiet }
+    });
+    let is_quiet = |quiet: &Quiet| quiet.is_now(callee, now);
+    let quiet = match &own {
+        Some(quiet) => is_quiet(quiet),
+        None => {
+            knowledge.quiet.read().unwrap_or_else(PoisonError::into_inner).get(&line).is_some_and(is_quiet)
+        }
+    };
+    Ok(quiet.then_some(Forbidden::Quiet))
 }
 
 fn translate(order: store::Order, languages: &[String]) -> Option<Box<Order>> {
@@ -240,7 +294,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let (turns, mut told) = crate::signalling::queue();
-        let mut keeper = Keeper::start(store.clone(), Vec::new(), turns).unwrap();
+        let mut keeper = Keeper::start(store.clone(), Knowledge::default(), turns).unwrap();
         let event = |at: usize| NewEvent {
             kind: "call.asked".to_owned(),
             at: Timestamp(1_000 + at as u64),

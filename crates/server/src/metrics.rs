@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     /// In milliseconds, as all that are not whole numbers.
     messages_behind: Count,
     store_behind: Count,
+    relay_behind: Count,
 }
 
 impl Metrics {
@@ -97,6 +98,7 @@ impl Metrics {
             shedding: Count::default(),
             messages_behind: Count::default(),
             store_behind: Count::default(),
+            relay_behind: Count::default(),
         }
     }
 
@@ -117,6 +119,12 @@ impl Metrics {
         let whole = |time: Duration| usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
         self.messages_behind.set(whole(behind.messages));
         self.store_behind.set(whole(behind.store));
+        self.relay_behind.set(whole(behind.relay));
+    }
+
+    /// How far the relay was behind when the newest call came.
+    pub(crate) fn relay_behind(&self) -> Duration {
+        Duration::from_secs_f64(self.relay_behind.get() / 1000.0)
     }
 
     /// A call to ourselves took so long and came to this; to nothing, if it failed.
@@ -276,9 +284,13 @@ impl Metrics {
             },
             Family {
                 name: "bauta_behind_seconds",
-                help: "How long the newest call waited for us, and the oldest for the store.",
+                help: "How long the newest call waited for us, and the oldest for the store and the relay.",
                 kind: Kind::Gauge,
-                samples: vec![waited("messages", &self.messages_behind), waited("store", &self.store_behind)],
+                samples: vec![
+                    waited("messages", &self.messages_behind),
+                    waited("store", &self.store_behind),
+                    waited("relay", &self.relay_behind),
+                ],
             },
         ]
     }

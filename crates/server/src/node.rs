@@ -1,9 +1,10 @@
 //! A running server: everything started in order, everything stopped in order.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use api::webhooks::{Deliverer, WebhookError};
 use api::{Gate, Privacy};
 use b2bua::{Behind, Control, Input, Switchboard};
 use clock::Instant;
+use number::Number;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
-use store::{Store, StoreError};
+use store::{Quiet, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -23,7 +25,7 @@ use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Wish};
 use crate::config::{Checked, Numbers};
 use crate::housekeeping;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Knowledge};
 use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
@@ -98,6 +100,8 @@ pub(crate) struct Node {
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
     config: Arc<Mutex<b2bua::Config>>,
+    /// When parties are left in peace, by line.
+    quiet: Arc<RwLock<BTreeMap<Number, Quiet>>>,
     draining: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
@@ -164,8 +168,10 @@ impl Node {
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
+        let quiet = Arc::new(RwLock::new(checked.quiet()));
+        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
         let keeper =
-            Keeper::start(store.clone(), languages.clone(), sender.clone()).map_err(StartError::Thread)?;
+            Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
         let world = World::new(relay, keeper, verifier.clone(), scribe, Arc::clone(&metrics), sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
@@ -185,6 +191,7 @@ impl Node {
             prompts,
             usable,
             config,
+            quiet,
             draining,
             stop,
             tls,
@@ -197,8 +204,8 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let callbacks = node.keep_callbacks(&store)?;
-        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), languages);
+        let callbacks = node.keep_callbacks(&store, knowledge.clone())?;
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -207,8 +214,13 @@ impl Node {
     }
 
     /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them.
-    fn keep_callbacks(&mut self, store: &Store) -> Result<mpsc::Sender<Wish>, StartError> {
-        let callbacks = Callbacks::recover(store.clone(), self.turns.clone(), callbacks::SETTLING)?;
+    fn keep_callbacks(
+        &mut self,
+        store: &Store,
+        knowledge: Knowledge,
+    ) -> Result<mpsc::Sender<Wish>, StartError> {
+        let callbacks =
+            Callbacks::recover(store.clone(), self.turns.clone(), knowledge, callbacks::SETTLING)?;
         let (wishes, wished) = callbacks::queue();
         self.tasks.spawn(callbacks.run(wished, self.draining.subscribe(), self.stop.subscribe()));
         Ok(wishes)
@@ -220,7 +232,7 @@ impl Node {
         callbacks: mpsc::Sender<Wish>,
         metrics: Arc<Metrics>,
         store: Store,
-        languages: Vec<String>,
+        knowledge: Knowledge,
     ) -> Desk {
         Desk {
             turns: self.turns.clone(),
@@ -229,7 +241,7 @@ impl Node {
             store,
             prompts: Arc::clone(&self.prompts),
             config: Arc::clone(&self.config),
-            languages,
+            knowledge,
             draining: self.draining.subscribe(),
             shown: self.shown(),
         }
@@ -296,6 +308,7 @@ impl Node {
         let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
+        *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
@@ -420,7 +433,13 @@ fn repair(recordings: &recording::Settings) -> Result<(), StartError> {
 }
 
 fn open(checked: &Checked) -> Result<Store, StartError> {
-    let options = store::Options { node: checked.node.name.clone(), ..store::Options::default() };
+    let options = store::Options {
+        node: checked.node.name.clone(),
+        records_for: checked.retention.records,
+        events_for: checked.retention.events,
+        audit_for: checked.retention.audit,
+        ..store::Options::default()
+    };
     Ok(Store::open(&checked.node.data_dir.join("store"), options)?)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::{PromptInfo, PromptRefusal};
+use b2bua::PROMPTS_PER_LANGUAGE;
 use include_dir::{Dir, include_dir};
 use ivr::Prompt;
 use rtp::PromptId;
@@ -14,9 +15,6 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../prompts");
 
 /// Samples in a second of everything played.
 const RATE: f64 = 8_000.0;
-
-/// Places of the library that each language has.
-pub(crate) const PER_LANGUAGE: u16 = 32;
 
 /// What is wrong with the prompts.
 #[derive(Debug, thiserror::Error)]
@@ -111,10 +109,10 @@ impl Prompts {
 
     /// What the relay plays from.
     pub(crate) fn library(&self) -> rtp::Library {
-        let places = self.languages.len() * usize::from(PER_LANGUAGE);
+        let places = self.languages.len() * usize::from(PROMPTS_PER_LANGUAGE);
         let mut prompts: Vec<Option<rtp::Prompt>> = vec![None; places];
         for ((place, index), held) in &self.held {
-            let at = place * usize::from(PER_LANGUAGE) + usize::from(*index);
+            let at = place * usize::from(PROMPTS_PER_LANGUAGE) + usize::from(*index);
             prompts[at] = Some(rtp::Prompt::new(&held.samples));
         }
         rtp::Library::new(prompts)
@@ -122,7 +120,7 @@ impl Prompts {
 
     /// How long a prompt is.
     pub(crate) fn length(&self, prompt: PromptId) -> Duration {
-        let place = (usize::from(prompt.0 / PER_LANGUAGE), prompt.0 % PER_LANGUAGE);
+        let place = (usize::from(prompt.0 / PROMPTS_PER_LANGUAGE), prompt.0 % PROMPTS_PER_LANGUAGE);
         self.held.get(&place).map_or(Duration::ZERO, |held| Duration::from_secs_f64(seconds(held)))
     }
 
@@ -189,7 +187,7 @@ impl Prompts {
 
 /// The key of a prompt, whatever its language.
 pub(crate) fn key_of(prompt: PromptId) -> &'static str {
-    Prompt::ALL.get(usize::from(prompt.0 % PER_LANGUAGE)).map_or("", |prompt| prompt.key())
+    Prompt::ALL.get(usize::from(prompt.0 % PROMPTS_PER_LANGUAGE)).map_or("", |prompt| prompt.key())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a prompt is minutes, not centuries")]

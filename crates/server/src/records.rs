@@ -72,6 +72,7 @@ impl Scribe {
             locked_out: record.locked_out,
             recording: record.recording.as_deref().map(str::to_owned),
             recording_paused_seconds: seconds(record.recording_paused),
+            recording_refused_by: record.recording_refused.map(|side| side.word().to_owned()),
             recording_fault: record.recording_fault.clone(),
             restored: record.restored,
             data: record.data.as_deref().and_then(|text| Json::parse(text).ok()),

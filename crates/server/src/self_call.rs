@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LISTENS: Duration = Duration::from_millis(300);
 /// A whole call, the end of it included.
 const WITHIN: Duration = Duration::from_secs(10);
+/// A relay that has taken nothing for so long is not busy but stands still.
+const STANDS_STILL: Duration = Duration::from_secs(2);
 /// After a call that failed the next follows so soon.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -44,6 +46,9 @@ pub(crate) enum Fault {
     /// It was refused.
     #[error("it was refused with {0}")]
     Refused(u16),
+    /// It was refused for want of room, because nothing moves.
+    #[error("it was refused, because the relay stands still")]
+    Stuck,
     /// Nothing was heard.
     #[error("it was answered, but there was no music")]
     Silent,
@@ -122,6 +127,14 @@ fn proof(outcome: &Outcome) -> Result<Proof, Fault> {
     }
 }
 
+/// Whoever refuses because the relay is behind is alive; whether the relay is, it does not say.
+fn believed(proof: Proof, relay_behind: Duration) -> Result<Proof, Fault> {
+    match proof {
+        Proof::Refused if relay_behind >= STANDS_STILL => Err(Fault::Stuck),
+        Proof::Heard | Proof::Refused => Ok(proof),
+    }
+}
+
 /// Calls again and again until told to stop.
 pub(crate) async fn run(
     caller: SelfCaller,
@@ -132,7 +145,7 @@ pub(crate) async fn run(
     loop {
         let began = Instant::now();
         let result = tokio::select! {
-            result = caller.call() => result,
+            result = caller.call() => result.and_then(|proof| believed(proof, metrics.relay_behind())),
             _ = stop.wait_for(|stop| *stop) => return,
         };
         metrics.self_called(began.elapsed(), result.as_ref().ok().copied());
@@ -172,6 +185,13 @@ mod tests {
         assert!(matches!(proof(&outcome(true, 0, None)), Err(Fault::Silent)));
         assert!(matches!(proof(&outcome(false, 0, Some(488))), Err(Fault::Refused(488))));
         assert!(matches!(proof(&outcome(false, 0, None)), Err(Fault::Unanswered)));
+    }
+
+    #[test]
+    fn a_refusal_proves_nothing_while_the_relay_stands_still() {
+        assert_eq!(believed(Proof::Refused, Duration::from_millis(1999)).unwrap(), Proof::Refused);
+        assert!(matches!(believed(Proof::Refused, STANDS_STILL), Err(Fault::Stuck)));
+        assert_eq!(believed(Proof::Heard, STANDS_STILL).unwrap(), Proof::Heard);
     }
 
     #[tokio::test]

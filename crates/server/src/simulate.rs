@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use api::{Dialled, Simulation, Step, Trial};
-use b2bua::{Choice, Config, Finding, Happening, Input, Network, Output, Query, Switchboard, Target, Trust};
+use b2bua::{
+    Choice, Config, Finding, Forbidden, Happening, Input, Network, Output, Query, Switchboard, Target, Trust,
+};
 use bytes::Bytes;
 use clock::Instant;
 use rtp::{Command, PlayId, PromptId, Report, SessionId};
@@ -291,12 +293,18 @@ impl Walk {
             Query::Code { code, .. } => format!("the store is asked for order {}", code.as_str()),
             Query::Party { .. } => "the store is asked for the caller's only live order".to_owned(),
             Query::Redial { .. } => "the store is asked who called the caller last".to_owned(),
+            Query::Caller { .. } => "the store is asked whether the caller is blocked".to_owned(),
+            Query::Permit { .. } => "the store is asked whether the other party may be called now".to_owned(),
             Query::Nothing => "nothing is looked up: the caller is locked out".to_owned(),
         };
         let answer = match finding {
             Finding::Nothing => "no live order",
             Finding::Several => "several live orders",
             Finding::Order(_) => "found",
+            Finding::Permitted => "nothing is against it",
+            Finding::Forbidden(Forbidden::Blocked) => "blocked",
+            Finding::Forbidden(Forbidden::Quiet) => "not at this hour",
+            Finding::Forbidden(Forbidden::UsedUp) => "the order has had its calls",
             Finding::Failed => "the store failed",
         };
         self.say(format!("{asked}: {answer}"), None);

@@ -17,7 +17,6 @@ pub(crate) const CARRIER_OUT: &str = "192.0.2.12:5060";
 /// A line `+78005553535` with an operator, on one trunk, on UDP: what a scenario starts from.
 #[must_use]
 pub fn config() -> Config {
-    let number = |text| Number::parse(text).expect("a number");
     let carrier = |text: &str| text.parse::<SocketAddr>().expect("an address");
     let flow = Flow { listener: 0, transport: Transport::Udp, peer: carrier(CARRIER_OUT), connection: None };
     Config {
@@ -43,22 +42,7 @@ pub fn config() -> Config {
             calls_per_second: None,
             srtp: b2bua::SrtpPolicy::Off,
         }],
-        lines: vec![Line {
-            number: number("+78005553535"),
-            trunks: b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)]),
-            language: Language(0),
-            operator: Some(b2bua::Operator::Number(number("+78120000001"))),
-            policy: b2bua::Policy::LENIENT,
-            record: true,
-            whisper: true,
-            confirm: None,
-            answer_after: Duration::ZERO,
-            ring_timeout: Duration::from_secs(45),
-            early_media: b2bua::EarlyMedia::Ours,
-            max_call: Duration::from_secs(7200),
-            warning: Duration::from_secs(60),
-            service: b2bua::Service::Orders(orders()),
-        }],
+        lines: vec![line()],
         ua: b2bua::AgentConfig {
             timing: b2bua::Timing::default(),
             listeners: vec![b2bua::AgentListener {
@@ -81,6 +65,32 @@ pub fn config() -> Config {
         recordings: "wav".into(),
         own: None,
         limits: limits(),
+        guards: b2bua::Guards::default(),
+    }
+}
+
+/// The line of whatever starts here.
+fn line() -> Line {
+    let number = |text| Number::parse(text).expect("a number");
+    Line {
+        number: number("+78005553535"),
+        trunks: b2bua::Choice::InOrder(vec![b2bua::TrunkId(0)]),
+        language: Language(0),
+        operator: Some(b2bua::Operator::Number(number("+78120000001"))),
+        policy: b2bua::Policy::LENIENT,
+        record: true,
+        record_notice: b2bua::RecordNotice::Off,
+        record_refuse: None,
+        dial: b2bua::DialRules::default(),
+        blocked: b2bua::Blocked::Refuse,
+        whisper: true,
+        confirm: None,
+        answer_after: Duration::ZERO,
+        ring_timeout: Duration::from_secs(45),
+        early_media: b2bua::EarlyMedia::Ours,
+        max_call: Duration::from_secs(7200),
+        warning: Duration::from_secs(60),
+        service: b2bua::Service::Orders(orders()),
     }
 }
 

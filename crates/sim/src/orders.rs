@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use b2bua::{Code, Finding, Order, Query};
+use b2bua::{Code, Finding, Forbidden, Order, Query};
 use number::Number;
 
 /// Orders by code; what was called for redial.
@@ -10,6 +10,10 @@ use number::Number;
 pub struct Orders {
     orders: BTreeMap<Code, Order>,
     called: BTreeMap<(Number, Number), Code>,
+    /// Callers who are blocked.
+    pub blocked: Vec<Number>,
+    /// Why this party is not to be called.
+    pub forbidden: BTreeMap<Number, Forbidden>,
     /// Queries asked, in order.
     pub asked: Vec<Query>,
 }
@@ -43,6 +47,13 @@ impl Orders {
             }
             Query::Redial { line, number, .. } => {
                 found(self.called.get(&(line, number)).and_then(|code| self.orders.get(code)))
+            }
+            Query::Caller { caller, .. } if self.blocked.contains(&caller) => {
+                Finding::Forbidden(Forbidden::Blocked)
+            }
+            Query::Caller { .. } => Finding::Permitted,
+            Query::Permit { callee, .. } => {
+                self.forbidden.get(&callee).map_or(Finding::Permitted, |why| Finding::Forbidden(*why))
             }
             Query::Nothing => Finding::Nothing,
         }

@@ -53,6 +53,7 @@ fn order(n: u64) -> Order {
     let party =
         |number: u64| Party { number: Number::parse(&number.to_string()).expect("a number"), language: None };
     Order {
+        limits: store::OrderLimits::default(),
         code: format!("{:07}", scattered % 10_000_000).into(),
         line: Some(line(n)),
         courier: party(79_990_000_000 + scattered % 20_000),

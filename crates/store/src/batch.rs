@@ -6,8 +6,8 @@ use ulid::Ulid;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::{
-    Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Match, Order, PlanPut, Put, Record, Response,
-    StoreError, Timestamp, disk, order, record,
+    Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, Order, PlanPut,
+    Precondition, Progress, Put, Record, Removal, Response, StoreError, Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -23,7 +23,11 @@ pub struct Batch {
 pub enum Outcome {
     /// An order was put.
     Put(Put),
-    /// Whether there was a live order to remove, or a callback to end.
+    /// An order was to be removed.
+    RemovedOrder(Removal),
+    /// A piece of an erasure was done.
+    Erased(Progress),
+    /// Whether there was a block to remove, or a callback to end.
     Removed(bool),
     /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
     Kept,
@@ -41,16 +45,21 @@ pub enum Outcome {
 
 #[derive(Debug)]
 pub(crate) enum Write {
-    PutOrder { order: Box<Order>, now: Timestamp, announce: bool },
-    RemoveOrder { line: Option<Number>, code: Box<str>, now: Timestamp },
+    PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
+    RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
     Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
+    PutBlock(Box<Block>),
+    RemoveBlock(Ulid),
+    Audit(NewAudit),
+    EraseOrders(Erasure),
+    Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
     Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
     PutCallback { callback: Box<Callback>, event: NewEvent },
     EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
-    PutPlan { plan: Box<CallbackPlan>, wanted: Match },
-    RemovePlan { name: Box<str>, wanted: Match },
+    PutPlan { plan: Box<CallbackPlan>, wanted: Precondition },
+    RemovePlan { name: Box<str>, wanted: Precondition },
     Event(NewEvent),
     Remember { claim: Claim, response: Response, now: Timestamp },
     Delivered(Delivery),
@@ -89,14 +98,28 @@ impl Batch {
     #[must_use]
     pub fn put_order(mut self, order: Order, now: Timestamp, announce: bool) -> Self {
         self.check(order.check());
-        self.with(Write::PutOrder { order: Box::new(order), now, announce })
+        let precondition = Precondition::None;
+        self.with(Write::PutOrder { order: Box::new(order), now, announce, precondition })
+    }
+
+    /// As [`Batch::put_order`] with `announce`, if `precondition` holds.
+    #[must_use]
+    pub fn put_order_if(mut self, order: Order, precondition: Precondition, now: Timestamp) -> Self {
+        self.check(order.check());
+        self.with(Write::PutOrder { order: Box::new(order), now, announce: true, precondition })
     }
 
     /// [`crate::Store::remove_order`].
     #[must_use]
-    pub fn remove_order(mut self, line: Option<Number>, code: &str, now: Timestamp) -> Self {
+    pub fn remove_order(
+        mut self,
+        line: Option<Number>,
+        code: &str,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Self {
         self.check(order::check_code(code));
-        self.with(Write::RemoveOrder { line, code: code.into(), now })
+        self.with(Write::RemoveOrder { line, code: code.into(), precondition, now })
     }
 
     /// This number was called through this line on this order, now: [`crate::Store::find_redial`] finds it.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::keys::Key;
+use crate::keys::{self, Key};
 
 /// Writes gathered over the disk: reading goes through them, so that each write sees those before it.
 #[derive(Debug)]
@@ -54,9 +54,20 @@ impl<'a> Changes<'a> {
 
     /// The first keys that begin with this prefix, at most `limit`.
     pub(crate) fn first(&self, prefix: &[u8], limit: usize) -> Result<Vec<Key>, StoreError> {
+        self.first_from(prefix, prefix, limit)
+    }
+
+    /// As [`Self::first`], from this key on.
+    pub(crate) fn first_from(
+        &self,
+        from: &[u8],
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Key>, StoreError> {
         let mut keys = Vec::new();
         let removed = |key: &[u8]| self.written.contains_key(key);
-        for item in self.disk.prefixed(prefix) {
+        let to = std::ops::Bound::Excluded(keys::after_prefix(prefix));
+        for item in self.disk.range(std::ops::Bound::Included(from.to_vec()), to) {
             let (key, _) = item?;
             if !removed(&key) {
                 keys.push(key.to_vec());
@@ -65,7 +76,7 @@ impl<'a> Changes<'a> {
                 break;
             }
         }
-        let added = self.written.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        let added = self.written.range(from.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
         keys.extend(added.filter(|(_, value)| value.is_some()).take(limit).map(|(key, _)| key.clone()));
         keys.sort_unstable();
         keys.truncate(limit);

@@ -40,7 +40,7 @@ impl EventLog {
 
     /// The time of the event, then chance; but always one greater than the name before, so that a clock that was set
     /// back, or two events in one millisecond, change nothing of the order.
-    fn name(&mut self, at: crate::Timestamp) -> Ulid {
+    pub(crate) fn name(&mut self, at: crate::Timestamp) -> Ulid {
         let named = Ulid::from_parts(at.0, Ulid::generate().random());
         let name = self.last.map_or(named, |last| named.max(Ulid(last.0.saturating_add(1))));
         self.last = Some(name);
@@ -86,6 +86,17 @@ impl Group<'_> {
             }
         }
         Ok(id)
+    }
+
+    /// Forgets the oldest events from before this moment, as the log forgets those beyond its length.
+    pub(crate) fn forget_events(&mut self, before: crate::Timestamp, limit: usize) -> Result<(), StoreError> {
+        for key in self.changes.first(keys::EVENTS, limit)? {
+            if keys::read_id(&key).is_none_or(|id| id.timestamp_ms() >= before.0) {
+                break;
+            }
+            self.trim()?;
+        }
+        Ok(())
     }
 
     fn trim(&mut self) -> Result<(), StoreError> {

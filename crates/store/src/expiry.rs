@@ -11,12 +11,19 @@ impl Group<'_> {
             for key in idempotency::parts_from(&self.changes, key)? {
                 self.changes.remove(key);
             }
+            if let Some(id) = keys::read_block_name(key) {
+                self.take_block(id)?;
+            }
             self.changes.remove(key.to_vec());
             self.changes.remove(expiry);
         }
         let before = now.before(self.shared.options.records_for);
         self.forget_records(before)?;
         self.forget_callbacks(before)?;
+        self.forget_audit(now.before(self.shared.options.audit_for), limit)?;
+        if let Some(kept_for) = self.shared.options.events_for {
+            self.forget_events(now.before(kept_for), limit)?;
+        }
         Ok(orders)
     }
 }

@@ -44,11 +44,63 @@ impl Group<'_> {
         }
         self.changes.write(key, &called);
         self.changes.put(expiry, Vec::new());
+        self.count_call(line, code)?;
         Ok(Outcome::Kept)
     }
 }
 
+/// What is known of an order whose party is to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// The order.
+    pub order: Order,
+    /// Calls it has had.
+    pub calls: u32,
+}
+
+impl Group<'_> {
+    /// One more call of the order that has this code on this line.
+    fn count_call(&mut self, line: Number, code: &str) -> Result<(), StoreError> {
+        for line in [line.as_u64(), 0] {
+            let order = keys::order(line, code);
+            if self.changes.has(&order)? {
+                let key = keys::calls_of(&order);
+                let calls: u32 = self.changes.read(&key)?.unwrap_or(0);
+                self.changes.write(key, &calls.saturating_add(1));
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Group<'_> {
+    /// That a number was called is forgotten.
+    pub(crate) fn forget_called(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(called) = self.changes.read::<Called>(key)? {
+            self.changes.remove(keys::expiry(called.at.after(self.shared.options.redial_for), key));
+        }
+        self.changes.remove(key.to_vec());
+        Ok(())
+    }
+}
+
+/// Through which line a number was called, and when; what lies at the key of that.
+pub(crate) fn called(key: &[u8], value: &[u8]) -> Result<Option<(Number, Timestamp)>, StoreError> {
+    let called: Called = changes::unpack(value)?;
+    let line = key.strip_prefix(keys::CALLED).and_then(|rest| rest.first_chunk::<8>());
+    let line = line.and_then(|line| Number::parse(&u64::from_be_bytes(*line).to_string()).ok());
+    Ok(line.map(|line| (line, called.at)))
+}
+
 impl Shared {
+    fn find_spent(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Spent>, StoreError> {
+        let Some(order) = self.find_code(line, code, now)? else { return Ok(None) };
+        let key = keys::calls_of(&keys::order(keys::line(order.line), code));
+        let calls = self.disk.get(&key)?.map(|value| changes::unpack(&value)).transpose()?;
+        Ok(Some(Spent { order, calls: calls.unwrap_or(0) }))
+    }
+
     fn live_order(&self, line: u64, code: &str, now: Timestamp) -> Result<Option<Order>, StoreError> {
         let value = self.disk.get(&keys::order(line, code))?;
         let order = value.map(|value| changes::unpack::<Order>(&value)).transpose()?;
@@ -219,6 +271,14 @@ impl Store {
     /// The disk cannot be read.
     pub fn find_code(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Order>, StoreError> {
         self.shared().find_code(line, code, now)
+    }
+
+    /// What [`Store::find_code`] finds, and how many calls to a party it has had.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn find_spent(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Spent>, StoreError> {
+        self.shared().find_spent(line, code, now)
     }
 
     /// The live order this caller is party to, among those that can be reached on this line. Just after opening it

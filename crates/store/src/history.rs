@@ -52,6 +52,10 @@ pub(crate) struct History {
 }
 
 impl Trace {
+    pub(crate) fn call(&self) -> Ulid {
+        Ulid(self.call)
+    }
+
     pub(crate) fn of(record: &Record) -> Self {
         Self {
             call: record.id.0,
@@ -62,11 +66,6 @@ impl Trace {
             code: token(record.code.as_deref()),
             cause: token(record.cause.as_deref()),
         }
-    }
-
-    /// Whose record it is.
-    pub(crate) fn call(&self) -> Ulid {
-        Ulid(self.call)
     }
 
     /// Whether the record may fit; tokens of different words can be equal.
@@ -125,6 +124,13 @@ impl History {
         } else {
             Self { block: block + 1, traces: Vec::new() }
         })
+    }
+
+    /// This block has these traces now.
+    pub(crate) fn replaced(&mut self, block: &[u8], traces: Vec<Trace>) {
+        if keys::read_block(block) == Some(self.block) {
+            self.traces = traces;
+        }
     }
 
     /// After the newest record.

@@ -79,6 +79,18 @@ struct Answer {
 }
 
 impl Group<'_> {
+    /// Forgets the answer at this key, and that there was one.
+    pub(crate) fn forget_answer(&mut self, head: &[u8]) -> Result<(), StoreError> {
+        for part in parts_from(&self.changes, head)? {
+            self.changes.remove(part);
+        }
+        if let Some(answer) = self.changes.read::<Answer>(head)? {
+            self.changes.remove(keys::expiry(answer.at.after(KEPT), head));
+        }
+        self.changes.remove(head.to_vec());
+        Ok(())
+    }
+
     pub(crate) fn remember(
         &mut self,
         claim: &Claim,
@@ -86,12 +98,7 @@ impl Group<'_> {
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
         let head = keys::answer(&claim.key, 0);
-        if let Some(before) = self.changes.read::<Answer>(&head)? {
-            for part in parts_from(&self.changes, &head)? {
-                self.changes.remove(part);
-            }
-            self.changes.remove(keys::expiry(before.at.after(KEPT), &head));
-        }
+        self.forget_answer(&head)?;
         let mut parts = 0;
         for body in response.body.chunks(PART) {
             parts += 1;
@@ -117,6 +124,18 @@ pub(crate) fn parts_from(changes: &Changes<'_>, head: &[u8]) -> Result<Vec<Key>,
         key
     };
     Ok((1..=parts).map(key).collect())
+}
+
+/// The whole answer at this key, if it is the key of one.
+pub(crate) fn body(changes: &Changes<'_>, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    if !key.ends_with(&[0, 0]) {
+        return Ok(None);
+    }
+    let mut body = Vec::new();
+    for part in parts_from(changes, key)? {
+        body.extend(changes.get(&part)?.unwrap_or_default());
+    }
+    Ok(Some(body))
 }
 
 fn known(

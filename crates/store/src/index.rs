@@ -271,6 +271,7 @@ mod tests {
         let party =
             |number: u64| Party { number: Number::parse(&number.to_string()).unwrap(), language: None };
         Order {
+            limits: crate::OrderLimits::default(),
             code: format!("{n:05}").into(),
             line: None,
             courier: party(79_990_000_000 + expires),

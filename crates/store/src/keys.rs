@@ -19,6 +19,10 @@
 //! | `d` | webhook, zero, event | why it was never told |
 //! | `n` | webhook | how many dead letters there are, and were dropped |
 //! | `i` | chosen key, zero, part | an answer remembered |
+//! | `B` | number, other (0 for any), line (0 for all) | [`crate::Block`] |
+//! | `J` | block | where it lies |
+//! | `A` | entry | [`crate::AuditEntry`] |
+//! | `C` | line, code | how many calls an order has had |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
 //! Numbers in keys are big-endian, so that keys sort as the numbers do.
@@ -47,6 +51,14 @@ pub(crate) const CALLBACKS: &[u8] = b"c";
 pub(crate) const WAITING_CALLBACKS: &[u8] = b"w";
 /// All plans of callbacks.
 pub(crate) const CALLBACK_PLANS: &[u8] = b"y";
+/// All that was called, for redial.
+pub(crate) const CALLED: &[u8] = b"l";
+/// All events that left the log.
+pub(crate) const KEPT_EVENTS: &[u8] = b"k";
+/// All names of blocks.
+pub(crate) const BLOCK_NAMES: &[u8] = b"J";
+/// The audit log.
+pub(crate) const AUDIT: &[u8] = b"A";
 /// The event log.
 pub(crate) const EVENTS: &[u8] = b"e";
 /// All queues.
@@ -75,7 +87,7 @@ pub(crate) fn orders_of(line: u64) -> Key {
 }
 
 pub(crate) fn called(line: Number, callee: Number) -> Key {
-    key([b"l", &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
+    key([CALLED, &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
 }
 
 pub(crate) fn checkpoint(call: Ulid) -> Key {
@@ -106,12 +118,30 @@ pub(crate) fn callback_plan(name: &str) -> Key {
     key([CALLBACK_PLANS, name.as_bytes()])
 }
 
+/// A block of calls.
+pub(crate) fn barred(number: Number, other: Option<Number>, line: u64) -> Key {
+    key([b"B", &number.as_u64().to_be_bytes(), &self::line(other).to_be_bytes(), &line.to_be_bytes()])
+}
+
+pub(crate) fn block_name(id: Ulid) -> Key {
+    key([BLOCK_NAMES, &id.to_bytes()])
+}
+
+pub(crate) fn audit(id: Ulid) -> Key {
+    key([AUDIT, &id.to_bytes()])
+}
+
+/// How many calls the order at this key has had.
+pub(crate) fn calls_of(order: &[u8]) -> Key {
+    key([b"C", order.strip_prefix(ORDERS).unwrap_or(order)])
+}
+
 pub(crate) fn event(id: Ulid) -> Key {
     key([EVENTS, &id.to_bytes()])
 }
 
 pub(crate) fn kept_event(id: Ulid) -> Key {
-    key([b"k", &id.to_bytes()])
+    key([KEPT_EVENTS, &id.to_bytes()])
 }
 
 pub(crate) fn queued(webhook: &str, id: Ulid) -> Key {
@@ -154,6 +184,11 @@ pub(crate) fn read_queued(queued: &[u8]) -> Option<(&str, Ulid)> {
 /// The event or call whose name ends a key.
 pub(crate) fn read_id(key: &[u8]) -> Option<Ulid> {
     key.split_last_chunk::<16>().map(|(_, id)| Ulid::from_bytes(*id))
+}
+
+/// The block whose name this key is.
+pub(crate) fn read_block_name(key: &[u8]) -> Option<Ulid> {
+    key.strip_prefix(BLOCK_NAMES)?.try_into().ok().map(Ulid::from_bytes)
 }
 
 /// The block's number.

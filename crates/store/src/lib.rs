@@ -6,11 +6,14 @@
 //!
 //! Nothing here reads a clock: whoever asks says what time it is.
 
+mod audit;
 mod batch;
+mod block;
 mod callback;
 mod changes;
 mod digits;
 mod disk;
+mod erase;
 mod error;
 mod event;
 mod event_log;
@@ -24,22 +27,29 @@ mod keys;
 mod open;
 mod order;
 mod outbox;
+mod quiet;
 mod record;
 mod shared;
 mod timestamp;
 mod writer;
+mod zones;
 
+pub use audit::{AuditEntry, NewAudit};
 pub use batch::{Batch, Outcome};
+pub use block::{Block, Direction};
 pub use callback::{
-    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, Match, PlanPut,
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, PlanPut,
 };
+pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};
+pub use find::Spent;
 pub use idempotency::{Claim, Idempotency, Response};
 pub use json::{Json, NotJson};
 pub use open::{Options, Store, StoreStatus};
-pub use order::{Lines, Order, OrderFilter, Party, PartyFinding, Put};
+pub use order::{Lines, Order, OrderFilter, OrderLimits, Party, PartyFinding, Precondition, Put, Removal};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
+pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;

@@ -39,6 +39,10 @@ pub struct Options {
     pub dead_letters: u64,
     /// How long records are kept.
     pub records_for: Duration,
+    /// How long events are kept at most, where not only their number bounds them.
+    pub events_for: Option<Duration>,
+    /// How long is kept who looked at what.
+    pub audit_for: Duration,
     /// How long a number that was called is remembered for redial; no redial window is longer.
     pub redial_for: Duration,
 }
@@ -76,6 +80,8 @@ impl Default for Options {
             outbox: 100_000,
             dead_letters: 100_000,
             records_for: Duration::from_secs(400 * 86_400),
+            events_for: None,
+            audit_for: Duration::from_secs(400 * 86_400),
             redial_for: Duration::from_secs(86_400),
         }
     }

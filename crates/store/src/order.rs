@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use number::Number;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::index::PackedCode;
 use crate::writer::Group;
-use crate::{Batch, Json, NewEvent, Outcome, Store, StoreError, Timestamp, keys};
+use crate::{Batch, Json, NewEvent, Outcome, Quiet, Store, StoreError, Timestamp, keys};
 
 /// A code bound to two parties until it expires. Known by line (or none) and code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,24 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// Whatever the shop attached; at most [`Order::LONGEST_DATA`] bytes.
     pub data: Option<Json>,
+    /// What bounds its calls. The last, because orders of earlier versions end before it.
+    #[serde(deserialize_with = "none_in_earlier_versions")]
+    pub limits: OrderLimits,
+}
+
+/// What bounds the calls of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLimits {
+    /// Calls it may have in all.
+    pub max_calls: Option<u32>,
+    /// When the courier is left in peace; as the line has it, if `None`.
+    pub courier_quiet: Option<Quiet>,
+    /// When the client is.
+    pub client_quiet: Option<Quiet>,
+}
+
+fn none_in_earlier_versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OrderLimits, D::Error> {
+    Ok(OrderLimits::deserialize(deserializer).unwrap_or_default())
 }
 
 /// One party of an order.
@@ -48,6 +66,45 @@ pub enum Put {
     Created,
     /// There was one; it is gone.
     Replaced,
+    /// What was to be so is not: nothing was changed.
+    Refused,
+}
+
+/// What removing an order did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// There was a live one.
+    Removed,
+    /// There was none.
+    Unknown,
+    /// What was to be so is not: nothing was changed.
+    Refused,
+}
+
+/// What must be so for an order or a plan to be changed, so that of two who change it neither undoes the other's work unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// There is a live one.
+    Exists,
+    /// There is none.
+    Absent,
+    /// It is of this version ([`Order::version`]).
+    Is(u64),
+}
+
+impl Precondition {
+    /// Whether it is so of what is there, by its version.
+    pub(crate) fn holds(self, version: Option<u64>) -> bool {
+        match self {
+            Self::None => true,
+            Self::Exists => version.is_some(),
+            Self::Absent => version.is_none(),
+            Self::Is(wanted) => version == Some(wanted),
+        }
+    }
 }
 
 /// What was found for a caller's number.
@@ -103,6 +160,14 @@ impl Order {
         Ok(())
     }
 
+    /// Another number for each content and each moment it was put (FNV-1a of 64 bits over how it is kept).
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        crate::changes::pack(self).iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, octet| {
+            (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
     /// Whether it can still be found.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -143,12 +208,19 @@ impl Group<'_> {
         order: &Order,
         now: Timestamp,
         announce: bool,
+        precondition: Precondition,
     ) -> Result<Put, StoreError> {
         let key = keys::order(keys::line(order.line), &order.code);
+        if !self.holds(precondition, &key, now)? {
+            return Ok(Put::Refused);
+        }
         let before = self.take_order(&key, now)?;
         let mut order = order.clone();
         order.created_at = before.as_ref().map_or(now, |before| before.created_at);
         order.updated_at = now;
+        if before.is_none() {
+            self.changes.remove(keys::calls_of(&key));
+        }
         self.changes.write(key, &order);
         self.shared.orders.add(&order);
         if announce {
@@ -162,8 +234,23 @@ impl Group<'_> {
         line: Option<Number>,
         code: &str,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.take_order(&keys::order(keys::line(line), code), now).map(|order| order.is_some())
+        precondition: Precondition,
+    ) -> Result<Removal, StoreError> {
+        let key = keys::order(keys::line(line), code);
+        if !self.holds(precondition, &key, now)? {
+            return Ok(Removal::Refused);
+        }
+        self.changes.remove(keys::calls_of(&key));
+        let taken = self.take_order(&key, now)?;
+        Ok(if taken.is_some() { Removal::Removed } else { Removal::Unknown })
+    }
+
+    fn holds(&self, precondition: Precondition, key: &[u8], now: Timestamp) -> Result<bool, StoreError> {
+        if precondition == Precondition::None {
+            return Ok(true);
+        }
+        let order = self.changes.read::<Order>(key)?.filter(|order| order.is_live(now));
+        Ok(precondition.holds(order.as_ref().map(Order::version)))
     }
 
     /// Takes the order at this key away, and gives it if it was live. That it had expired is told by whoever is first
@@ -186,6 +273,7 @@ impl Group<'_> {
             let key = entry.key();
             if let Some(order) = self.changes.read::<Order>(&key)? {
                 self.take_order(&key, now)?;
+                self.changes.remove(keys::calls_of(&key));
                 expired.push(order);
             }
         }
@@ -194,13 +282,26 @@ impl Group<'_> {
 }
 
 impl Store {
-    /// Keeps an order, replacing the one of the same line and code, and appends the event `order.put`. Waits for the
-    /// disk.
+    /// Keeps an order, replacing the one of the same line and code, and appends the event `order.put`. Waits for the disk.
     ///
     /// # Errors
     /// The order cannot be kept (code, language or data too long), or the disk refused.
     pub fn put_order(&self, order: Order, now: Timestamp) -> Result<Put, StoreError> {
-        let outcomes = self.apply(Batch::new().put_order(order, now, true))?;
+        self.put_order_if(order, Precondition::None, now)
+    }
+
+    /// Keeps an order, replacing the one of the same line and code, if `precondition` holds, and appends the event `order.put`.
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// The order cannot be kept (code, language or data too long), or the disk refused.
+    pub fn put_order_if(
+        &self,
+        order: Order,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Put, StoreError> {
+        let outcomes = self.apply(Batch::new().put_order_if(order, precondition, now))?;
         Ok(puts(outcomes).next().expect("one write, one outcome"))
     }
 
@@ -232,8 +333,25 @@ impl Store {
     /// # Errors
     /// The disk refused.
     pub fn remove_order(&self, line: Option<Number>, code: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let outcomes = self.apply(Batch::new().remove_order(line, code, now))?;
-        Ok(matches!(outcomes[..], [Outcome::Removed(true)]))
+        Ok(self.remove_order_if(line, code, Precondition::None, now)? == Removal::Removed)
+    }
+
+    /// Forgets an order if `precondition` holds. Waits for the disk.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn remove_order_if(
+        &self,
+        line: Option<Number>,
+        code: &str,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Removal, StoreError> {
+        let outcomes = self.apply(Batch::new().remove_order(line, code, precondition, now))?;
+        Ok(match outcomes[..] {
+            [Outcome::RemovedOrder(removal)] => removal,
+            _ => Removal::Unknown,
+        })
     }
 }
 

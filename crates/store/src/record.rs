@@ -76,6 +76,8 @@ pub struct Record {
     pub recording: Option<String>,
     /// How long the recording was paused, seconds, to the millisecond.
     pub recording_paused_seconds: f64,
+    /// Who refused to be recorded: `caller` or `callee`.
+    pub recording_refused_by: Option<String>,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
     /// How often the call was carried over a death of the node.

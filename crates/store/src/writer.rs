@@ -129,14 +129,19 @@ impl Writer {
 impl Group<'_> {
     fn perform(&mut self, write: &mut Write) -> Result<Outcome, StoreError> {
         match write {
-            Write::PutOrder { order, now, announce } => {
-                self.put_order(order, *now, *announce).map(Outcome::Put)
+            Write::PutOrder { order, now, announce, precondition } => {
+                self.put_order(order, *now, *announce, *precondition).map(Outcome::Put)
             }
-            Write::RemoveOrder { line, code, now } => {
-                self.remove_order(*line, code, *now).map(Outcome::Removed)
+            Write::RemoveOrder { line, code, precondition, now } => {
+                self.remove_order(*line, code, *now, *precondition).map(Outcome::RemovedOrder)
             }
             Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
             Write::Checkpoint { call, json, snapshot } => self.checkpoint(*call, json, snapshot),
+            Write::PutBlock(block) => self.put_block(block),
+            Write::RemoveBlock(id) => self.take_block(*id).map(Outcome::Removed),
+            Write::Audit(new) => Ok(self.audit(new)),
+            Write::EraseOrders(erasure) => self.erase_orders(erasure, GROUP).map(Outcome::Erased),
+            Write::Erase(piece) => self.erase(piece).map(Outcome::Erased),
             Write::Alive(now) => Ok(self.alive(*now)),
             Write::Finish { trace, callback, json, events } => {
                 if *callback {

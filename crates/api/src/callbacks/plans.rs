@@ -5,13 +5,14 @@ use std::time::SystemTime;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use store::{CallbackPlan, Match, PlanPut, Timestamp};
+use store::{CallbackPlan, PlanPut, Timestamp};
 
 use super::draft::PlanBody;
 use crate::body;
+use crate::etag;
 use crate::gate::Gate;
 use crate::page::Listed;
 use crate::parameters::Parameters;
@@ -50,20 +51,20 @@ pub(crate) async fn put(
     let settings = store::Json::of(&settings).expect("texts and numbers have a JSON form");
     let updated_at = Timestamp::from(SystemTime::now());
     let plan = CallbackPlan { name: name.into(), version: 0, updated_at, settings };
-    let wanted = wanted(&headers)?;
+    let wanted = etag::precondition(&headers)?;
     let done = gate.store(move |store| store.put_callback_plan(plan, wanted)).await?;
     let (status, plan) = match done {
         PlanPut::Created(plan) => (StatusCode::CREATED, plan),
         PlanPut::Replaced(plan) => (StatusCode::OK, plan),
-        PlanPut::Changed | PlanPut::Removed | PlanPut::Unknown => return Err(changed()),
+        PlanPut::Changed | PlanPut::Removed | PlanPut::Unknown => return Err(etag::failed()),
     };
-    Ok((status, [tag(&plan)], Json(PlanView::of(plan))).into_response())
+    Ok((status, [(header::ETAG, etag::of_version(plan.version))], Json(PlanView::of(plan))).into_response())
 }
 
 /// `GET /v1/callback-plans/{name}`
 pub(crate) async fn get(State(gate): State<Gate>, Path(name): Path<String>) -> Result<Response, Problem> {
     let plan = gate.store(move |store| store.callback_plan(&name)).await?.ok_or_else(unknown)?;
-    Ok(([tag(&plan)], Json(PlanView::of(plan))).into_response())
+    Ok(([(header::ETAG, etag::of_version(plan.version))], Json(PlanView::of(plan))).into_response())
 }
 
 /// `DELETE /v1/callback-plans/{name}`
@@ -72,11 +73,11 @@ pub(crate) async fn delete(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let wanted = wanted(&headers)?;
+    let wanted = etag::precondition(&headers)?;
     match gate.store(move |store| store.remove_callback_plan(&name, wanted)).await? {
         PlanPut::Removed => Ok(StatusCode::NO_CONTENT),
         PlanPut::Unknown => Err(unknown()),
-        PlanPut::Changed | PlanPut::Created(_) | PlanPut::Replaced(_) => Err(changed()),
+        PlanPut::Changed | PlanPut::Created(_) | PlanPut::Replaced(_) => Err(etag::failed()),
     }
 }
 
@@ -97,31 +98,6 @@ pub(super) async fn named(gate: &Gate, name: String) -> Result<PlanBody, Problem
     let plan =
         plan.ok_or_else(|| Problem::new(Fault::UnknownPlan, "GET /v1/callback-plans lists them").at("plan"))?;
     Ok(serde_json::from_str(plan.settings.as_str()).unwrap_or_default())
-}
-
-/// The version, as whoever puts the next one says that they know it (RFC 9110 §8.8.3).
-fn tag(plan: &CallbackPlan) -> (HeaderName, HeaderValue) {
-    let tag = format!("\"{}\"", plan.version);
-    (header::ETAG, HeaderValue::from_str(&tag).expect("digits can stand in a header"))
-}
-
-/// What must be there for the write to be done (RFC 9110 §13.1).
-fn wanted(headers: &HeaderMap) -> Result<Match, Problem> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    match (text(header::IF_MATCH), text(header::IF_NONE_MATCH)) {
-        (None, None) => Ok(Match::Any),
-        (None, Some("*")) => Ok(Match::Absent),
-        // Whatever is no version of ours is no version there is.
-        (Some(tag), None) => {
-            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')?.parse().ok());
-            version.map(Match::Version).ok_or_else(changed)
-        }
-        (_, Some(_)) => Err(changed()),
-    }
-}
-
-fn changed() -> Problem {
-    Problem::new(Fault::PreconditionFailed, "somebody else was first: read it again and put that")
 }
 
 fn unknown() -> Problem {

@@ -16,10 +16,15 @@ enum Column {
     ExpiresAt,
     Line,
     Data,
+    MaxCalls,
+    CourierQuiet,
+    CourierTimeZone,
+    ClientQuiet,
+    ClientTimeZone,
 }
 
 /// Names of each column; the dots of JSON paths may be underscores.
-const NAMES: [(&str, Column); 11] = [
+const NAMES: [(&str, Column); 16] = [
     ("code", Column::Code),
     ("courier", Column::CourierNumber),
     ("courier_number", Column::CourierNumber),
@@ -31,6 +36,11 @@ const NAMES: [(&str, Column); 11] = [
     ("expires_at", Column::ExpiresAt),
     ("line", Column::Line),
     ("data", Column::Data),
+    ("max_calls", Column::MaxCalls),
+    ("courier_quiet", Column::CourierQuiet),
+    ("courier_time_zone", Column::CourierTimeZone),
+    ("client_quiet", Column::ClientQuiet),
+    ("client_time_zone", Column::ClientTimeZone),
 ];
 
 /// Without these no row can be right.
@@ -83,28 +93,34 @@ impl Columns {
             cell(wanted)
                 .ok_or_else(|| Problem::new(Fault::MissingField, format!("{name} is needed")).at(name))
         };
-        let party = |number: Column, language: Column, name: &str| {
+        let party = |[number, language, quiet, time_zone]: [Column; 4], name: &str| {
             Ok::<_, Problem>(PartyBody {
                 number: NumberText(needed(number, name)?),
                 language: cell(language),
+                quiet: cell(quiet),
+                time_zone: cell(time_zone),
             })
         };
-        let ttl_seconds = cell(Column::TtlSeconds).map(|text| {
-            let wrong = || Problem::new(Fault::WrongType, "expected a whole number").at("ttl_seconds");
-            text.parse().map_err(|_| wrong())
-        });
+        let wrong = |name: &str| Problem::new(Fault::WrongType, "expected a whole number").at(name);
+        let ttl_seconds = cell(Column::TtlSeconds).map(|text| text.parse().map_err(|_| wrong("ttl_seconds")));
+        let max_calls = cell(Column::MaxCalls).map(|text| text.parse().map_err(|_| wrong("max_calls")));
+        let courier =
+            [Column::CourierNumber, Column::CourierLanguage, Column::CourierQuiet, Column::CourierTimeZone];
+        let client =
+            [Column::ClientNumber, Column::ClientLanguage, Column::ClientQuiet, Column::ClientTimeZone];
         let data = cell(Column::Data).map(|text| {
             serde_json::value::RawValue::from_string(text)
                 .map_err(|why| Problem::new(Fault::NotJson, why.to_string()).at("data"))
         });
         Ok(RowBody {
             code: needed(Column::Code, "code")?,
-            courier: party(Column::CourierNumber, Column::CourierLanguage, "courier.number")?,
-            client: party(Column::ClientNumber, Column::ClientLanguage, "client.number")?,
+            courier: party(courier, "courier.number")?,
+            client: party(client, "client.number")?,
             ttl_seconds: ttl_seconds.transpose()?,
             expires_at: cell(Column::ExpiresAt),
             line: cell(Column::Line).map(NumberText),
             data: data.transpose()?,
+            max_calls: max_calls.transpose()?,
         })
     }
 }

@@ -203,6 +203,8 @@ impl Taker<'_> {
             match put {
                 Put::Created => self.summary.created += 1,
                 Put::Replaced => self.summary.replaced += 1,
+                // Nothing was asked to be so.
+                Put::Refused => {}
             }
         }
         Ok(())

@@ -30,7 +30,10 @@ async fn csv_as_spreadsheets_write_it_is_taken() {
     assert_eq!(import(&world, "text/csv", csv).await.json(), summary(1, 1, 0));
     let order = world.get(Role::App, "/v1/orders/12345").await.json();
     assert_eq!((&order["line"], &order["data"]), (&json!(LINE), &json!({"note": "a;b"})));
-    assert_eq!(order["client"], json!({"number": "+79992222222", "language": "en"}));
+    assert_eq!(
+        order["client"],
+        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod idempotency;
 mod imports;
 mod node;
 mod orders;
+mod policy;
 mod prompts;
 mod receiver;
 mod recordings;

@@ -24,7 +24,7 @@ async fn furnished() -> World {
     let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
-    let callback = asked(kept.id, kept.started_at);
+    let callback = callback(kept.id, kept.started_at);
     let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
     let data = store::Json::parse(created).unwrap();
     let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
@@ -32,7 +32,7 @@ async fn furnished() -> World {
     world
 }
 
-fn asked(id: store::Ulid, at: store::Timestamp) -> store::Callback {
+fn callback(id: store::Ulid, at: store::Timestamp) -> store::Callback {
     let side = |text: &str| store::CallbackSide {
         numbers: vec![store::CallbackNumber {
             number: number::Number::parse(text).unwrap(),
@@ -68,22 +68,24 @@ fn with_example(request: RequestBuilder, operation: &Value, kind: &str) -> Reque
     }
 }
 
-#[tokio::test]
-async fn every_example_is_taken_and_every_good_answer_is_as_described() {
-    let world = furnished().await;
-    let id = record(0).id.to_string();
-    let paths = &document()["paths"];
-    let mut had = BTreeSet::new();
-    let json = "application/json";
-    let order = "/v1/orders/{code}";
+const BLOCK: &str = "/v1/blocks/{id}";
+const PROMPT: &str = "/v1/prompts/{language}/{key}";
+
+/// Method, path, type of the example, header.
+type Asked = (Method, &'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// What is asked, with an example of which kind, and with which header.
+#[rustfmt::skip]
+fn asked() -> Vec<Asked> {
+    let (json, order, block, prompt) = ("application/json", "/v1/orders/{code}", BLOCK, PROMPT);
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let letters = "/v1/webhooks/{name}/dead-letters";
     let replay = "/v1/webhooks/{name}/dead-letters/replay";
-    let prompt = "/v1/prompts/{language}/{key}";
-    for (method, pattern, kind, header) in [
+    vec![
         (Method::PUT, order, json, None),
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
+        (Method::GET, order, json, Some(("if-none-match", ""))),
         (Method::GET, "/v1/orders", json, None),
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
@@ -97,6 +99,13 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::GET, "/v1/callbacks", json, None),
         (Method::GET, callback, json, None),
         (Method::DELETE, callback, json, None),
+        (Method::GET, "/v1/blocks", json, None),
+        (Method::POST, "/v1/blocks", json, None),
+        (Method::GET, block, json, None),
+        (Method::DELETE, block, json, None),
+        (Method::GET, "/v1/people/{number}", json, None),
+        (Method::DELETE, "/v1/people/{number}", json, None),
+        (Method::GET, "/v1/audit", json, None),
         (Method::GET, "/v1/calls", json, None),
         (Method::GET, "/v1/calls/{id}", json, None),
         (Method::POST, "/v1/calls/{id}/recording", json, None),
@@ -124,12 +133,24 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         (Method::GET, "/readyz", json, None),
         (Method::GET, "/metrics", json, None),
         (Method::GET, "/openapi.json", json, None),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn every_example_is_taken_and_every_good_answer_is_as_described() {
+    let world = furnished().await;
+    let id = record(0).id.to_string();
+    let paths = &document()["paths"];
+    let mut had = BTreeSet::new();
+    let mut blocked = String::new();
+    for (method, pattern, kind, header) in asked() {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
         let path = pattern.replace("{code}", "12345").replace("{id}", &id).replace("{name}", "shop");
-        let path = path.replace("{language}", "en").replace("{key}", "start");
+        let path = if pattern == BLOCK { blocked.clone() } else { path };
+        let path =
+            path.replace("{number}", "+79993333333").replace("{language}", "en").replace("{key}", "start");
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
-        if pattern == prompt && method == Method::PUT {
+        if pattern == PROMPT && method == Method::PUT {
             request = request.header("content-type", kind).body("RIFF");
         }
         if let Some((name, value)) = header {
@@ -138,6 +159,9 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         }
         let answer = world.send(request).await;
         assert!(answer.status < 400, "{method} {path}: {answer:?}");
+        if pattern == "/v1/blocks" && method == Method::POST {
+            blocked = answer.header("location").to_owned();
+        }
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
     // A stream has no end to be read to; its tests are in `events`.

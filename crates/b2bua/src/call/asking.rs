@@ -3,7 +3,7 @@
 use ivr::{Decision, Input as Heard, Output as Said, Script, Verdict};
 
 use super::consulting::{STORE_WITHIN, connect, role_of};
-use super::{Core, Event, State, Timer, Whose, dialling};
+use super::{Core, Event, State, Timer, Whose, dialling, parting};
 use crate::desk::Desk;
 use crate::interface::{Callee, Code, Finding, Happening, Order, Output, Query};
 use crate::outcome;
@@ -62,7 +62,11 @@ impl Asking {
         desk.disarm(Timer::Store);
         let order = match finding {
             Finding::Order(order) => Some(order),
-            Finding::Nothing | Finding::Several | Finding::Failed => None,
+            Finding::Nothing
+            | Finding::Several
+            | Finding::Permitted
+            | Finding::Forbidden(_)
+            | Finding::Failed => None,
         };
         let record = &mut core.record;
         record.order_found = order.is_some();
@@ -103,6 +107,9 @@ impl Asking {
             Decision::Operator => {
                 core.record.operator_asked = true;
                 desk.notice(core.id(), Happening::Operator);
+                if core.is_blocked {
+                    return parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk);
+                }
                 return dialling::dial(Callee::Operator, core, desk);
             }
             Decision::NoInput => return core.finish(outcome::ours(Cause::NoInput), desk),
@@ -118,8 +125,8 @@ impl Asking {
 fn look_up(code: Code, core: &mut Core, desk: &mut Desk<'_>) {
     core.record.code = Some(code);
     core.record.attempts = core.record.attempts.saturating_add(1);
-    let query =
-        if core.record.locked_out { Query::Nothing } else { Query::Code { line: core.line.number, code } };
+    let is_kept_out = core.record.locked_out || core.is_blocked;
+    let query = if is_kept_out { Query::Nothing } else { Query::Code { line: core.line.number, code } };
     desk.out.push(Output::Find { call: core.id(), query });
     desk.arm(Timer::Store, STORE_WITHIN);
 }

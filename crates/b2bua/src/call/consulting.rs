@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ua::LegCommand;
 
 use super::asking::Asking;
-use super::{Core, Event, State, Timer, dialling};
+use super::noticing::Noticing;
+use super::{Core, Event, State, Timer, dialling, parting, screening};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
@@ -20,13 +22,10 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            let Some(caller) = &core.caller else { return dialling::dial(Callee::First, core, desk) };
-            if core.line.answer_after.is_zero() {
-                return answer(core, desk);
+            match core.caller {
+                Some(_) => screening::arrived(core, desk),
+                None => dialling::dial(Callee::First, core, desk),
             }
-            desk.leg(caller.id, LegCommand::Ring);
-            desk.arm(Timer::Answer, core.line.answer_after);
-            State::Ringing
         }
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
@@ -37,6 +36,17 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         | Event::Found(_)
         | Event::Fired(_) => State::Arriving,
     }
+}
+
+/// Nothing is against the caller: it rings, where the line has it so, and is answered.
+pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let Some(caller) = core.caller.as_ref().filter(|_| !core.line.answer_after.is_zero()) {
+        desk.leg(caller.id, LegCommand::Ring);
+    } else {
+        return answer(core, desk);
+    }
+    desk.arm(Timer::Answer, core.line.answer_after);
+    State::Ringing
 }
 
 /// It rings for the caller. What is kept of the call may become durable again meanwhile: that is no news.
@@ -50,17 +60,19 @@ fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
     core.record.answered = Some(desk.now);
-    core.tape(desk);
+    if core.line.record_notice == RecordNotice::Off {
+        core.begin_recording(desk);
+    }
     if media.remote.is_none() {
         return State::Answering;
     }
-    consult(core, desk)
+    Noticing::begin(core, desk)
 }
 
 /// The caller offered nothing: where they are we learn from the ACK.
 pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match event {
-        Event::Confirmed => consult(core, desk),
+        Event::Confirmed => Noticing::begin(core, desk),
         Event::Begun
         | Event::Tried(..)
         | Event::CalleeEnded(_)
@@ -86,28 +98,35 @@ pub(crate) enum Consulting {
     },
 }
 
-fn consult(core: &mut Core, desk: &mut Desk<'_>) -> State {
+/// Finds the call's route, or asks the store before the caller is asked, where that can spare them the code. Digits keyed so far
+/// count.
+pub(crate) fn consult(keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let line = Arc::clone(&core.line);
     match &line.service {
-        Service::Orders(orders) => consult_orders(orders, core, desk),
+        Service::Orders(orders) => consult_orders(orders, keyed, core, desk),
+        // Nobody is called for whoever is blocked.
+        Service::Pairs | Service::Hook | Service::Reserve if core.is_blocked => {
+            parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk)
+        }
         Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
 
-fn consult_orders(orders: &Orders, core: &mut Core, desk: &mut Desk<'_>) -> State {
+fn consult_orders(orders: &Orders, keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let (line, caller) = (core.line.number, core.record.caller);
     let locked = desk.lockouts.is_locked(desk.now, caller);
     core.record.locked_out = locked;
-    let asked = caller.filter(|_| !locked).and_then(|number| {
+    let asked = caller.filter(|_| !locked && !core.is_blocked).and_then(|number| {
         if orders.ask_when_needed {
-            Some((Query::Party { line, number }, Consulting::Party { keyed: Vec::new() }))
+            Some((Query::Party { line, number }, true))
         } else {
             let within = orders.redial?;
-            Some((Query::Redial { line, number, within }, Consulting::Redial { keyed: Vec::new() }))
+            Some((Query::Redial { line, number, within }, false))
         }
     });
-    let Some((query, consulting)) = asked else { return Asking::begin(None, &[], core, desk) };
+    let Some((query, is_party)) = asked else { return Asking::begin(None, &keyed, core, desk) };
+    let consulting = if is_party { Consulting::Party { keyed } } else { Consulting::Redial { keyed } };
     desk.out.push(Output::Find { call: core.id(), query });
     desk.arm(Timer::Store, STORE_WITHIN);
     State::Consulting(consulting)
@@ -139,7 +158,11 @@ impl Consulting {
         desk.disarm(Timer::Store);
         let order = match finding {
             Finding::Order(order) => Some(order),
-            Finding::Nothing | Finding::Several | Finding::Failed => None,
+            Finding::Nothing
+            | Finding::Several
+            | Finding::Permitted
+            | Finding::Forbidden(_)
+            | Finding::Failed => None,
         };
         match (self, order) {
             (Self::Party { keyed }, Some(order)) if keyed.is_empty() => connect(order, core, desk),

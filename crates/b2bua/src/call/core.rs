@@ -13,6 +13,7 @@ use super::{Leg, Plan, State, Timer, Whose, closing};
 use crate::belief::Asked;
 use crate::config::{Config, Line};
 use crate::desk::{Desk, Told};
+use crate::guards::Dialled;
 use crate::interface::{CallId, Happening, Language, Order, Recording};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
@@ -78,6 +79,10 @@ pub(crate) struct Core {
     pub(crate) callee_trunk: Option<Box<str>>,
     /// How long they may talk, once they do.
     pub(crate) span: Option<Span>,
+    /// What its legs count for.
+    pub(crate) dialled: Vec<Dialled>,
+    /// The caller is blocked, and heard out.
+    pub(crate) is_blocked: bool,
 }
 
 impl Core {
@@ -98,6 +103,8 @@ impl Core {
             hops,
             callee_trunk: None,
             span: None,
+            dialled: Vec::new(),
+            is_blocked: false,
         }
     }
 
@@ -245,15 +252,6 @@ impl Core {
         callee.release(desk);
     }
 
-    /// What is said is recorded from now on, where the line has it so.
-    pub(crate) fn tape(&mut self, desk: &mut Desk<'_>) {
-        let Some(caller) = self.caller.as_ref().filter(|_| self.line.record) else { return };
-        let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
-        self.record.recording = Some(name.clone());
-        self.tape = Tape::Running;
-        desk.media(caller.port.worker, Command::Record { session: caller.session, name });
-    }
-
     /// The one way a call ends.
     pub(crate) fn finish(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
         let why = outcome::why(&outcome);
@@ -287,6 +285,8 @@ impl Core {
     }
 
     fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        let cause = if self.is_blocked { Cause::Blocked } else { outcome.cause };
+        let outcome = Outcome { cause, ..outcome };
         for timer in Timer::ALL {
             desk.disarm(timer);
         }
@@ -312,6 +312,7 @@ impl Core {
             desk.lockouts.matched(record.caller);
         } else if record.attempts > 0
             && !record.locked_out
+            && !self.is_blocked
             && let Some(orders) = self.line.service.orders()
         {
             desk.lockouts.failed(desk.now, record.caller, orders.script.code_attempts, orders.lockout);
@@ -330,6 +331,24 @@ impl Core {
             Whose::Caller => self.record.caller_media = Some(statistics),
             Whose::Callee | Whose::Tried(_) => self.record.callee_media = Some(statistics),
         }
+    }
+
+    /// Whether the call is to be recorded, and is not yet.
+    pub(crate) fn is_to_be_recorded(&self) -> bool {
+        let record = &self.record;
+        self.line.record && record.recording.is_none() && record.recording_refused.is_none()
+    }
+
+    /// Records from now on what is said, where the call is to be recorded and nobody refused.
+    pub(crate) fn begin_recording(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_to_be_recorded() {
+            return;
+        }
+        let Some(caller) = &self.caller else { return };
+        let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
+        self.record.recording = Some(name.clone());
+        self.tape = Tape::Running;
+        desk.media(caller.port.worker, Command::Record { session: caller.session, name });
     }
 
     /// Whether what is said is recorded.
@@ -388,7 +407,7 @@ impl Core {
     }
 }
 
-/// How many places of the library each language has.
-pub(crate) const PROMPTS_PER_LANGUAGE: u16 = 32;
+/// How many places of the prompt library each language has.
+pub const PROMPTS_PER_LANGUAGE: u16 = 64;
 
 const _: () = assert!(Prompt::COUNT <= PROMPTS_PER_LANGUAGE);

@@ -12,12 +12,14 @@ use sip::Flow;
 use ua::{Ending, Invite, LegCommand};
 
 use super::outgoing::{Outgoing, Progress};
+use super::screening::Permitting;
 use super::whispering::Whispering;
 use super::{Core, Event, Leg, State, Timer, Whose, parting};
 use crate::callback::Strategy;
 use crate::config::{EarlyMedia, Line, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::Desk;
-use crate::interface::{Callee, Happening, Output, Role};
+use crate::guards;
+use crate::interface::{Callee, Happening, Order, Output, Party, Query, Role};
 use crate::media::{self, Session};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -89,8 +91,51 @@ impl Road {
     }
 }
 
-/// Calls somebody; the caller, if there is one, is told and hears music.
+/// Calls somebody if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let party = match callee {
+        Callee::Party(role) => core.order.as_deref().map(|order| (party_of(order, role).number, order.code)),
+        Callee::Operator | Callee::First | Callee::Second => None,
+    };
+    let Some((callee_number, code)) = party else { return call(callee, core, desk) };
+    let (line, caller) = (core.line.number, core.record.caller);
+    let query = Query::Permit { line, caller, callee: callee_number, code: Some(code) };
+    Permitting::begin(callee, query, core, desk)
+}
+
+fn party_of(order: &Order, role: Role) -> Party {
+    match role {
+        Role::Courier => order.courier,
+        Role::Client => order.client,
+    }
+}
+
+/// Counts the leg, unless it must not be: no rule is about an exchange of our own, and those of a side of a callback are looked at
+/// number by number.
+fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+    let leg = match callee {
+        Callee::Party(role) => core.order.as_deref().map(|order| guards::Leg {
+            callee: party_of(order, role).number,
+            caller: core.record.caller,
+            is_party: true,
+        }),
+        Callee::Operator => match core.line.operator {
+            Some(Operator::Number(callee)) => Some(guards::Leg { callee, caller: None, is_party: false }),
+            Some(Operator::Uri { .. }) | None => None,
+        },
+        Callee::First | Callee::Second => None,
+    };
+    let Some(leg) = leg else { return Ok(()) };
+    let dialled = desk.counts.take(desk.now, leg, &core.line.dial, &core.config.guards)?;
+    core.dialled.push(dialled);
+    Ok(())
+}
+
+/// Calls somebody, unless a rule forbids the number; the caller, if there is one, is told and hears music.
+pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let Err(cause) = guard(callee, core, desk) {
+        return parting::refused(cause, core, desk);
+    }
     match callee {
         Callee::Party(role) => {
             let prompt = match role {
@@ -127,10 +172,7 @@ impl Dialling {
         let (waiting, strategy) = match callee {
             Callee::Party(role) => {
                 let order = core.order.as_deref()?;
-                let party = match role {
-                    Role::Courier => order.courier,
-                    Role::Client => order.client,
-                };
+                let party = party_of(order, role);
                 let (line, code) = (core.line.number, order.code);
                 desk.out.push(Output::Called { line, callee: party.number, code });
                 (one(Whom::Number(party.number)), Strategy::InOrder)
@@ -200,6 +242,11 @@ impl Dialling {
             Whose::Caller => core.record.caller = number,
             Whose::Callee | Whose::Tried(_) => core.record.callee = number,
         }
+        if let Err(cause) = self.permitted(number, core, desk) {
+            let outcome = outcome::ours(cause);
+            core.give_up(name, outcome, desk);
+            return Err(outcome);
+        }
         let roads: VecDeque<Road> = match &whom {
             Whom::Uri(_, flow) => VecDeque::from([Road::Straight(*flow)]),
             Whom::Number(_) => {
@@ -224,6 +271,20 @@ impl Dialling {
                 Err(outcome)
             }
         }
+    }
+
+    /// Counts a number of a side of a callback, unless it must not be called.
+    fn permitted(&self, number: Option<Number>, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+        let caller = match self.callee {
+            Callee::First => None,
+            Callee::Second => core.record.caller,
+            Callee::Party(_) | Callee::Operator => return Ok(()),
+        };
+        let Some(callee) = number else { return Ok(()) };
+        let leg = guards::Leg { callee, caller, is_party: true };
+        let dialled = desk.counts.take(desk.now, leg, &self.shown.dial, &core.config.guards)?;
+        core.dialled.push(dialled);
+        Ok(())
     }
 
     /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.

@@ -7,10 +7,12 @@ mod consulting;
 mod core;
 mod dialling;
 mod leg;
+mod noticing;
 mod outgoing;
 mod parting;
 mod plan;
 mod restored;
+mod screening;
 mod talking;
 mod verifying;
 mod whispering;
@@ -19,6 +21,7 @@ use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
 
+pub use self::core::PROMPTS_PER_LANGUAGE;
 pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
@@ -57,6 +60,8 @@ pub(crate) enum Timer {
     Attempt(u8),
     /// The callee did not confirm.
     Confirm,
+    /// Nobody refused to be recorded.
+    Refusal,
     /// They talk for long: warn them.
     Warn,
     /// They talked as long as they may.
@@ -67,7 +72,7 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// All but those of numbers that are being called, which go with their legs.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
@@ -75,6 +80,7 @@ impl Timer {
         Self::Play(Whose::Caller),
         Self::Play(Whose::Callee),
         Self::Confirm,
+        Self::Refusal,
         Self::Warn,
         Self::Longest,
         Self::Close,
@@ -159,14 +165,20 @@ pub(crate) enum State {
     Verifying(Verifying),
     /// The first checkpoint is not durable yet; the caller is not answered.
     Arriving,
+    /// The store is asked whether the caller is blocked.
+    Screening,
     /// The caller hears it ring, as the line has it, before we answer.
     Ringing,
     /// The caller is answered with our offer; their answer comes with the ACK.
     Answering,
+    /// The caller hears that the call is recorded.
+    Noticing(noticing::Noticing),
     /// The store is asked whether the caller needs to be asked at all.
     Consulting(consulting::Consulting),
     /// The caller has the floor.
     Asking(asking::Asking),
+    /// The store is asked whether the other party may be called.
+    Permitting(screening::Permitting),
     /// The callee is being called; the caller hears music.
     Dialling(Box<dialling::Dialling>),
     /// The callee answered and hears who calls; the caller still hears music.
@@ -174,7 +186,7 @@ pub(crate) enum State {
     /// Both talk.
     Talking,
     /// The caller hears why not; then we hang up.
-    Parting(Outcome),
+    Parting(parting::Parting),
     /// Nobody is there any more; the relay still owes us its end.
     Closing,
     /// The record is written.
@@ -241,10 +253,13 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
             State::Arriving
+            | State::Screening
             | State::Ringing
             | State::Answering
+            | State::Noticing(_)
             | State::Consulting(_)
             | State::Asking(_)
+            | State::Permitting(_)
             | State::Dialling(_)
             | State::Whispering(_)
             | State::Talking
@@ -266,13 +281,16 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
 /// A call that already failed keeps its first reason, whoever hangs up then.
 fn verdict(state: &State, otherwise: Outcome) -> Outcome {
     match state {
-        State::Parting(outcome) => *outcome,
+        State::Parting(parting) => parting.outcome,
         State::Verifying(_)
         | State::Arriving
+        | State::Screening
         | State::Ringing
         | State::Answering
+        | State::Noticing(_)
         | State::Consulting(_)
         | State::Asking(_)
+        | State::Permitting(_)
         | State::Dialling(_)
         | State::Whispering(_)
         | State::Talking
@@ -339,14 +357,17 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match state {
         State::Verifying(verifying) => verifying.handle(event, core, desk),
         State::Arriving => consulting::arriving(event, core, desk),
+        State::Screening => screening::handle(event, core, desk),
         State::Ringing => consulting::ringing(&event, core, desk),
         State::Answering => consulting::answering(event, core, desk),
+        State::Noticing(noticing) => noticing.handle(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),
+        State::Permitting(permitting) => permitting.handle(event, core, desk),
         State::Dialling(dialling) => dialling.handle(event, core, desk),
         State::Whispering(whispering) => whispering.handle(event, core, desk),
         State::Talking => talking::handle(event, core, desk),
-        State::Parting(outcome) => parting::handle(outcome, event, core, desk),
+        State::Parting(parting) => parting.handle(event, core, desk),
         State::Closing => State::Closing,
         State::Over => State::Over,
     }

@@ -17,7 +17,9 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
         return core.finish(outcome::ours(Cause::Fault), desk);
     };
     let join = Command::Bridge { first: first.session, second: second.session };
-    desk.media(first.port.worker, join);
+    let worker = first.port.worker;
+    core.begin_recording(desk);
+    desk.media(worker, join);
     core.record.bridged = Some(desk.now);
     match callee {
         Callee::Party(_) | Callee::First | Callee::Second => core.record.callee_reached = true,

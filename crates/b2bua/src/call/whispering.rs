@@ -5,7 +5,9 @@ use std::time::Duration;
 use ivr::Prompt;
 
 use super::dialling::Dialling;
-use super::{Core, Event, State, Timer, dialling, parting, talking};
+use super::noticing::{self, REFUSED_WITHIN};
+use super::{Core, Event, State, Timer, Whose, dialling, parting, talking};
+use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Happening, Language, Role};
 use crate::outcome;
@@ -21,6 +23,8 @@ pub(crate) struct Whispering {
     others: Box<Dialling>,
     /// How long they have for pressing 1, which accepts the call; `None`: nothing need be pressed.
     confirm: Option<Duration>,
+    /// Whether they are told that the call is recorded, and may refuse.
+    may_refuse: bool,
 }
 
 /// What is said.
@@ -37,6 +41,10 @@ impl Whispering {
         let Some(Said { language, mut prompts, confirm }) = said(callee, core) else {
             return accepted(callee, core, desk);
         };
+        let is_told = is_told(callee.place(), core);
+        if is_told {
+            prompts.extend(noticing::prompts(core));
+        }
         if confirm.is_some() {
             prompts.push(Prompt::Confirm);
         }
@@ -44,10 +52,11 @@ impl Whispering {
             return accepted(callee, core, desk);
         }
         core.play(callee.place(), language, &prompts, false, desk);
-        State::Whispering(Self { others, confirm })
+        let may_refuse = is_told && core.line.record_refuse.is_some();
+        State::Whispering(Self { others, confirm, may_refuse })
     }
 
-    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = self.others.callee();
         let place = callee.place();
         match event {
@@ -56,8 +65,24 @@ impl Whispering {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
                 }
+                None if self.may_refuse => {
+                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                    State::Whispering(self)
+                }
                 None => accepted(callee, core, desk),
             },
+            Event::Fired(Timer::Refusal) => accepted(callee, core, desk),
+            Event::Digit(whose, digit)
+                if whose == place && self.may_refuse && core.line.record_refuse == Some(digit) =>
+            {
+                core.record.recording_refused = Some(Side::from(place));
+                self.may_refuse = false;
+                desk.disarm(Timer::Refusal);
+                match self.confirm {
+                    Some(_) => State::Whispering(self),
+                    None => accepted(callee, core, desk),
+                }
+            }
             Event::Digit(whose, '1') if whose == place && self.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
                 accepted(callee, core, desk)
@@ -67,6 +92,7 @@ impl Whispering {
             }
             Event::CalleeEnded(ending) => {
                 desk.disarm(Timer::Confirm);
+                desk.disarm(Timer::Refusal);
                 self.failed(outcome::ending(Side::Callee, ending), core, desk)
             }
             Event::Begun
@@ -94,6 +120,16 @@ impl Whispering {
         core.end_callee(outcome::why(&outcome), desk);
         parting::begin(callee, outcome, core, desk)
     }
+}
+
+/// Whether whoever takes this place is told that the call is recorded. Who is called first stands for a caller.
+fn is_told(place: Whose, core: &Core) -> bool {
+    let is_told = match core.line.record_notice {
+        RecordNotice::Off => false,
+        RecordNotice::Caller => place == Whose::Caller,
+        RecordNotice::Both => true,
+    };
+    is_told && core.is_to_be_recorded()
 }
 
 fn said(callee: Callee, core: &Core) -> Option<Said> {
@@ -128,7 +164,9 @@ fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match callee {
         Callee::First => {
             desk.notice(core.id(), Happening::FirstAnswered { number: core.record.caller });
-            core.tape(desk);
+            if core.line.record_notice != RecordNotice::Both {
+                core.begin_recording(desk);
+            }
             return dialling::dial(Callee::Second, core, desk);
         }
         Callee::Second => {

@@ -8,6 +8,7 @@ use ua::{LegCommand, LegId};
 use super::{Place, Switchboard, ended};
 use crate::call::{self, Call, Core, Leg, Span, State, Stuff};
 use crate::config::Trunk;
+use crate::guards;
 use crate::interface::{Callee, Output};
 use crate::media::Session;
 use crate::outcome;
@@ -143,6 +144,15 @@ impl Switchboard {
         let stuff = Stuff { config, line, caller, plan: None, record, hops: 0, asked: None };
         let mut core = Core::new(stuff);
         (core.callee, core.callee_trunk) = (callee, callee_trunk);
+        let record = &core.record;
+        let first = record.caller.filter(|_| record.callback);
+        let first = first.map(|callee| guards::Leg { callee, caller: None, is_party: true });
+        let is_party = !record.operator_reached;
+        let caller = record.caller.filter(|_| is_party);
+        let second = record.callee.map(|callee| guards::Leg { callee, caller, is_party });
+        for leg in first.into_iter().chain(second) {
+            core.dialled.push(self.counts.hold(leg, &self.config.guards));
+        }
         Some(self.seat(Call { core, state: State::Talking }))
     }
 

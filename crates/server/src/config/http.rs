@@ -17,8 +17,11 @@ pub(super) const SCHEMA: Schema = Schema {
 
 const NO_TLS: &str = "HTTPS is not available yet; put a proxy such as nginx or Caddy in front of http.listen";
 
-pub(super) const TOKEN: Schema =
-    Schema { name: "http.token", keys: &["name", "role", "token", "token_env", "token_file"], refused: &[] };
+pub(super) const TOKEN: Schema = Schema {
+    name: "http.token",
+    keys: &["name", "role", "token", "token_env", "token_file", "requests_per_second"],
+    refused: &[],
+};
 
 const SECRET: Keys = Keys { plain: "token", environment: "token_env", file: "token_file" };
 
@@ -72,6 +75,11 @@ fn tokens<'d>(walk: &mut Walk<'d>, section: &Section<'d>, local: bool) -> Vec<To
         let role =
             walk.needed(&section, "role", "write \"admin\", \"app\", \"operator\" or \"metrics\"", role);
         let name = walk.get(&section, "name", value::name).ok();
+        let rate = |value: &DeValue<'_>| {
+            let rate = value::integer(value, 1..=100_000)?;
+            Ok(u32::try_from(rate).expect("at most 100 000"))
+        };
+        let rate = walk.get(&section, "requests_per_second", rate).ok();
         let Some((secret, key)) = secret::needed(walk, &section, &SECRET) else {
             continue;
         };
@@ -89,7 +97,8 @@ fn tokens<'d>(walk: &mut Walk<'d>, section: &Section<'d>, local: bool) -> Vec<To
         }
         if let Some(role) = role {
             let name = name.unwrap_or_else(|| role.word().to_owned());
-            tokens.push(Token { name, token: api::Token::new(&secret, role) });
+            let token = api::Token::new(&secret, role).named(&name).limited(rate);
+            tokens.push(Token { name, token });
         }
         secrets.push(secret);
     }

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::{Attestation, Choice, EarlyMedia, Policy, Treatment};
+use b2bua::{Attestation, Blocked, Choice, DialRules, EarlyMedia, Policy, RecordNotice, Treatment};
 use number::{Number, Plan};
+use store::Quiet;
 use toml::de::DeValue;
 
 use super::address::{self, Destination};
@@ -25,6 +26,13 @@ pub(super) const SCHEMA: Schema = Schema {
         "disproved",
         "attestation",
         "record",
+        "record_notice",
+        "record_refuse",
+        "dial_allow",
+        "dial_deny",
+        "blocked",
+        "quiet",
+        "time_zone",
         "ask",
         "redial",
         "redial_window",
@@ -60,6 +68,8 @@ pub(crate) struct Line {
     pub(crate) language: String,
     /// Whom `#` reaches.
     pub(crate) operator: Option<Operator>,
+    /// When the parties of its calls are left in peace, unless their order says otherwise.
+    pub(crate) quiet: Option<Quiet>,
     /// Everything else.
     pub(crate) manner: Manner,
 }
@@ -92,6 +102,10 @@ pub(crate) enum Operator {
 pub(crate) struct Manner {
     pub(crate) policy: Policy,
     pub(crate) record: bool,
+    pub(crate) record_notice: RecordNotice,
+    pub(crate) record_refuse: Option<char>,
+    pub(crate) dial: DialRules,
+    pub(crate) blocked: Blocked,
     pub(crate) ask_when_needed: bool,
     /// How far back a call counts for redial; `None`: no redial.
     pub(crate) redial: Option<Duration>,
@@ -119,6 +133,7 @@ pub(super) struct Draft<'d> {
     pub(super) trunk: Given<Named>,
     language: String,
     pub(super) operator: Option<Operator>,
+    quiet: Option<Quiet>,
     pub(super) manner: Manner,
 }
 
@@ -131,14 +146,21 @@ impl Draft<'_> {
             trunks: trunks?,
             language: self.language,
             operator: self.operator,
+            quiet: self.quiet,
             manner: self.manner,
         })
     }
 }
 
-pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, plan: Plan) -> Vec<Draft<'d>> {
+pub(super) fn read<'d>(
+    walk: &mut Walk<'d>,
+    root: &Section<'d>,
+    plan: Plan,
+    policy: &super::Policy,
+) -> Vec<Draft<'d>> {
     let sections = walk.sections(root, &SCHEMA);
-    let lines: Vec<Draft<'d>> = sections.into_iter().map(|section| one(walk, section, plan)).collect();
+    let lines: Vec<Draft<'d>> =
+        sections.into_iter().map(|section| one(walk, section, plan, policy)).collect();
     if lines.is_empty() && !root.has("line") {
         walk.fault(
             root.place("line"),
@@ -148,7 +170,7 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, plan: Plan) -> V
     lines
 }
 
-fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
+fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super::Policy) -> Draft<'d> {
     let number = |value: &DeValue<'_>| value::number(value, plan);
     let why = "the number people dial, one of its trunk's";
     let dialled = walk.needed(&section, "number", why, number);
@@ -161,8 +183,9 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
             "is needed: whoever calls a line with service = \"reserve\" is put through to its operator";
         walk.fault(section.place("operator"), text);
     }
-    let manner = manner(walk, &section);
-    Draft { section, number: dialled, service, trunk, language, operator, manner }
+    let quiet = super::policy::quiet(walk, &section, policy.quiet.as_ref());
+    let manner = manner(walk, &section, &policy.dial);
+    Draft { section, number: dialled, service, trunk, language, operator, quiet, manner }
 }
 
 /// Trunks as they are written: one, several in order, or each with its weight.
@@ -241,7 +264,7 @@ fn operator(value: &DeValue<'_>, plan: Plan) -> Result<Operator, String> {
     }
 }
 
-fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
+fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>, dial: &DialRules) -> Manner {
     let mut time = |key, range: RangeInclusive<Duration>, default| {
         walk.get(section, key, |value| value::duration(value, range)).or(default)
     };
@@ -264,6 +287,16 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         walk.warn(section.place("redial_window"), "means nothing without redial = true");
     }
     let policy = policy(walk, section);
+    let dial = super::policy::dial(walk, section, dial);
+    let blocked = walk.get(section, "blocked", |value| value::word(value, BLOCKED)).or(Blocked::Refuse);
+    let (record, record_notice, record_refuse) = recording(walk, section);
+    let confirm = walk.get(section, "confirm", value::flag).or(false);
+    if confirm && record_refuse == Some('1') {
+        walk.fault(
+            section.place("record_refuse"),
+            "with confirm = true the key 1 accepts the call; take another",
+        );
+    }
     let mut small = |key, most, default| {
         let read = walk.get(section, key, |value| value::integer(value, 1..=most));
         read.ok().map_or(default, |number| u8::try_from(number).expect("the ranges end below 256"))
@@ -272,10 +305,14 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         policy,
         code_length: small("code_length", 12, script.code_length),
         code_attempts: small("code_attempts", 20, script.code_attempts),
-        record: walk.get(section, "record", value::flag).or(false),
+        record,
+        record_notice,
+        record_refuse,
+        dial,
+        blocked,
         ask_when_needed: walk.get(section, "ask", |value| value::word(value, ASK)).or(false),
         whisper: walk.get(section, "whisper", value::flag).or(true),
-        confirm: walk.get(section, "confirm", value::flag).or(false),
+        confirm,
         redial: redial.then_some(redial_window),
         lockout,
         hint_after,
@@ -287,6 +324,34 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Manner {
         warning,
     }
 }
+
+/// Whether calls are recorded, who is told, and by which key they refuse.
+fn recording<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> (bool, RecordNotice, Option<char>) {
+    let record = walk.get(section, "record", value::flag).or(false);
+    let notice =
+        walk.get(section, "record_notice", |value| value::word(value, NOTICES)).or(RecordNotice::Off);
+    let refuse = walk
+        .get(section, "record_refuse", |value| {
+            let text = value::text(value)?;
+            let mut keys = text.chars().filter(char::is_ascii_digit);
+            keys.next().filter(|_| text.len() == 1).ok_or_else(|| "is one digit, such as \"9\"".to_owned())
+        })
+        .ok();
+    if section.has("record_notice") && !record {
+        walk.warn(section.place("record_notice"), "means nothing without record = true");
+    }
+    if refuse.is_some() && notice == RecordNotice::Off {
+        let text = "means nothing without record_notice: nobody would know of it";
+        walk.fault(section.place("record_refuse"), text);
+    }
+    (record, notice, refuse)
+}
+
+const NOTICES: &[(&str, Result<RecordNotice, &str>)] =
+    &[("off", Ok(RecordNotice::Off)), ("caller", Ok(RecordNotice::Caller)), ("both", Ok(RecordNotice::Both))];
+
+const BLOCKED: &[(&str, Result<Blocked, &str>)] =
+    &[("refuse", Ok(Blocked::Refuse)), ("hear-out", Ok(Blocked::HearOut))];
 
 /// Whoever is disproved fares no better than whoever is unknown.
 fn policy<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Policy {

@@ -14,6 +14,7 @@ mod line;
 mod media;
 mod node;
 mod pieces;
+mod policy;
 mod profile;
 mod prompts;
 mod recordings;
@@ -35,10 +36,11 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use http::Http;
-pub(crate) use keeping::Numbers;
+pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
+pub(crate) use policy::Policy;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
@@ -60,6 +62,7 @@ const SECTIONS: &[&Schema] = &[
     &media::SCHEMA,
     &trunk::SCHEMA,
     &line::SCHEMA,
+    &policy::SCHEMA,
     &prompts::SCHEMA,
     &keeping::STORE,
     &http::SCHEMA,
@@ -79,12 +82,16 @@ pub(crate) struct Checked {
     /// In the order `ua::TrunkId` counts them.
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) lines: Vec<Line>,
+    /// What holds over all lines.
+    pub(crate) policy: Policy,
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
     pub(crate) webhooks: Vec<Webhook>,
     pub(crate) recording: Recording,
     /// How numbers stand in records, events and logs.
     pub(crate) numbers: Numbers,
+    /// How long what is known of calls is kept.
+    pub(crate) retention: Retention,
     /// Which SIP messages are kept to be looked at.
     pub(crate) trace: Limits,
     /// Whom messages are told besides.
@@ -171,12 +178,13 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let (media_section, media) = media::read(walk, &root, &sip);
     let prompts = prompts::read(walk, &root, &node.data_dir);
     let trunks = trunk::read(walk, &root, node.plan);
-    let lines = line::read(walk, &root, node.plan);
+    let policy = policy::read(walk, &root);
+    let lines = line::read(walk, &root, node.plan, &policy);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
-    let numbers = keeping::privacy(walk, &root);
+    let (numbers, retention) = keeping::privacy(walk, &root);
     let (trace, homer) = trace::read(walk, &root, &node.name);
     let identity = identity::read(walk, &root);
 
@@ -194,11 +202,13 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         media,
         trunks,
         lines,
+        policy,
         prompts,
         http,
         webhooks: webhooks?,
         recording,
         numbers,
+        retention,
         trace,
         homer,
         identity,

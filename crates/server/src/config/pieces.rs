@@ -1,10 +1,13 @@
 //! What each part of the server wants of the configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use b2bua::{Account, AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
+
+use number::Number;
+use store::Quiet;
 
 use super::{Checked, Line, Operator, Service, Trunk, Webhook};
 
@@ -54,6 +57,7 @@ impl Checked {
                 port_rest: self.media.port_rest,
                 lockouts: LOCKOUTS,
             },
+            guards: self.policy.guards.clone(),
         })
     }
 
@@ -108,6 +112,11 @@ impl Checked {
         }
     }
 
+    /// When the parties of calls are left in peace, by line.
+    pub(crate) fn quiet(&self) -> BTreeMap<Number, Quiet> {
+        self.lines.iter().filter_map(|line| Some((line.number, line.quiet.clone()?))).collect()
+    }
+
     /// What the API must know. `languages` are those of the prompt library, in its order.
     pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
         let orders = self.lines.iter().filter(|line| line.service == Service::Orders);
@@ -159,6 +168,10 @@ impl Line {
             operator: self.operator.as_ref().map(Operator::called),
             policy: manner.policy,
             record: manner.record,
+            record_notice: manner.record_notice,
+            record_refuse: manner.record_refuse,
+            dial: manner.dial.clone(),
+            blocked: manner.blocked,
             whisper: manner.whisper,
             confirm: manner.confirm.then_some(manner.input_timeout),
             answer_after: manner.answer_after,

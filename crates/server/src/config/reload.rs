@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, the policy, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -22,12 +22,17 @@ impl Checked {
             ("http.listen", self.http.listen != next.http.listen),
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[recording]", self.recording != next.recording),
-            ("privacy.numbers", self.numbers != next.numbers),
+            ("[privacy]", (self.numbers, self.retention) != (next.numbers, next.retention)),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let mut checked =
-            Self { trunks: next.trunks, lines: next.lines, identity: next.identity, ..self.clone() };
+        let mut checked = Self {
+            trunks: next.trunks,
+            lines: next.lines,
+            policy: next.policy,
+            identity: next.identity,
+            ..self.clone()
+        };
         checked.http.tokens = next.http.tokens;
         Reload { at_restart: at_restart.collect(), checked }
     }

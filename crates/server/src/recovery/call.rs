@@ -14,7 +14,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -83,6 +83,7 @@ form!(struct Record {
     locked_out,
     recording,
     recording_paused,
+    recording_refused,
     recording_fault,
     restored,
 } but {
@@ -125,16 +126,16 @@ form!(
     }
 );
 form!(
-    enum Role {
-        Courier = 0,
-        Client = 1,
-    }
-);
-form!(
     enum Side {
         Caller = 0,
         Callee = 1,
         Us = 2,
+    }
+);
+form!(
+    enum Role {
+        Courier = 0,
+        Client = 1,
     }
 );
 form!(
@@ -161,6 +162,11 @@ form!(
         Fault = 19,
         NodeLost = 20,
         AnsweredElsewhere = 21,
+        NumberNotAllowed = 22,
+        TooManyCalls = 23,
+        Blocked = 24,
+        QuietHours = 25,
+        CallsUsedUp = 26,
     }
 );
 form!(

@@ -230,7 +230,8 @@ impl Loop {
             let now = self.clock.now();
             let Some(next) = self.arrivals.pop(now) else { break };
             if let Some(messages) = next.waited {
-                self.behind(Behind { messages, store: self.world.keeper.behind(now) }, out);
+                let (store, relay) = (self.world.keeper.behind(now), self.world.relay.behind());
+                self.behind(Behind { messages, store, relay }, out);
             }
             self.handle(Input::Message { flow: next.flow, bytes: next.bytes }, out);
         }
@@ -240,7 +241,11 @@ impl Loop {
     fn behind(&mut self, behind: Behind, out: &mut Vec<Output>) {
         let whole =
             |time: Duration| TICK * u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
-        let behind = Behind { messages: whole(behind.messages), store: whole(behind.store) };
+        let behind = Behind {
+            messages: whole(behind.messages),
+            store: whole(behind.store),
+            relay: whole(behind.relay),
+        };
         if behind != self.behind {
             self.behind = behind;
             self.world.metrics.behind(behind);

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod early_media;
+mod guarded;
 mod identity;
 mod mask;
 mod order_call;

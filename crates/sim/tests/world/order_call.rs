@@ -29,6 +29,11 @@ pub(crate) mod ivr_prompts {
     pub(crate) const BEEP: u16 = 17;
     pub(crate) const MUSIC: u16 = 18;
     pub(crate) const DIGIT: u16 = 19;
+    pub(crate) const RECORDING_NOTICE: u16 = 29;
+    pub(crate) const RECORDING_CHOICE: u16 = 30;
+    pub(crate) const QUIET_HOURS: u16 = 31;
+    pub(crate) const NOT_PERMITTED: u16 = 32;
+    pub(crate) const TRY_LATER: u16 = 33;
 }
 
 fn record(world: &World) -> &Record {

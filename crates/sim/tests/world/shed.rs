@@ -118,9 +118,9 @@ fn a_flood_holds_transactions_and_nothing_more() {
     }
 }
 
-fn behind(messages: u64, store: u64) -> Input {
+fn behind(messages: u64, store: u64, relay: u64) -> Input {
     let ms = Duration::from_millis;
-    Input::Behind(Behind { messages: ms(messages), store: ms(store) })
+    Input::Behind(Behind { messages: ms(messages), store: ms(store), relay: ms(relay) })
 }
 
 /// How many messages with this start the carrier was sent.
@@ -132,7 +132,7 @@ fn told(world: &World, start: &str) -> usize {
 
 #[test]
 fn while_we_are_behind_calls_are_refused_without_a_trace_and_those_there_are_go_on() {
-    for late in [behind(201, 0), behind(0, 1001)] {
+    for late in [behind(201, 0, 0), behind(0, 1001, 0), behind(0, 0, 201)] {
         let mut world = with_order(world());
         let call = || CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(30), Act::HangUp);
         world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(1))));
@@ -145,7 +145,7 @@ fn while_we_are_behind_calls_are_refused_without_a_trace_and_those_there_are_go_
             world.feed(from(CARRIER, invite(n)));
         }
         assert_eq!(world.board.gauges().transactions, transactions);
-        world.feed(behind(200, 1000));
+        world.feed(behind(200, 1000, 200));
         world.caller(seconds(5), call());
         world.run_until_quiet();
         world.assert_clean();
@@ -165,7 +165,7 @@ fn the_status_is_the_one_that_is_configured() {
     world.run_until_quiet();
     assert_eq!(world.statuses(), [Some(480)]);
     assert_eq!(world.audit.records[0].outcome.and_then(|outcome| outcome.status), Some(480));
-    world.feed(behind(1000, 0));
+    world.feed(behind(1000, 0, 0));
     world.feed(from(CARRIER, invite(1)));
     world.run_until_quiet();
     assert_eq!(told(&world, "SIP/2.0 480 "), 2);

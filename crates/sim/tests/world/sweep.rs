@@ -234,3 +234,33 @@ fn a_call_cancelled_as_it_is_answered() {
 fn a_call_with_its_offer_in_the_200_and_a_fork_at_the_other_end() {
     assert!(sweep(late_offer, 6) > 500);
 }
+
+fn told(seed: u64) -> World {
+    let mut config = sim::config();
+    config.lines[0].record_notice = b2bua::RecordNotice::Both;
+    config.lines[0].record_refuse = Some('9');
+    config.guards.callee_max_calls = Some(1);
+    let mut world = with_order(World::new(config, Weather::FAIR, seed));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(40), Act::HangUp));
+    world
+}
+
+fn quiet(seed: u64) -> World {
+    let mut world = with_order(World::new(sim::config(), Weather::FAIR, seed));
+    let client = number::Number::parse(CLIENT).expect("a number");
+    world.orders.forbidden.insert(client, b2bua::Forbidden::Quiet);
+    world.callee(OPERATOR, CalleePlan::new(Reaction::Answer(seconds(1))).doing(seconds(20), Act::HangUp));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "12345#"));
+    world
+}
+
+#[test]
+fn a_call_of_which_both_are_told_that_it_is_recorded() {
+    assert!(sweep(told, 15) > 300);
+}
+
+#[test]
+fn a_call_to_someone_left_in_peace_that_an_operator_takes() {
+    assert!(sweep(quiet, 16) > 300);
+}

@@ -11,8 +11,9 @@ use number::Number;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-pub use plan::{CallbackPlan, Match, PlanPut};
+pub use plan::{CallbackPlan, PlanPut};
 
+use crate::keys::Key;
 use crate::shared::Shared;
 use crate::writer::Group;
 use crate::{
@@ -84,7 +85,7 @@ pub struct CallbackNumber {
 pub struct CallbackEnd {
     /// When.
     pub at: Timestamp,
-    /// `cancelled` or `missed`.
+    /// `cancelled`, `missed`, `blocked`, `quiet-hours` or `fault`.
     pub cause: Box<str>,
 }
 
@@ -169,6 +170,16 @@ impl Group<'_> {
     /// Its call is over.
     pub(crate) fn callback_is_over(&mut self, id: Ulid) {
         self.changes.remove(keys::waiting_callback(id));
+    }
+
+    /// Forgets the callback at this key, if this number is one of those to be called. Whether it was.
+    pub(crate) fn erase_callback(&mut self, number: Number, key: Key) -> Result<bool, StoreError> {
+        let callback = self.changes.read::<Callback>(&key)?.filter(|callback| callback.has_number(number));
+        if let Some(callback) = &callback {
+            self.changes.remove(keys::waiting_callback(callback.id));
+            self.changes.remove(key);
+        }
+        Ok(callback.is_some())
     }
 
     /// Forgets the oldest callbacks that are over and were to begin before this moment.

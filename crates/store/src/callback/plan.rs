@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::Shared;
 use crate::writer::Group;
-use crate::{Batch, Json, Outcome, Page, Store, StoreError, Timestamp, changes, disk, keys};
+use crate::{Batch, Json, Outcome, Page, Precondition, Store, StoreError, Timestamp, changes, disk, keys};
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,27 +35,6 @@ impl CallbackPlan {
     }
 }
 
-/// Which version there must be for a write to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// Any, or none.
-    Any,
-    /// None.
-    Absent,
-    /// This one.
-    Version(u64),
-}
-
-impl Match {
-    fn allows(self, version: Option<u64>) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Absent => version.is_none(),
-            Self::Version(wanted) => version == Some(wanted),
-        }
-    }
-}
-
 /// What putting or removing a plan did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanPut {
@@ -72,10 +51,14 @@ pub enum PlanPut {
 }
 
 impl Group<'_> {
-    pub(crate) fn put_plan(&mut self, plan: &CallbackPlan, wanted: Match) -> Result<PlanPut, StoreError> {
+    pub(crate) fn put_plan(
+        &mut self,
+        plan: &CallbackPlan,
+        wanted: Precondition,
+    ) -> Result<PlanPut, StoreError> {
         let key = keys::callback_plan(&plan.name);
         let before = self.changes.read::<CallbackPlan>(&key)?;
-        if !wanted.allows(before.as_ref().map(|plan| plan.version)) {
+        if !wanted.holds(before.as_ref().map(|plan| plan.version)) {
             return Ok(PlanPut::Changed);
         }
         // A plan that was removed and is put again has no version that it had before.
@@ -85,10 +68,10 @@ impl Group<'_> {
         Ok(if before.is_some() { PlanPut::Replaced(plan) } else { PlanPut::Created(plan) })
     }
 
-    pub(crate) fn remove_plan(&mut self, name: &str, wanted: Match) -> Result<PlanPut, StoreError> {
+    pub(crate) fn remove_plan(&mut self, name: &str, wanted: Precondition) -> Result<PlanPut, StoreError> {
         let key = keys::callback_plan(name);
         let Some(before) = self.changes.read::<CallbackPlan>(&key)? else { return Ok(PlanPut::Unknown) };
-        if !wanted.allows(Some(before.version)) {
+        if !wanted.holds(Some(before.version)) {
             return Ok(PlanPut::Changed);
         }
         self.changes.remove(key);
@@ -120,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// It is too long, or the disk refused.
-    pub fn put_callback_plan(&self, plan: CallbackPlan, wanted: Match) -> Result<PlanPut, StoreError> {
+    pub fn put_callback_plan(&self, plan: CallbackPlan, wanted: Precondition) -> Result<PlanPut, StoreError> {
         let mut batch = Batch::new();
         batch.check(plan.check());
         self.plan_written(batch.with(crate::batch::Write::PutPlan { plan: Box::new(plan), wanted }))
@@ -130,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk refused.
-    pub fn remove_callback_plan(&self, name: &str, wanted: Match) -> Result<PlanPut, StoreError> {
+    pub fn remove_callback_plan(&self, name: &str, wanted: Precondition) -> Result<PlanPut, StoreError> {
         self.plan_written(Batch::new().with(crate::batch::Write::RemovePlan { name: name.into(), wanted }))
     }
 

@@ -1,7 +1,7 @@
 //! Callbacks and their plans: kept until they are over, found by number, put by whoever knows the version.
 
 use store::{
-    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, Json, Match, PlanPut, Record,
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, Json, PlanPut, Precondition, Record,
     StoreError,
 };
 
@@ -139,16 +139,16 @@ fn plan(name: &str, ms: u64) -> CallbackPlan {
 fn of_two_who_put_a_plan_only_one_who_knows_the_version_does() {
     let world = World::new();
     let put = |ms, wanted| world.store().put_callback_plan(plan("sales", ms), wanted).unwrap();
-    let PlanPut::Created(first) = put(1, Match::Absent) else { panic!("there was none") };
-    assert_eq!(put(2, Match::Absent), PlanPut::Changed);
-    let PlanPut::Replaced(second) = put(1, Match::Version(first.version)) else { panic!("it is known") };
+    let PlanPut::Created(first) = put(1, Precondition::Absent) else { panic!("there was none") };
+    assert_eq!(put(2, Precondition::Absent), PlanPut::Changed);
+    let PlanPut::Replaced(second) = put(1, Precondition::Is(first.version)) else { panic!("it is known") };
     assert!(second.version > first.version);
-    assert_eq!(put(3, Match::Version(first.version)), PlanPut::Changed);
-    assert!(matches!(put(4, Match::Any), PlanPut::Replaced(_)));
+    assert_eq!(put(3, Precondition::Is(first.version)), PlanPut::Changed);
+    assert!(matches!(put(4, Precondition::None), PlanPut::Replaced(_)));
     let remove = |wanted| world.store().remove_callback_plan("sales", wanted).unwrap();
-    assert_eq!(remove(Match::Version(first.version)), PlanPut::Changed);
-    assert_eq!(remove(Match::Any), PlanPut::Removed);
-    assert_eq!(remove(Match::Any), PlanPut::Unknown);
+    assert_eq!(remove(Precondition::Is(first.version)), PlanPut::Changed);
+    assert_eq!(remove(Precondition::None), PlanPut::Removed);
+    assert_eq!(remove(Precondition::None), PlanPut::Unknown);
     assert_eq!(world.store().callback_plan("sales").unwrap(), None);
 }
 
@@ -156,7 +156,7 @@ fn of_two_who_put_a_plan_only_one_who_knows_the_version_does() {
 fn plans_are_listed_by_name() {
     let mut world = World::new();
     for name in ["b", "a", "c"] {
-        world.store().put_callback_plan(plan(name, 1), Match::Any).unwrap();
+        world.store().put_callback_plan(plan(name, 1), Precondition::None).unwrap();
     }
     world.reopen();
     let page = world.store().callback_plans(None, 2).unwrap();

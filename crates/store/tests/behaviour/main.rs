@@ -10,4 +10,5 @@ mod model;
 mod opening;
 mod orders;
 mod outbox;
+mod policy;
 mod world;

@@ -96,6 +96,7 @@ impl User {
     fn put(&mut self) {
         let party = |number| Party { number, language: None };
         let order = Order {
+            limits: store::OrderLimits::default(),
             code: self.code().into(),
             line: self.any_line(),
             courier: party(self.number()),

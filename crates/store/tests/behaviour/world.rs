@@ -63,6 +63,7 @@ pub(crate) const STRANGER: &str = "+79993333333";
 pub(crate) fn order(line: Option<&str>, code: &str, expires: u64) -> Order {
     let party = |text| Party { number: number(text), language: None };
     Order {
+        limits: store::OrderLimits::default(),
         code: code.into(),
         line: line.map(number),
         courier: party(COURIER),

@@ -33,6 +33,7 @@ pub(crate) fn order(n: u64) -> Order {
     let party =
         |number: u64| Party { number: Number::parse(&number.to_string()).expect("a number"), language: None };
     Order {
+        limits: store::OrderLimits::default(),
         code: format!("{:05}", n % CODES).into(),
         line: None,
         courier: party(79_990_000_000 + n),

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use b2bua::PROMPTS_PER_LANGUAGE;
 use ivr::Prompt;
 use rtp::{Law, PromptId};
 
-use crate::prompts::{PER_LANGUAGE, Prompts};
+use crate::prompts::Prompts;
 
 /// Octets that tell a prompt from every other.
 const SIGN: usize = 120;
@@ -36,7 +37,7 @@ impl Ear {
         let place = prompts.languages.iter().position(|known| known == language);
         let place = place.ok_or_else(|| format!("there are no prompts in {language:?}"))?;
         let library = prompts.library();
-        let first = u16::try_from(place).unwrap_or_default() * PER_LANGUAGE;
+        let first = u16::try_from(place).unwrap_or_default() * PROMPTS_PER_LANGUAGE;
         let octets = |prompt: Prompt| {
             library.prompt(PromptId(first + prompt.index())).map_or(&[][..], |prompt| prompt.octets(Law::A))
         };

@@ -82,6 +82,13 @@ unverified = "stranger"
 disproved = "refuse"
 attestation = "B"
 record = true
+record_notice = "both"
+record_refuse = "9"
+dial_allow = ["+49", "+43"]
+dial_deny = ["+49900"]
+blocked = "hear-out"
+quiet = "21:00-07:30"
+time_zone = "Europe/Berlin"
 ask = "when-needed"
 redial = true
 redial_window = "1h"
@@ -97,6 +104,20 @@ ring_timeout = "30s"
 early_media = "pass"
 max_call = "1h"
 warning = "30s"
+[policy]
+dial_allow = "+4"
+dial_deny = "+41"
+callee_max_calls = 1
+caller_max_calls = 3
+callee_calls_per_hour = 10
+caller_calls_per_hour = 30
+quiet = "22:00-08:00"
+time_zone = "Europe/Vienna"
+[[policy.class]]
+name = "dear"
+prefixes = ["+49180", "+4319"]
+max_calls = 2
+max_calls_a_day = 20
 [prompts]
 dir = "/nowhere/prompts"
 [store]
@@ -107,6 +128,7 @@ listen = "[::1]:9000"
 name = "shop"
 role = "app"
 token = "0123456789abcdef"
+requests_per_second = 7
 [[webhook]]
 name = "shop"
 url = "https://shop.example/hook"
@@ -121,6 +143,9 @@ format = "wav"
 retention_days = 0
 [privacy]
 numbers = "hashed"
+records_days = 90
+events_days = 7
+audit_days = 800
 [trace]
 calls = 7
 messages = 8
@@ -292,6 +317,10 @@ fn every_key_of_a_line_changes_what_it_names() {
     let manner = Manner {
         policy,
         record: true,
+        record_notice: b2bua::RecordNotice::Both,
+        record_refuse: Some('9'),
+        dial: b2bua::DialRules { allow: prefixes(&["+49", "+43"]), deny: prefixes(&["+49900"]) },
+        blocked: b2bua::Blocked::HearOut,
         ask_when_needed: true,
         redial: Some(second * 3600),
         confirm: true,
@@ -308,6 +337,47 @@ fn every_key_of_a_line_changes_what_it_names() {
         warning: second * 30,
     };
     assert_eq!(lines[0].manner, manner);
+    assert_eq!(lines[0].quiet, store::Quiet::parse("21:00-07:30", Some("Europe/Berlin")).ok());
+}
+
+fn prefixes(texts: &[&str]) -> Vec<b2bua::Prefix> {
+    texts.iter().map(|text| b2bua::Prefix::parse(text).unwrap()).collect()
+}
+
+#[test]
+fn every_key_of_policy_changes_what_it_names() {
+    let Checked { policy, retention, .. } = good(EVERY_KEY);
+    assert_eq!(policy.dial, b2bua::DialRules { allow: prefixes(&["+4"]), deny: prefixes(&["+41"]) });
+    let class = b2bua::CostClass {
+        name: "dear".into(),
+        prefixes: prefixes(&["+49180", "+4319"]),
+        max_calls: Some(2),
+        max_calls_a_day: Some(20),
+    };
+    let guards = b2bua::Guards {
+        classes: vec![class],
+        callee_max_calls: Some(1),
+        caller_max_calls: Some(3),
+        callee_calls_per_hour: Some(10),
+        caller_calls_per_hour: Some(30),
+    };
+    assert_eq!(policy.guards, guards);
+    assert_eq!(policy.quiet, store::Quiet::parse("22:00-08:00", Some("Europe/Vienna")).ok());
+    let day = Duration::from_secs(86_400);
+    let kept = (retention.records, retention.events, retention.audit);
+    assert_eq!(kept, (day * 90, Some(day * 7), day * 800));
+}
+
+#[test]
+fn a_line_takes_what_it_does_not_say_from_the_policy() {
+    let policy = "[policy]\ndial_allow = [\"+7\"]\ndial_deny = [\"+7809\"]\nquiet = \"22:00-08:00\"\n";
+    let line = |lines: &str| good(&format!("{LEAST}{lines}\n{policy}")).lines.remove(0);
+    let usual = line("");
+    assert_eq!((usual.manner.dial.allow, usual.manner.dial.deny), (prefixes(&["+7"]), prefixes(&["+7809"])));
+    assert_eq!(usual.quiet.map(|quiet| quiet.hours()).as_deref(), Some("22:00-08:00"));
+    let own = line("dial_deny = []\nquiet = \"never\"");
+    assert_eq!((own.manner.dial.allow, own.manner.dial.deny), (prefixes(&["+7"]), Vec::new()));
+    assert_eq!(own.quiet, None);
 }
 
 #[test]
@@ -315,7 +385,7 @@ fn every_key_of_http_and_webhooks_changes_what_it_names() {
     let Checked { http, webhooks, .. } = good(EVERY_KEY);
     let second = Duration::from_secs(1);
     assert_eq!(http.listen, ["[::1]:9000".parse().unwrap()]);
-    let token = api::Token::new("0123456789abcdef", api::Role::App);
+    let token = api::Token::new("0123456789abcdef", api::Role::App).named("shop").limited(Some(7));
     assert_eq!(http.tokens, [Token { name: "shop".to_owned(), token }]);
 
     assert_eq!(webhooks.len(), 1);
@@ -375,6 +445,10 @@ fn what_is_left_out_has_the_documented_default() {
     let manner = Manner {
         policy: b2bua::Policy::LENIENT,
         record: false,
+        record_notice: b2bua::RecordNotice::Off,
+        record_refuse: None,
+        dial: b2bua::DialRules::default(),
+        blocked: b2bua::Blocked::Refuse,
         ask_when_needed: false,
         redial: None,
         confirm: false,

@@ -105,6 +105,7 @@ fn snapshot() -> Snapshot {
         locked_out: false,
         recording: Some("x.wav".into()),
         recording_paused: Duration::from_millis(1_500),
+        recording_refused: Some(b2bua::Side::Callee),
         recording_fault: Some("broken off".to_owned()),
         restored: 1,
         data: None,
@@ -176,7 +177,7 @@ fn another_form_is_another_version() {
     });
     assert_eq!(
         (octets[0], octets.len(), sum),
-        (2, 1_126, 9_687_796_338_719_253_039),
+        (3, 1_128, 10_480_917_579_465_686_268),
         "the form has changed: count VERSION up"
     );
     let mut other = octets;

@@ -1,0 +1,336 @@
+//! Forgetting a person: everything in which a number stands, piece by piece, so that calls are not held up meanwhile.
+
+use number::Number;
+use serde_json::Value;
+use ulid::Ulid;
+
+use crate::changes::{self, Changes};
+use crate::history::Trace;
+use crate::keys::{self, Key};
+use crate::writer::Group;
+use crate::{Batch, Block, Order, Outcome, Record, Store, StoreError, Timestamp, idempotency};
+
+/// Keys looked at in one go.
+const PIECE: usize = 256;
+
+/// What stands in place of a number within a longer text.
+const GONE: &str = "[erased]";
+
+/// Whom to forget, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Whose number it is.
+    pub number: Number,
+    /// How it stands in records and events, where that is not in full: its hash.
+    pub shown: String,
+    /// Whether records are removed, rather than kept without the number.
+    pub records: bool,
+    /// Whether blocks are lifted.
+    pub blocks: bool,
+}
+
+/// What was erased.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Erased {
+    /// Orders removed.
+    pub orders: u64,
+    /// Records removed, or kept without the number.
+    pub records: u64,
+    /// Events, told or still to be told, that are kept without the number.
+    pub events: u64,
+    /// Times at which the number was called, forgotten.
+    pub redials: u64,
+    /// Answers to idempotency keys, forgotten.
+    pub answers: u64,
+    /// Blocks lifted.
+    pub blocks: u64,
+    /// Callbacks removed; those that had not begun never will.
+    pub callbacks: u64,
+}
+
+/// Where things lie, in the order they are looked through.
+const AREAS: [&[u8]; 7] = [
+    keys::CALLED,
+    keys::BLOCKS,
+    keys::EVENTS,
+    keys::KEPT_EVENTS,
+    keys::ANSWERS,
+    keys::CALLBACKS,
+    keys::BLOCK_NAMES,
+];
+
+/// One piece of the work.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) erasure: Erasure,
+    /// Which of [`AREAS`].
+    area: usize,
+    /// After this key.
+    after: Key,
+}
+
+/// How far a piece has come: what it erased, and the last key it looked at, if there may be more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    erased: Erased,
+    next: Option<Key>,
+}
+
+impl Erasure {
+    /// Whether a text tells this number: as it is shown, in full, or as people write it.
+    fn tells(&self, text: &str) -> bool {
+        if text == self.shown {
+            return true;
+        }
+        let plain = text.bytes().all(|octet| octet.is_ascii_digit() || b" -().+/".contains(&octet));
+        plain
+            && self.ends(text.bytes().filter(u8::is_ascii_digit).map(char::from).collect::<String>().as_str())
+    }
+
+    /// Whether these digits are the number, or its end as it is dialled at home.
+    fn ends(&self, digits: &str) -> bool {
+        const NATIONAL: usize = 9;
+        let own = self.number.as_u64().to_string();
+        let end = &own[own.len().saturating_sub(NATIONAL)..];
+        digits == own
+            || (own.len() > NATIONAL && (NATIONAL..=15).contains(&digits.len()) && digits.ends_with(end))
+    }
+
+    /// Whether the number may stand somewhere in this JSON; cheaper than reading it.
+    fn may_tell(&self, json: &[u8]) -> bool {
+        let digits: Vec<u8> = json.iter().copied().filter(u8::is_ascii_digit).collect();
+        let own = self.number.as_u64().to_string();
+        let end = &own.as_bytes()[own.len().saturating_sub(4)..];
+        let shown = self.shown.as_bytes();
+        digits.windows(end.len()).any(|window| window == end)
+            || json.windows(shown.len()).any(|window| window == shown)
+    }
+
+    /// Takes the number out. Whether it was there.
+    fn scrub(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) if self.tells(text) => {
+                *value = Value::Null;
+                true
+            }
+            Value::String(text) => {
+                let full = self.number.to_string();
+                let found = [full.as_str(), full.trim_start_matches('+'), &self.shown]
+                    .into_iter()
+                    .filter(|word| !word.is_empty() && text.contains(word))
+                    .map(str::to_owned)
+                    .next();
+                if let Some(word) = &found {
+                    *text = text.replace(word.as_str(), GONE);
+                }
+                found.is_some()
+            }
+            Value::Number(digits) if self.ends(&digits.to_string()) => {
+                *value = Value::Null;
+                true
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.scrub(item) | any),
+            Value::Object(members) => members
+                .iter_mut()
+                .filter(|(name, _)| !OTHERS.contains(&name.as_str()))
+                .fold(false, |any, (_, item)| self.scrub(item) | any),
+            Value::Number(_) | Value::Null | Value::Bool(_) => false,
+        }
+    }
+}
+
+/// Members that are nobody's number and must stay what they are.
+const OTHERS: [&str; 5] = ["id", "call", "line", "dialled", "recording"];
+
+impl Group<'_> {
+    pub(crate) fn erase(&mut self, piece: &Piece) -> Result<Progress, StoreError> {
+        let prefix = AREAS[piece.area];
+        let keys = self.changes.after(&piece.after, prefix, PIECE)?;
+        let next = keys.last().filter(|_| keys.len() == PIECE).cloned();
+        let (erasure, mut erased) = (&piece.erasure, Erased::default());
+        for key in keys {
+            match prefix {
+                keys::CALLED => erased.redials += u64::from(self.erase_called(erasure, &key)?),
+                keys::BLOCKS => erased.records += self.erase_records(erasure, &key)?,
+                keys::EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 8)?),
+                keys::KEPT_EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 0)?),
+                keys::ANSWERS => erased.answers += u64::from(self.erase_answer(erasure, &key)?),
+                keys::CALLBACKS => erased.callbacks += u64::from(self.erase_callback(erasure.number, key)?),
+                _ => erased.blocks += u64::from(erasure.blocks && self.erase_block(erasure, &key)?),
+            }
+        }
+        Ok(Progress { erased, next })
+    }
+
+    fn erase_called(&mut self, erasure: &Erasure, key: &[u8]) -> Result<bool, StoreError> {
+        let is_theirs = key.ends_with(&erasure.number.as_u64().to_be_bytes());
+        if is_theirs {
+            self.forget_called(key)?;
+        }
+        Ok(is_theirs)
+    }
+
+    fn erase_records(&mut self, erasure: &Erasure, block: &[u8]) -> Result<u64, StoreError> {
+        let mut traces: Vec<Trace> = self.changes.read(block)?.unwrap_or_default();
+        let mut count = 0;
+        for trace in &mut traces {
+            let key = keys::record(trace.call());
+            let Some(json) = self.changes.get(&key)?.filter(|json| erasure.may_tell(json)) else { continue };
+            let mut value: Value = changes::unpack_json(&json)?;
+            if !erasure.scrub(&mut value) {
+                continue;
+            }
+            count += 1;
+            let record: Record =
+                serde_json::from_value(value).map_err(|e| StoreError::Read(e.to_string()))?;
+            *trace = Trace::of(&record);
+            if erasure.records {
+                self.changes.remove(key);
+            } else {
+                let json = serde_json::to_vec(&record).map_err(|e| StoreError::Failed(e.to_string()))?;
+                self.changes.put(key, json);
+            }
+        }
+        if count > 0 {
+            self.changes.write(block.to_vec(), &traces);
+            self.history.replaced(block, traces);
+        }
+        Ok(count)
+    }
+
+    /// `before`: octets of the value that are not its JSON.
+    fn erase_event(&mut self, erasure: &Erasure, key: Key, before: usize) -> Result<bool, StoreError> {
+        let Some(value) = self.changes.get(&key)? else { return Ok(false) };
+        let Some((place, json)) = value.split_at_checked(before) else { return Ok(false) };
+        if !erasure.may_tell(json) {
+            return Ok(false);
+        }
+        let mut event: Value = changes::unpack_json(json)?;
+        let was_there = erasure.scrub(&mut event);
+        if was_there {
+            let mut value = place.to_vec();
+            serde_json::to_writer(&mut value, &event).map_err(|e| StoreError::Failed(e.to_string()))?;
+            self.changes.put(key, value);
+        }
+        Ok(was_there)
+    }
+
+    fn erase_answer(&mut self, erasure: &Erasure, key: &[u8]) -> Result<bool, StoreError> {
+        let Some(body) = idempotency::body(&self.changes, key)? else { return Ok(false) };
+        let (name, text) = (String::from_utf8_lossy(key), String::from_utf8_lossy(&body));
+        let digits = erasure.number.as_u64().to_string();
+        // What follows the line of headers is JSON, where it is anything that tells a number.
+        let json = text.split_once('\n').map_or(&*text, |(_, json)| json);
+        let tells = match serde_json::from_str::<Value>(json) {
+            Ok(mut value) => erasure.scrub(&mut value),
+            Err(_) => text.contains(&digits),
+        };
+        let tells = tells || name.contains(&digits);
+        if tells {
+            self.forget_answer(key)?;
+        }
+        Ok(tells)
+    }
+
+    fn erase_block(&mut self, erasure: &Erasure, name: &[u8]) -> Result<bool, StoreError> {
+        let Some(key) = self.changes.get(name)? else { return Ok(false) };
+        let Some(block) = self.changes.read::<Block>(&key)? else { return Ok(false) };
+        let is_theirs = block.number == erasure.number || block.other == Some(erasure.number);
+        if is_theirs { self.take_block(block.id) } else { Ok(false) }
+    }
+
+    pub(crate) fn erase_orders(&mut self, erasure: &Erasure, limit: usize) -> Result<Progress, StoreError> {
+        let entries = self.shared.orders.of(erasure.number, None, limit);
+        let mut erased = Erased::default();
+        for entry in &entries {
+            let key = entry.key();
+            let Some(order) = self.changes.read::<Order>(&key)? else { continue };
+            if order.has_party(erasure.number) {
+                self.changes.remove(keys::calls_of(&key));
+                self.changes.remove(key);
+                self.shared.orders.remove(&order);
+                erased.orders += 1;
+            }
+        }
+        let next = (entries.len() == limit && erased.orders > 0).then(Vec::new);
+        Ok(Progress { erased, next })
+    }
+}
+
+impl Changes<'_> {
+    /// The first keys after this one that begin with the prefix, at most `limit`.
+    fn after(&self, after: &[u8], prefix: &[u8], limit: usize) -> Result<Vec<Key>, StoreError> {
+        let mut from = after.to_vec();
+        // The least key that is greater.
+        from.push(0);
+        self.first_from(if after.is_empty() { prefix } else { &from }, prefix, limit)
+    }
+}
+
+impl Store {
+    /// Erases a number: its orders, redial memory, answers and, as wanted, blocks; records and events are kept without it, or
+    /// records removed. Each piece is atomic and durable before the next; whoever is called meanwhile may be written of again.
+    ///
+    /// # Errors
+    /// The disk refused; what was erased before stays erased.
+    pub fn erase(&self, erasure: &Erasure) -> Result<Erased, StoreError> {
+        self.shared().orders.wait_loaded()?;
+        let mut all = Erased::default();
+        while self
+            .piece(Batch::new().with(crate::batch::Write::EraseOrders(erasure.clone())), &mut all)?
+            .is_some()
+        {}
+        for area in 0..AREAS.len() {
+            let mut after = Vec::new();
+            loop {
+                let piece = Piece { erasure: erasure.clone(), area, after };
+                match self.piece(Batch::new().with(crate::batch::Write::Erase(Box::new(piece))), &mut all)? {
+                    Some(next) => after = next,
+                    None => break,
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn piece(&self, batch: Batch, all: &mut Erased) -> Result<Option<Key>, StoreError> {
+        let outcomes = self.apply(batch)?;
+        let Some(Outcome::Erased(Progress { erased, next })) = outcomes.into_iter().next() else {
+            return Ok(None);
+        };
+        all.orders += erased.orders;
+        all.records += erased.records;
+        all.events += erased.events;
+        all.redials += erased.redials;
+        all.answers += erased.answers;
+        all.blocks += erased.blocks;
+        all.callbacks += erased.callbacks;
+        Ok(next)
+    }
+
+    /// The calls going on in which this number stands, as it is shown in records: they cannot be erased while they last.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn running_with(&self, shown: &str) -> Result<Vec<Ulid>, StoreError> {
+        let is_theirs =
+            |record: &Record| [&record.caller, &record.callee].into_iter().flatten().any(|n| n == shown);
+        let running = self.unfinished()?;
+        Ok(running.into_iter().filter(|call| is_theirs(&call.record)).map(|call| call.record.id).collect())
+    }
+
+    /// When this number was called through which line, for redial.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn redials_of(&self, number: Number) -> Result<Vec<(Number, Timestamp)>, StoreError> {
+        let mut found = Vec::new();
+        for item in self.shared().disk.prefixed(keys::CALLED) {
+            let (key, value) = item?;
+            if key.ends_with(&number.as_u64().to_be_bytes()) {
+                found.extend(crate::find::called(&key, &value)?);
+            }
+        }
+        Ok(found)
+    }
+}
