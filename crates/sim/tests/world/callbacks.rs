@@ -550,9 +550,8 @@ fn what_is_said_of_a_leg_says_of_which_side_it_is() {
     board.handle(clock::Instant::ZERO, Input::Control(asked), &mut out);
     assert!(out.iter().all(|output| !matches!(output, Output::Send { .. })), "it is not kept yet");
     board.handle(clock::Instant::ZERO, Input::Begun { call: ID, kept: true }, &mut out);
-    let leg = out.iter().find_map(|output| match output {
-        Output::Leg { call, callee, .. } => Some((*call, *callee)),
-        _ => None,
+    let leg = out.iter().find_map(|output| {
+        if let Output::Leg { call, callee, .. } = output { Some((*call, *callee)) } else { None }
     });
     assert_eq!(leg, Some((ID, Some(b2bua::Callee::First))));
 }
