@@ -31,6 +31,7 @@ fn a_blocked_caller_is_refused_until_the_block_is_lifted_also_after_a_crash() {
     let refused =
         |scene: &Scene| scene.caller.dial(scene.loopback.sip(), &Dial::new(COURIER, LINE)).refused();
     assert_eq!(refused(&scene), 603);
+    let _ = scene.bauta.await_record();
     scene.bauta.kill_and_restart();
     assert_eq!(refused(&scene), 603);
     let records = scene.bauta.await_records(2);
@@ -41,7 +42,7 @@ fn a_blocked_caller_is_refused_until_the_block_is_lifted_also_after_a_crash() {
     talk(&scene, CLIENT);
     lift(&scene, &id);
     talk(&scene, COURIER);
-    scene.bauta.await_records(4);
+    let _ = scene.bauta.await_records(4);
     let (_, audit) = scene.bauta.http_as(ADMIN, "GET", "/v1/audit", None);
     let done: Vec<&str> =
         audit["items"].as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();

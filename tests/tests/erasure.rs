@@ -1,7 +1,5 @@
 //! Erasing a person from a running program that has called for them.
 
-#![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
-
 use serde_json::{Value, json};
 use tests::config::ADMIN;
 use tests::scene::{CLIENT, COURIER, Scene};

@@ -445,7 +445,7 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
 
 /// Made before anything happens that a webhook may want to know.
 fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> {
-    Deliverer::new(gate, checked.webhooks.iter().map(crate::config::Webhook::receiver).collect())
+    Deliverer::new(gate, checked.receivers())
 }
 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {

@@ -40,7 +40,8 @@ fn every_packet_of_five_calls_comes_through_and_is_counted() {
     }
     let kept = |name| std::fs::read_to_string(out.join(name)).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&kept("relay.json")).unwrap(), told);
-    assert!(kept("relay.md").contains("| epoll | 5 |"), "{}", kept("relay.md"));
+    // A star where other work disturbed it: a busy machine may, whatever the relay does.
+    assert!(kept("relay.md").replace("5* |", "5 |").contains("| epoll | 5 |"), "{}", kept("relay.md"));
     assert!(kept("relay.svg").starts_with("<svg "), "{}", kept("relay.svg"));
 }
 

@@ -6,15 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::header;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
-use store::{Delivery, StoreError, Timestamp};
+use reqwest::{Client, RequestBuilder, Response, Url};
+use store::{Batch, Delivery, Event, NewEvent, Store, StoreError, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Webhook;
 use super::count::Attempt;
 use super::signature::sign;
+use super::{Post, Template, Webhook};
 use crate::gate::Gate;
 use crate::problem::Problem;
 
@@ -166,20 +166,34 @@ impl Worker {
 
     /// One attempt. An error if what came of it could not be written down.
     async fn attempt(self: Arc<Self>, delivery: Delivery) -> Result<(), Problem> {
-        let said = self.post(&delivery).await;
+        let said = match &self.webhook.post {
+            Post::Event { secret } => self.post(&delivery, secret).await,
+            Post::Notice(template) => match self.notify(&delivery, template).await {
+                // There is nobody to tell any more.
+                Ok(false) => return self.gate.store(move |store| store.delivered(delivery)).await,
+                Ok(true) => Ok(()),
+                Err(why) => Err(why),
+            },
+        };
         let now = Timestamp::from(SystemTime::now());
         let name = &self.webhook.name;
         let deliveries = self.gate.deliveries();
         let Err(error) = said else {
             deliveries.count(name, Attempt::Delivered);
-            return self.gate.store(move |store| store.delivered(delivery)).await;
+            let told = self.told(&delivery.event, "notice.sent", now);
+            return self
+                .gate
+                .store(move |store| settled(store, Batch::new().delivered(delivery), told))
+                .await;
         };
         deliveries.count(name, Attempt::Failed);
         let end = delivery.since.after(self.webhook.schedule.give_up());
         if now >= end {
             deliveries.count(name, Attempt::GivenUp);
             tracing::warn!(webhook = name, event = %delivery.event.id, error, "an event was given up");
-            return self.gate.store(move |store| store.dead(delivery, &error, now)).await;
+            let told = self.told(&delivery.event, "notice.failed", now);
+            let dead = Batch::new().dead(delivery, &error, now);
+            return self.gate.store(move |store| settled(store, dead, told)).await;
         }
         let wait =
             self.webhook.schedule.wait(delivery.attempts.saturating_add(1), &delivery.event.id.to_string());
@@ -189,8 +203,26 @@ impl Worker {
         self.gate.store(move |store| store.failed(delivery, next, &error)).await
     }
 
+    /// Tells a party of a new order. `false`: the order is gone, or was not new.
+    async fn notify(&self, delivery: &Delivery, template: &Template) -> Result<bool, String> {
+        let (event, now) = (delivery.event.clone(), Timestamp::from(SystemTime::now()));
+        let order = self.gate.store(move |store| Template::order(store, &event, now)).await;
+        match order.map_err(|problem| problem.detail)? {
+            Some(order) => self.send(template.request(&self.client, &order)).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// What is told of a notice.
+    fn told(&self, event: &Event, kind: &str, now: Timestamp) -> Option<NewEvent> {
+        match &self.webhook.post {
+            Post::Event { .. } => None,
+            Post::Notice(template) => template.event(event, kind, now),
+        }
+    }
+
     /// Posts one event. Why it was not taken, without the address, which may have a secret in it.
-    async fn post(&self, delivery: &Delivery) -> Result<(), String> {
+    async fn post(&self, delivery: &Delivery, secret: &[u8]) -> Result<(), String> {
         let body = serde_json::to_vec(&delivery.event).map_err(|error| error.to_string())?;
         let unix = Timestamp::from(SystemTime::now()).0 / 1000;
         let request = self
@@ -198,8 +230,13 @@ impl Worker {
             .post(self.url.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header("Bauta-Event-Id", delivery.event.id.to_string())
-            .header("Bauta-Signature", sign(&self.webhook.secret, unix, &body))
+            .header("Bauta-Signature", sign(secret, unix, &body))
             .body(body);
+        self.send(request).await
+    }
+
+    /// Sends a request, and waits until it is known whether it was taken.
+    async fn send(&self, request: RequestBuilder) -> Result<(), String> {
         let response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status();
         let _ = timeout(DRAIN, drain(response)).await;
@@ -215,6 +252,12 @@ impl Worker {
             "the connection ended before an answer".to_owned()
         }
     }
+}
+
+/// What came of a delivery, and what is told of it, together or not at all.
+fn settled(store: &Store, batch: Batch, told: Option<NewEvent>) -> Result<(), StoreError> {
+    let batch = told.into_iter().fold(batch, Batch::event);
+    store.apply(batch).map(|_| ())
 }
 
 async fn drain(mut response: Response) {

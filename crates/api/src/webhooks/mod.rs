@@ -3,6 +3,7 @@
 mod admin;
 mod count;
 mod deliver;
+mod notice;
 mod schedule;
 mod signature;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use count::Deliveries;
 pub use deliver::{Deliverer, WebhookError};
+pub use notice::{FIELDS, Kind, Template};
 pub use schedule::Schedule;
 
 pub(crate) use admin::{dead_letters, list, replay};
@@ -25,8 +27,8 @@ pub struct Webhook {
     pub name: String,
     /// Where events are posted: `http://` or `https://`.
     pub url: String,
-    /// What requests are signed with.
-    pub secret: Box<[u8]>,
+    /// What is posted.
+    pub post: Post,
     /// Which events.
     pub events: Filter,
     /// For one request, from connecting to the status line. Default 10 s.
@@ -35,6 +37,18 @@ pub struct Webhook {
     pub schedule: Schedule,
     /// Requests at once, each of another call. Default 16.
     pub at_once: usize,
+}
+
+/// What is posted of an event.
+#[derive(Clone)]
+pub enum Post {
+    /// The event itself, signed.
+    Event {
+        /// What it is signed with.
+        secret: Box<[u8]>,
+    },
+    /// Of a new order, what tells a party of it.
+    Notice(Box<Template>),
 }
 
 /// Without the secret; of the address only what is no secret either.

@@ -42,7 +42,7 @@ fn webhook(name: &str, url: &str) -> Webhook {
     Webhook {
         name: name.into(),
         url: url.into(),
-        secret: b"secret".as_slice().into(),
+        post: api::webhooks::Post::Event { secret: b"secret".as_slice().into() },
         events: Filter::default(),
         timeout: Duration::from_millis(500),
         schedule: Schedule::new(vec![quick], Duration::from_secs(3600)).unwrap(),
@@ -201,6 +201,65 @@ async fn only_the_types_wanted_are_posted() {
     assert_eq!(came, [asked.to_string(), written.to_string()].into());
     post.close().await;
     assert_eq!(shop.waiting(), 0);
+}
+
+fn notice(role: b2bua::Role, name: &str, url: &str) -> Webhook {
+    let line = number::Number::parse(crate::world::LINE).unwrap();
+    let template = api::webhooks::Template {
+        role,
+        method: reqwest::Method::POST,
+        url: url.to_owned(),
+        headers: vec![("x-key".to_owned(), "{secret}".to_owned())],
+        kind: api::webhooks::Kind::Json,
+        body: r#"{"to":"{number}","dial":"{line}"}"#.to_owned(),
+        texts: Vec::new(),
+        secret: "s3cret".to_owned(),
+        line,
+        languages: BTreeMap::new(),
+    };
+    let post = api::webhooks::Post::Notice(Box::new(template));
+    Webhook { post, events: Filter::parse(["order.put"]).unwrap(), ..webhook(name, url) }
+}
+
+/// The events of this type, oldest first.
+fn events(world: &World, kind: &str) -> Vec<Value> {
+    let events = world.store.events_after(None, 1_000).unwrap().events;
+    let of_kind = events.into_iter().filter(|event| event.kind == kind);
+    of_kind.map(|event| serde_json::from_str(event.data.as_str()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_party_is_told_of_a_new_order_once_and_what_came_of_it_is_an_event() {
+    let world = World::new().await;
+    let mut taking = Receiver::moody([Mood::Say(500), Mood::Hang, Mood::Say(200)]).await;
+    let refusing = Receiver::tempered(|_, _| Mood::Say(503)).await;
+    let given_up = Webhook {
+        schedule: Schedule::new(vec![Duration::from_millis(1)], Duration::ZERO).unwrap(),
+        ..notice(b2bua::Role::Client, "shop", &refusing.url)
+    };
+    let told = notice(b2bua::Role::Courier, "notices.courier", &taking.url);
+    let post = Post::open(&world, vec![told, given_up]);
+    let order = json!({"courier": {"number": "+79991111111"}, "client": {"number": "+79992222222"}});
+    world.put("/v1/orders/12345", &order).await;
+    world.put("/v1/orders/12345", &order).await;
+    for _ in 0..3 {
+        let asked = taking.next().await;
+        assert_eq!(asked.header("x-key"), "s3cret");
+        let body = json!({"to": "+79991111111", "dial": crate::world::LINE});
+        assert_eq!(serde_json::from_str::<Value>(&asked.body).unwrap(), body);
+    }
+    let letters = "/v1/webhooks/shop/dead-letters";
+    until(&world, letters, |list| list["items"].as_array().is_some_and(|items| !items.is_empty())).await;
+    until(&world, "/v1/webhooks", |_| events(&world, "notice.sent").len() == 1).await;
+    let event = |party: &str| json!({"code": "12345", "line": null, "party": party});
+    assert_eq!(events(&world, "notice.sent"), [event("courier")]);
+    assert_eq!(events(&world, "notice.failed"), [event("client")]);
+    for kind in ["notice.sent", "notice.failed"] {
+        let told = events(&world, kind).remove(0).to_string();
+        contract::check_json(&contract::schema(kind), told.as_bytes(), kind);
+    }
+    post.close().await;
+    assert_eq!(taking.waiting(), 0, "put again it is the same order");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod keeping;
 mod line;
 mod media;
 mod node;
+mod notices;
 mod pieces;
 mod policy;
 mod profile;
@@ -40,6 +41,7 @@ pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
+pub(crate) use notices::Notices;
 pub(crate) use policy::Policy;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
@@ -67,6 +69,7 @@ const SECTIONS: &[&Schema] = &[
     &keeping::STORE,
     &http::SCHEMA,
     &webhook::SCHEMA,
+    &notices::SCHEMA,
     &recordings::SCHEMA,
     &keeping::PRIVACY,
     &trace::SCHEMA,
@@ -87,6 +90,8 @@ pub(crate) struct Checked {
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
     pub(crate) webhooks: Vec<Webhook>,
+    /// How the parties of a new order are told which number to dial.
+    pub(crate) notices: Option<Notices>,
     pub(crate) recording: Recording,
     /// How numbers stand in records, events and logs.
     pub(crate) numbers: Numbers,
@@ -182,6 +187,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let lines = line::read(walk, &root, node.plan, &policy);
     let http = http::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
+    let notices = notices::read(walk, &root, node.plan);
     keeping::store(walk, &root);
     let recording = recordings::read(walk, &root, &node.data_dir);
     let (numbers, retention) = keeping::privacy(walk, &root);
@@ -191,6 +197,8 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     cross::trunks(walk, &trunks, &sip);
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
+    let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
+    notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =
@@ -206,6 +214,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         prompts,
         http,
         webhooks: webhooks?,
+        notices,
         recording,
         numbers,
         retention,

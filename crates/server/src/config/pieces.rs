@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::webhooks::Template;
 use b2bua::{Account, AgentConfig, AgentListener, Language, Limits, MediaAddress, ScriptSettings, TrunkId};
 
 use number::Number;
 use store::Quiet;
 
+use super::notices;
 use super::{Checked, Line, Operator, Service, Trunk, Webhook};
 
 /// How often RTCP goes out (RFC 3550 §6.2).
@@ -112,6 +114,38 @@ impl Checked {
         }
     }
 
+    /// Who is told of events: webhooks, and parties of new orders.
+    pub(crate) fn receivers(&self) -> Vec<api::webhooks::Webhook> {
+        let notices = [b2bua::Role::Courier, b2bua::Role::Client].map(|role| self.notice(role));
+        self.webhooks.iter().map(Webhook::receiver).chain(notices.into_iter().flatten()).collect()
+    }
+
+    fn notice(&self, role: b2bua::Role) -> Option<api::webhooks::Webhook> {
+        let notices = self.notices.as_ref()?;
+        let line = notices.line.or(self.lines.first().map(|line| line.number))?;
+        let template = Template {
+            role,
+            method: notices.method.parse().ok()?,
+            url: notices.url.clone(),
+            headers: notices.headers.clone(),
+            kind: notices.kind,
+            body: notices.body.clone(),
+            texts: notices.texts.clone(),
+            secret: notices.secret.clone(),
+            line,
+            languages: self.lines.iter().map(|line| (line.number, line.language.clone())).collect(),
+        };
+        Some(api::webhooks::Webhook {
+            name: format!("{}{}", notices::QUEUE, role.word()),
+            url: notices.url.clone(),
+            post: api::webhooks::Post::Notice(Box::new(template)),
+            events: api::Filter::parse(["order.put"]).ok()?,
+            timeout: notices.timeout,
+            schedule: notices.retry.clone(),
+            at_once: POSTS_AT_ONCE,
+        })
+    }
+
     /// When the parties of calls are left in peace, by line.
     pub(crate) fn quiet(&self) -> BTreeMap<Number, Quiet> {
         self.lines.iter().filter_map(|line| Some((line.number, line.quiet.clone()?))).collect()
@@ -126,7 +160,7 @@ impl Checked {
             lines: orders.map(|line| (line.number, line.manner.code_length)).collect(),
             every_line: self.lines.iter().map(|line| line.number).collect(),
             languages: languages.to_vec(),
-            webhooks: self.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
+            webhooks: self.receivers().into_iter().map(|webhook| webhook.name).collect(),
             recordings: self.recording.files.clone(),
             privacy,
         }
@@ -218,7 +252,7 @@ impl Webhook {
         api::webhooks::Webhook {
             name: self.name.clone(),
             url: self.url.to_string(),
-            secret: self.secret.as_bytes().into(),
+            post: api::webhooks::Post::Event { secret: self.secret.as_bytes().into() },
             events: self.events.clone(),
             timeout: self.timeout,
             schedule: self.retry.clone(),

@@ -21,6 +21,7 @@ impl Checked {
             ("prompts.dir", self.prompts != next.prompts),
             ("http.listen", self.http.listen != next.http.listen),
             ("[[webhook]]", self.webhooks != next.webhooks),
+            ("[notices]", self.notices != next.notices),
             ("[recording]", self.recording != next.recording),
             ("[privacy]", (self.numbers, self.retention) != (next.numbers, next.retention)),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),

@@ -8,6 +8,7 @@ use api::webhooks::Schedule;
 use reqwest::Url;
 use toml::de::DeValue;
 
+use super::notices;
 use super::secret::{self, Keys};
 use super::value;
 use super::walk::{Given, Schema, Section, Walk};
@@ -21,7 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 18] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -38,6 +39,8 @@ const EVENTS: [&str; 16] = [
     "recording.ready",
     "order.put",
     "order.expired",
+    "notice.sent",
+    "notice.failed",
 ];
 
 /// `[[webhook]]`.
@@ -75,6 +78,9 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Option<Vec<We
     for section in walk.sections(root, &SCHEMA) {
         let webhook = one(walk, &section);
         let name = webhook.as_ref().map(|webhook| &webhook.name);
+        if name.is_some_and(|name| name.starts_with(notices::QUEUE)) {
+            walk.fault(section.place("name"), "names that begin so are those of [notices]");
+        }
         if webhooks.iter().flatten().any(|other| Some(&other.name) == name) {
             let text = "another webhook has this name (without one, the host of its url); give each its own";
             walk.fault(section.place("name"), text);
@@ -107,7 +113,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Webhook> {
     Some(Webhook { name, url, secret: secret?.0, events: events?, timeout, retry: retry? })
 }
 
-fn url(value: &DeValue<'_>) -> Result<Url, String> {
+pub(super) fn url(value: &DeValue<'_>) -> Result<Url, String> {
     let text = value::text(value)?;
     let url = Url::parse(&text).map_err(|why| format!("{:?} is no URL: {why}", value::shortened(&text)))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -151,7 +157,7 @@ fn events<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Filter> {
     filter
 }
 
-fn retry<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Schedule> {
+pub(super) fn retry<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Option<Schedule> {
     let day = Duration::from_secs(86_400);
     let pause = Duration::from_millis(100)..=day;
     let give_up = walk

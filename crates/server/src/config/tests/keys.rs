@@ -137,6 +137,19 @@ events = ["call.*"]
 timeout = "3s"
 retry = ["1s", "1m"]
 give_up = "2h"
+[notices]
+url = "https://sms.example/send?to={digits}"
+method = "PUT"
+headers = { Authorization = "Bearer {secret}" }
+content = "form"
+body = "text={text}"
+secret = "given"
+line = "+4930123456"
+text_ru = "Звоните {line}"
+text_en = "Dial {line}, code {code}"
+timeout = "3s"
+retry = ["2s"]
+give_up = "1h"
 [recording]
 dir = "/nowhere/recordings"
 format = "wav"
@@ -395,6 +408,36 @@ fn every_key_of_http_and_webhooks_changes_what_it_names() {
     assert_eq!(webhooks[0].timeout, second * 3);
     let retry = api::webhooks::Schedule::new(vec![second, second * 60], second * 7200).unwrap();
     assert_eq!(webhooks[0].retry, retry);
+}
+
+#[test]
+fn every_key_of_notices_changes_what_it_names() {
+    let second = Duration::from_secs(1);
+    let notices = good(EVERY_KEY).notices.unwrap();
+    assert_eq!(
+        (notices.url.as_str(), notices.method.as_str()),
+        ("https://sms.example/send?to={digits}", "PUT")
+    );
+    assert_eq!(notices.headers, [("Authorization".to_owned(), "Bearer {secret}".to_owned())]);
+    assert_eq!((notices.kind, notices.body.as_str()), (api::webhooks::Kind::Form, "text={text}"));
+    assert_eq!((notices.secret.as_str(), notices.timeout), ("given", second * 3));
+    assert_eq!(notices.line.map(|line| line.to_string()).as_deref(), Some("+4930123456"));
+    let texts = [("ru", "Звоните {line}"), ("en", "Dial {line}, code {code}")];
+    assert_eq!(notices.texts, texts.map(|(language, text)| (language.to_owned(), text.to_owned())));
+    let retry = api::webhooks::Schedule::new(vec![second * 2], second * 3600).unwrap();
+    assert_eq!(notices.retry, retry);
+    for wrong in [
+        "url = \"https://sms.example/{nummer}\"",
+        "url = \"ftp://sms.example/\"",
+        "url = \"https://sms.example/\"\nbody = \"{text}\"",
+        "url = \"https://sms.example/\"\nbody = \"{secret}\"",
+        "url = \"https://sms.example/\"\nheaders = { Content-Type = \"text/html\" }",
+        "url = \"https://sms.example/\"\nline = \"+78005550199\"",
+        "body = \"{number}\"",
+    ] {
+        let text = format!("{LEAST}\n[notices]\n{wrong}\n");
+        assert!(crate::config::parse(&text, Path::new("bauta.toml"), &|_| None).checked.is_err(), "{wrong}");
+    }
 }
 
 #[test]
