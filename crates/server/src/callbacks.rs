@@ -346,6 +346,29 @@ mod tests {
         running.await.unwrap();
     }
 
+    #[test]
+    fn whoever_is_blocked_is_left_out_and_what_was_erased_never_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let now = Timestamp(wall_ms());
+        let asked = |n| permitted(&store, &knowledge(), callback(n, now)).unwrap();
+        assert!(matches!(asked(1), Permitted::Erased));
+        store.put_callback(callback(1, now), created()).unwrap();
+        assert!(matches!(asked(1), Permitted::Yes(_)));
+        let block = store::Block {
+            id: Ulid(1),
+            number: Number::parse("+79992222222").unwrap(),
+            other: Some(Number::parse("+79991111111").unwrap()),
+            line: None,
+            direction: store::Direction::Both,
+            reason: None,
+            expires_at: None,
+            created_at: now,
+        };
+        store.put_block(block).unwrap();
+        assert!(matches!(asked(1), Permitted::No(Ulid(1), "blocked")));
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn while_the_node_drains_nothing_begins_and_all_is_kept() {
         let dir = tempfile::tempdir().unwrap();

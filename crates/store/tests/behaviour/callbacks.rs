@@ -1,8 +1,8 @@
 //! Callbacks and their plans: kept until they are over, found by number, put by whoever knows the version.
 
 use store::{
-    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, Json, PlanPut, Precondition, Record,
-    StoreError,
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, Erasure, Json, PlanPut, Precondition,
+    Record, StoreError,
 };
 
 use crate::world::{CLIENT, COURIER, LINE, NOW, STRANGER, World, at, call, event, number, record};
@@ -116,6 +116,19 @@ fn callbacks_past_their_keeping_are_forgotten_unless_they_wait() {
     world.store().sweep(later, 100).unwrap();
     assert_eq!(world.store().callback(call(1)).unwrap(), None);
     assert_eq!(waiting(&world), [2]);
+}
+
+#[test]
+fn callbacks_to_an_erased_number_are_gone_and_others_are_not() {
+    let world = World::new();
+    put(&world, callback(1, COURIER, CLIENT));
+    put(&world, callback(2, COURIER, STRANGER));
+    put(&world, callback(3, CLIENT, STRANGER));
+    world.store().finish(&finished(3), vec![]).unwrap();
+    let erasure = Erasure { number: number(CLIENT), shown: CLIENT.into(), records: false, blocks: false };
+    assert_eq!(world.store().erase(&erasure).unwrap().callbacks, 2);
+    assert_eq!((world.store().callback(call(1)).unwrap(), waiting(&world)), (None, vec![2]));
+    assert_eq!(world.store().erase(&erasure).unwrap().callbacks, 0);
 }
 
 #[test]
