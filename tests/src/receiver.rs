@@ -1,7 +1,7 @@
-//! Who receives webhooks: the plainest HTTP server, which keeps what it is sent.
+//! Who receives webhooks and answers hooks: the plainest HTTP server, which keeps what it is sent and says what it is told to.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -37,7 +37,30 @@ impl Posted {
     }
 }
 
-/// A receiver that answers 204 to all.
+/// What a receiver answers.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A status and nothing more.
+    Status(u16),
+    /// 200 and this text.
+    Text(String),
+    /// 200 and this text, an octet each time so much has passed.
+    Dripping(String, Duration),
+    /// Nothing; the connection stays open.
+    Silence,
+    /// Nothing; the connection is closed.
+    Hangup,
+}
+
+impl Reply {
+    /// These actions, as JSON.
+    #[must_use]
+    pub fn actions(actions: &Value) -> Self {
+        Self::Text(serde_json::json!({ "actions": actions }).to_string())
+    }
+}
+
+/// A receiver, each request of which is answered on a thread of its own.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
@@ -47,17 +70,30 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens.
+    /// Listens, and answers 204 to all.
     ///
     /// # Panics
     /// If the address is taken.
     #[must_use]
     pub fn start(address: IpAddr, port: u16) -> Self {
+        Self::answering(address, port, |_| Reply::Status(204))
+    }
+
+    /// Listens, and answers each request by what this says.
+    ///
+    /// # Panics
+    /// If the address is taken.
+    #[must_use]
+    pub fn answering(
+        address: IpAddr,
+        port: u16,
+        answer: impl Fn(&Posted) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((address, port)).expect("the address is free");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (posted, over) = (Arc::<Mutex<Vec<Posted>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (sink, ends) = (Arc::clone(&posted), Arc::clone(&over));
+        let (sink, ends, answer) = (Arc::clone(&posted), Arc::clone(&over), Arc::new(answer));
         let thread = std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 let Ok((stream, _)) = listener.accept() else {
@@ -66,10 +102,8 @@ impl Receiver {
                 };
                 stream.set_nonblocking(false).expect("a socket can be made blocking");
                 stream.set_read_timeout(Some(wait::SOON)).expect("a socket takes a time-out");
-                // Who says nothing sensible is not kept.
-                if let Some(request) = serve(stream) {
-                    sink.lock().expect("nobody panics holding it").push(request);
-                }
+                let (sink, answer) = (Arc::clone(&sink), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &sink, &*answer));
             }
         });
         Self { address, posted, over, thread: Some(thread) }
@@ -101,8 +135,43 @@ impl Drop for Receiver {
     }
 }
 
-fn serve(stream: std::net::TcpStream) -> Option<Posted> {
+/// Who says nothing sensible is not kept.
+fn serve(stream: TcpStream, sink: &Mutex<Vec<Posted>>, answer: &dyn Fn(&Posted) -> Reply) {
     let mut reader = BufReader::new(stream);
+    let Some(posted) = read(&mut reader) else { return };
+    let reply = answer(&posted);
+    sink.lock().expect("nobody panics holding it").push(posted);
+    // Whoever asked may have gone.
+    let _ = say(&mut reader, reply);
+}
+
+fn say(stream: &mut BufReader<TcpStream>, reply: Reply) -> std::io::Result<()> {
+    let to = stream.get_mut();
+    let head = |text: &str| {
+        let length = text.len();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+    };
+    match reply {
+        Reply::Status(status) => {
+            let rest = if status == 204 { "" } else { "Content-Length: 0\r\n" };
+            to.write_all(format!("HTTP/1.1 {status} Said\r\n{rest}Connection: close\r\n\r\n").as_bytes())
+        }
+        Reply::Text(text) => to.write_all((head(&text) + &text).as_bytes()),
+        Reply::Dripping(text, pause) => {
+            to.write_all(head(&text).as_bytes())?;
+            for octet in text.bytes() {
+                to.write_all(&[octet])?;
+                wait::pause(pause);
+            }
+            Ok(())
+        }
+        // Until the other side has had enough.
+        Reply::Silence => stream.read_to_end(&mut Vec::new()).map(drop),
+        Reply::Hangup => Ok(()),
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Posted> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut headers = Vec::new();
@@ -117,6 +186,5 @@ fn serve(stream: std::net::TcpStream) -> Option<Posted> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     posted.body = String::from_utf8(body).ok()?;
-    reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").ok()?;
     Some(posted)
 }

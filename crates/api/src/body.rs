@@ -44,6 +44,17 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
     parse(body)
 }
 
+/// Reads JSON that somebody answered us.
+///
+/// # Errors
+/// What is wrong and where, without a word of what is there.
+pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    parse(text).map_err(|problem| match problem.field.filter(|field| !field.is_empty()) {
+        Some(field) => format!("{field}: {}", problem.detail),
+        None => problem.detail,
+    })
+}
+
 /// Reads JSON, naming the place where it is broken or the field that is wrong.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(text);

@@ -1,6 +1,7 @@
 //! What every route needs: the store, the settings, the way to the server, the events.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use store::{OutboxStatus, Store, StoreError, Ulid};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -118,12 +119,21 @@ impl Gate {
 
     /// Asks the server, and waits no longer than [`crate::ASK_TIMEOUT`].
     pub(crate) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
+        self.ask_within(crate::ASK_TIMEOUT, ask).await
+    }
+
+    /// Asks the server, and waits no longer than this.
+    pub(crate) async fn ask_within<T>(
+        &self,
+        patience: Duration,
+        ask: impl FnOnce(oneshot::Sender<T>) -> Ask,
+    ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
             self.0.asks.send(ask(reply)).await.ok()?;
             answer.await.ok()
         };
-        let answered = tokio::time::timeout(crate::ASK_TIMEOUT, asked).await;
+        let answered = tokio::time::timeout(patience, asked).await;
         answered.ok().flatten().ok_or_else(|| Problem::new(Fault::ServerSilent, "try again shortly"))
     }
 

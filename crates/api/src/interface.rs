@@ -91,10 +91,19 @@ pub enum Ask {
         language: String,
         /// Its key in the manifest.
         key: String,
-        /// A WAV file of any rate and channel count, at most [`crate::MAX_PROMPT`] bytes.
-        wav: bytes::Bytes,
+        /// What will be heard.
+        sound: Sound,
         /// The prompt as it now is.
         reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
+    },
+    /// Speak a text, and keep nothing of it.
+    PreviewPrompt {
+        /// Language, as configured.
+        language: String,
+        /// The text.
+        text: String,
+        /// A WAV file.
+        reply: oneshot::Sender<Result<Vec<u8>, PromptRefusal>>,
     },
     /// Bring the shipped recording back.
     RestorePrompt {
@@ -105,6 +114,15 @@ pub enum Ask {
         /// The prompt as it now is.
         reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
     },
+}
+
+/// What a prompt is replaced by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// A WAV file of any rate and channel count, at most [`crate::MAX_PROMPT`] bytes.
+    Wav(bytes::Bytes),
+    /// What is spoken of this text, of at most [`crate::MAX_TEXT`] characters.
+    Text(String),
 }
 
 /// The SIP messages of one call.
@@ -167,6 +185,8 @@ impl fmt::Display for TraceLeg {
 pub enum PromptRefusal {
     /// No such language or key.
     Unknown,
+    /// The text cannot be spoken; why, for a person.
+    Unspoken(String),
     /// The recording cannot be used; the text says why, for a person.
     Unusable(String),
     /// The prompt directory cannot be written; the text says why, for a person.
@@ -187,7 +207,7 @@ pub struct Trial {
 /// What would happen to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Simulation {
-    /// In one word: `connected`, `operator`, or the cause the record would carry (`unknown-line`, `no-input` …).
+    /// In one word: `connected`, `operator`, `hook`, or the cause the record would carry (`unknown-line`, `no-input` …).
     pub outcome: String,
     /// Whom we would dial, if anyone.
     pub dialled: Option<Dialled>,

@@ -46,6 +46,7 @@ mod traffic;
 mod trunks;
 pub mod webhooks;
 
+pub use body::read_json;
 pub use bus::Bus;
 pub use filter::{Filter, NotAPattern};
 pub use gate::Gate;
@@ -57,6 +58,12 @@ pub use token::{Role, Token};
 
 /// How long the server may take to answer an [`Ask`].
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// As [`ASK_TIMEOUT`], where a text is to be spoken.
+pub const SPEECH_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Longest text spoken, characters.
+pub const MAX_TEXT: usize = 1_000;
 
 /// Largest recording taken as a prompt, bytes.
 pub const MAX_PROMPT: usize = 10 * 1024 * 1024;

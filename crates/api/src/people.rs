@@ -138,7 +138,7 @@ pub(crate) async fn erase(
         let why = "records and events have the last four digits only, which are those of others too";
         kept.push(Kept { what: "records", why, id: None });
     }
-    let erasure = Erasure { number, shown: shown.clone().unwrap_or_default(), records, blocks };
+    let erasure = Erasure { number, shown: shown.clone(), records, blocks };
     let work = move |store: &Store| {
         let erased = store.erase(&erasure)?;
         let running = shown.map_or(Ok(Vec::new()), |shown| store.running_with(&shown))?;

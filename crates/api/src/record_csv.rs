@@ -8,7 +8,7 @@ use store::{LegRecord, Record, TriedRecord};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 40] = [
+const COLUMNS: [Column<Record>; 41] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -47,6 +47,7 @@ const COLUMNS: [Column<Record>; 40] = [
     ("recording_paused_seconds", |r| r.recording_paused_seconds.to_string()),
     ("recording_refused_by", |r| text(r.recording_refused_by.as_ref())),
     ("recording_fault", |r| text(r.recording_fault.as_ref())),
+    ("hook_fault", |r| text(r.hook_fault.as_ref())),
     ("restored", |r| r.restored.to_string()),
     ("data", |r| r.data.as_ref().map(|data| data.as_str().to_owned()).unwrap_or_default()),
     ("callback", |r| r.callback.to_string()),

@@ -106,6 +106,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, prompt, Some(READERS), Nothing, prompts::get),
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
+        row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

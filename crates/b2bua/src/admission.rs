@@ -96,7 +96,7 @@ impl Gate<'_> {
         };
         let caller = Leg::new(leg, self.ids.session(), port, description);
         let config = Arc::clone(self.config);
-        Ok(Stuff { config, line, caller: Some(caller), plan: None, record, hops: incoming.hops, asked })
+        Ok(Stuff { config, line, caller: Some(caller), sides: None, record, hops: incoming.hops, asked })
     }
 
     /// Takes no call, whatever it is: a limit is reached, or we drain.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use number::Number;
 
-pub use ivr::Prompt;
+use ivr::Prompt;
 
 use crate::interface::CallId;
 

@@ -10,6 +10,7 @@ use sip::Flow;
 use stir::{Attestation, Verification};
 use ua::{Credentials, Shown, TrunkId};
 
+use crate::hook::Hooks;
 use crate::interface::Language;
 use crate::service::Service;
 
@@ -333,6 +334,8 @@ pub struct Line {
     pub warning: Duration,
     /// How the route of a call is found.
     pub service: Service,
+    /// What other programs have a say in.
+    pub hooks: Hooks,
 }
 
 /// Who is told that a call is recorded, before it is.

@@ -14,6 +14,7 @@ pub use ivr::Code;
 
 use crate::callback::{Callback, When};
 use crate::config::{Config, Target};
+use crate::hook::{Advice, Consultation};
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -67,6 +68,13 @@ pub enum Input {
         call: CallId,
         /// The answer.
         verification: Verification,
+    },
+    /// A hook answers, or whoever asks it says why there is no answer.
+    Advised {
+        /// Whose call.
+        call: CallId,
+        /// The answer.
+        advice: Box<Advice>,
     },
     /// An operator or the node says something.
     Control(Control),
@@ -184,6 +192,8 @@ pub enum Output {
         /// What.
         question: Box<Question>,
     },
+    /// Ask a hook; answered with `Input::Advised`.
+    Consult(Box<Consultation>),
     /// Keep the call as it stands, so that a crash leaves its record, and what can go on goes on. The first of a call is
     /// answered with `Input::Begun`.
     Checkpoint(Box<Snapshot>),
@@ -423,6 +433,13 @@ pub enum Happening {
     Bridged,
     /// `call.operator`: the caller asked for an operator.
     Operator,
+    /// `hook.failed`: a hook said nothing that can be done, or not all of it.
+    HookFailed {
+        /// Which, by its name in the configuration.
+        hook: Box<str>,
+        /// What was wrong, without numbers and secrets.
+        fault: Box<str>,
+    },
     /// `call.restored`: the node died, is back, and both talk on. This is what is known of the call.
     Restored(Box<Record>),
     /// `recording.paused`: what is said is not recorded.
@@ -452,6 +469,7 @@ impl Happening {
             Self::Ringing => "ringing",
             Self::Bridged => "bridged",
             Self::Operator => "operator",
+            Self::HookFailed { .. } => "hook failed",
             Self::Restored(_) => "restored",
             Self::RecordingPaused => "paused",
             Self::RecordingResumed => "resumed",
@@ -498,6 +516,7 @@ impl Callee {
             Self::Operator => "operator",
             Self::First => "first",
             Self::Second => "second",
+            Self::Named => "named",
         }
     }
 }
@@ -513,4 +532,6 @@ pub enum Callee {
     First,
     /// The second side of a callback.
     Second,
+    /// Whom a hook named.
+    Named,
 }

@@ -15,10 +15,12 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::AnsweredElsewhere => (None, 26),
         Cause::MaxDuration | Cause::NoAnswer => (None, 102),
         Cause::MediaLost | Cause::SignallingLost | Cause::NodeLost => (None, 41),
+        Cause::HookFailed => (Some(503), 41),
         Cause::Fault => (Some(500), 41),
         Cause::Busy => (None, 17),
         Cause::Declined
         | Cause::Unverified
+        | Cause::Refused
         | Cause::NumberNotAllowed
         | Cause::TooManyCalls
         | Cause::Blocked

@@ -72,6 +72,8 @@ pub struct Record {
     pub recording_refused: Option<Side>,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// What was wrong last with what a hook said, why it said nothing, or why it vetoed the call.
+    pub hook_fault: Option<Box<str>>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
     /// What the shop attached to the order, as JSON text.
@@ -148,6 +150,7 @@ impl Record {
             recording_paused: Duration::ZERO,
             recording_refused: None,
             recording_fault: None,
+            hook_fault: None,
             restored: 0,
             data: None,
             caller_media: None,
@@ -307,6 +310,10 @@ pub enum Cause {
     CallsUsedUp,
     /// An operator or the node ended it.
     Ended,
+    /// Whoever was asked refused the call.
+    Refused,
+    /// Whoever was to be asked did not say anything that can be done.
+    HookFailed,
     /// A fault of ours.
     Fault,
     /// The node died during the call; written when it came back.
@@ -327,7 +334,7 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
@@ -353,6 +360,8 @@ impl Cause {
         Self::QuietHours,
         Self::CallsUsedUp,
         Self::Ended,
+        Self::Refused,
+        Self::HookFailed,
         Self::Fault,
         Self::NodeLost,
     ];
@@ -386,6 +395,8 @@ impl Cause {
             Self::QuietHours => "quiet-hours",
             Self::CallsUsedUp => "calls-used-up",
             Self::Ended => "ended",
+            Self::Refused => "refused",
+            Self::HookFailed => "hook-failed",
             Self::Fault => "fault",
             Self::NodeLost => "node-lost",
         }

@@ -46,7 +46,7 @@ impl SelfCall {
         let session = ids.session();
         let say = |command| Output::Media { worker: port.worker, command };
         out.push(say(Command::Open { session, port, media: description.media() }));
-        let prompts = vec![PromptId(Prompt::Music.index())];
+        let prompts = vec![PromptId(Prompt::Music.index()).into()];
         out.push(say(Command::Play { session, play: ids.play(), prompts, repeat: true }));
         Ok((Self { leg, session, port }, LegCommand::Accept(description.said())))
     }

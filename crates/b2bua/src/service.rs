@@ -10,7 +10,7 @@ pub enum Service {
     /// The caller's number and the one dialled name a pair.
     Pairs,
     /// Somebody else is asked what to do.
-    Hook,
+    Hook(HookLine),
     /// Everyone reaches the line's operator.
     Reserve,
 }
@@ -28,13 +28,22 @@ pub struct Orders {
     pub lockout: Duration,
 }
 
+/// What only calls need of which somebody else is asked what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookLine {
+    /// Who is asked, by the name in the configuration.
+    pub hook: Box<str>,
+    /// Whether callers are answered before that; otherwise they hear it ring until the first action that needs an answer.
+    pub answers_first: bool,
+}
+
 impl Service {
     /// What calls on orders need; `None`: this is another service.
     #[must_use]
     pub fn orders(&self) -> Option<&Orders> {
         match self {
             Self::Orders(orders) => Some(orders),
-            Self::Pairs | Self::Hook | Self::Reserve => None,
+            Self::Pairs | Self::Hook(_) | Self::Reserve => None,
         }
     }
 }

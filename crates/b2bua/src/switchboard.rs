@@ -205,6 +205,9 @@ impl Switchboard {
             Input::Verified { call, verification } => {
                 self.tell_named(now, call, call::Input::Verified(verification), out);
             }
+            Input::Advised { call, advice } => {
+                self.tell_named(now, call, call::Input::Advised(advice), out);
+            }
             Input::Begun { call, kept } => self.tell_named(now, call, call::Input::Begun(kept), out),
             Input::Control(control) => self.control(now, control, out),
             Input::Behind(behind) => self.behind(behind, out),

@@ -277,7 +277,7 @@ fn a_call_goes_past_the_sockets(by: By, ours: &str, phones: [&str; 2]) {
     // A prompt to one side goes on where the kernel was.
     stage.relay.send(
         0,
-        Command::Play { session: CALLEE, play: PlayId(1), prompts: vec![PromptId(0)], repeat: false },
+        Command::Play { session: CALLEE, play: PlayId(1), prompts: vec![PromptId(0).into()], repeat: false },
     );
     stage.relay.flush();
     stage.talk(20, |_| true);

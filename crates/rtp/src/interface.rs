@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::VoipMetrics;
 use crate::codec::Codec;
 use crate::codec::opus::OpusWishes;
+use crate::library::Sound;
 use crate::srtp::{Srtp, Suite};
 
 /// The media of one leg: one RTP session as its participant (RFC 3550 §3).
@@ -123,7 +124,7 @@ pub enum Command {
         /// Named in `Report::Finished`.
         play: PlayId,
         /// What, in order.
-        prompts: Vec<PromptId>,
+        prompts: Vec<Sound>,
         /// Play the last one again and again; then it never finishes.
         repeat: bool,
     },

@@ -38,7 +38,7 @@ mod worker;
 pub use codec::opus::OpusWishes;
 pub use codec::{ClockRate, Codec, Law, g711};
 pub use interface::*;
-pub use library::{Library, Prompt};
+pub use library::{Library, Prompt, Sound};
 pub use packet::{Header, Packet};
 pub use rtcp::Compound;
 pub use shortcut::{Progress, Shortcut};

@@ -1,9 +1,13 @@
 //! Prompts, ready to be sent.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::{Law, PromptId, g711};
 
 /// Speech, tone or music at 8 kHz, in both laws, so that playing it in one of them is copying, and as it is for other codecs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Prompt {
     mu: Box<[u8]>,
     a: Box<[u8]>,
@@ -27,10 +31,39 @@ impl Prompt {
         }
     }
 
+    /// How long it is.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        Duration::from_millis(self.linear.len() as u64 / 8)
+    }
+
     /// It as it was given.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.linear
+    }
+}
+
+/// Its length in samples; what is said would fill a log.
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Prompt").field(&self.linear.len()).finish()
+    }
+}
+
+/// What is played: from the library, or made for one call. The latter comes with the command and goes with whoever holds it
+/// last, so that prompts may come and go while packets do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// The library's.
+    Prompt(PromptId),
+    /// Its own.
+    Made(Arc<Prompt>),
+}
+
+impl From<PromptId> for Sound {
+    fn from(prompt: PromptId) -> Self {
+        Self::Prompt(prompt)
     }
 }
 
@@ -45,6 +78,15 @@ impl Library {
     #[must_use]
     pub fn new(prompts: Vec<Option<Prompt>>) -> Self {
         Self { prompts }
+    }
+
+    /// What is to be heard, where there is anything.
+    #[must_use]
+    pub fn sound<'a>(&'a self, sound: &'a Sound) -> Option<&'a Prompt> {
+        match sound {
+            Sound::Prompt(prompt) => self.prompt(*prompt),
+            Sound::Made(prompt) => Some(prompt),
+        }
     }
 
     /// A prompt, where there is one.

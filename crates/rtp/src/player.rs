@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::Instant;
 
-use crate::{Library, PlayId, Prompt, PromptId};
+use crate::{Library, PlayId, Prompt, Sound};
 
 /// Who is called later than this does not catch up, but goes on from now.
 const BEHIND: Duration = Duration::from_millis(200);
@@ -15,7 +15,7 @@ const BEHIND: Duration = Duration::from_millis(200);
 pub(crate) struct Player {
     play: PlayId,
     library: Arc<Library>,
-    prompts: Vec<PromptId>,
+    prompts: Vec<Sound>,
     repeat: bool,
     /// Which prompt is next heard, and from which sample on.
     index: usize,
@@ -47,7 +47,7 @@ impl Player {
         now: Instant,
         library: Arc<Library>,
         play: PlayId,
-        prompts: Vec<PromptId>,
+        prompts: Vec<Sound>,
         repeat: bool,
         rhythm: Rhythm,
     ) -> Self {
@@ -96,7 +96,7 @@ impl Player {
         let mut filled = 0;
         while filled < packet.len() {
             let Some(prompt) = self.prompts.get(self.index) else { break };
-            let all = self.library.prompt(*prompt).map_or(&[][..], &of);
+            let all = self.library.sound(prompt).map_or(&[][..], &of);
             let rest = all.get(self.offset..).unwrap_or_default();
             if rest.is_empty() {
                 let is_last = self.index + 1 == self.prompts.len();
@@ -136,6 +136,7 @@ impl Rhythm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PromptId;
 
     const RHYTHM: Rhythm = Rhythm { interval: Duration::from_millis(20), phase: Duration::from_millis(7) };
 
@@ -146,7 +147,7 @@ mod tests {
     /// Prompt n is n hundred samples of sound.
     fn player(prompts: &[u16], repeat: bool) -> Player {
         let library = (0..5).map(|count| Some(Prompt::new(&vec![1000; count * 100]))).collect();
-        let prompts = prompts.iter().copied().map(PromptId).collect();
+        let prompts = prompts.iter().copied().map(|id| Sound::Prompt(PromptId(id))).collect();
         Player::new(at(0), Arc::new(Library::new(library)), PlayId(1), prompts, repeat, RHYTHM)
     }
 
@@ -177,6 +178,15 @@ mod tests {
     fn nothing_to_play_is_finished_when_its_first_packet_would_be_due() {
         assert_eq!(run(&mut player(&[], false), 1000), (vec![], Some(7)));
         assert_eq!(run(&mut player(&[0, 99], false), 1000), (vec![], Some(7)));
+    }
+
+    #[test]
+    fn what_was_made_is_heard_among_prompts_whatever_the_library_has() {
+        let made = Sound::Made(Arc::new(Prompt::new(&[1000; 250])));
+        let prompts = vec![Sound::Prompt(PromptId(1)), made.clone(), Sound::Prompt(PromptId(9)), made];
+        let library = Library::new(vec![None, Some(Prompt::new(&[1000; 100]))]);
+        let mut player = Player::new(at(0), Arc::new(library), PlayId(1), prompts, false, RHYTHM);
+        assert_eq!(run(&mut player, 1000), (vec![160, 160, 160, 120], Some(87)));
     }
 
     #[test]

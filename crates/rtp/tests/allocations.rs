@@ -160,7 +160,7 @@ fn a_packet_takes_no_memory_whatever_is_done_with_it() {
     // Sessions 0 and 1 are recorded as well; 4 to 7 hear music.
     worker.command(start, Command::Record { session: SessionId(0), name: "call.wav".into() }, &mut sink);
     for session in 4..8 {
-        let prompts = vec![PromptId(0)];
+        let prompts = vec![PromptId(0).into()];
         let play = Command::Play { session: SessionId(session), play: PlayId(1), prompts, repeat: true };
         worker.command(start, play, &mut sink);
     }

@@ -2,17 +2,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Ask, Health, Simulation, Trial};
+use api::{Ask, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{Finding, TrunkStatus};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::callbacks::Wish;
+use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
 use crate::prompts::{Prompts, key_of};
 use crate::signalling::Turn;
 use crate::simulate::{Knowledge, simulate};
+use crate::speech::Speech;
 use crate::trace::Shown;
 
 /// Whoever answers.
@@ -25,6 +27,8 @@ pub(crate) struct Desk {
     pub(crate) prompts: Arc<Mutex<Prompts>>,
     pub(crate) config: Arc<Mutex<b2bua::Config>>,
     pub(crate) knowledge: keeper::Knowledge,
+    pub(crate) hooks: Hooks,
+    pub(crate) speech: Speech,
     pub(crate) draining: watch::Receiver<bool>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
@@ -67,10 +71,22 @@ impl Desk {
                 Ask::Metrics(reply) => {
                     let mut families = desk.metrics.families();
                     families.extend(metrics::of_trunks(&desk.trunks().await));
+                    families.extend(desk.hooks.families());
                     let _ = reply.send(families);
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
+                }
+                // What is spoken takes its time.
+                Ask::ReplacePrompt { language, key, sound: Sound::Text(text), reply } => {
+                    let desk = Arc::clone(&desk);
+                    tokio::spawn(async move { desk.replace_by_text(language, key, text, reply).await });
+                }
+                Ask::PreviewPrompt { language, text, reply } => {
+                    let desk = Arc::clone(&desk);
+                    tokio::spawn(async move {
+                        let _ = reply.send(desk.speak(&language, &text).await);
+                    });
                 }
                 // What reads files or thinks a call through must not hold up the others.
                 ask @ (Ask::Simulate { .. }
@@ -103,6 +119,39 @@ impl Desk {
         }
     }
 
+    /// A text as a WAV file.
+    async fn speak(&self, language: &str, text: &str) -> Result<Vec<u8>, PromptRefusal> {
+        let unspoken = |error: &dyn std::fmt::Display| PromptRefusal::Unspoken(error.to_string());
+        let samples = self.speech.samples(language, text).await.map_err(|error| unspoken(&error))?;
+        relay::write_wav(&samples).map_err(|error| unspoken(&error))
+    }
+
+    async fn replace_by_text(
+        self: Arc<Self>,
+        language: String,
+        key: String,
+        text: String,
+        reply: oneshot::Sender<Result<PromptInfo, PromptRefusal>>,
+    ) {
+        if !self.prompts.lock().unwrap_or_else(PoisonError::into_inner).has(&language, &key) {
+            return drop(reply.send(Err(PromptRefusal::Unknown)));
+        }
+        let wav = match self.speak(&language, &text).await {
+            Ok(wav) => wav,
+            Err(refusal) => return drop(reply.send(Err(refusal))),
+        };
+        let replace = move || {
+            let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
+            let replaced = prompts.replace(&language, &key, &wav, Some(&text));
+            self.play_from(&prompts);
+            replaced
+        };
+        // Who asked is told by the time that passes, should it not come to its end.
+        if let Ok(replaced) = tokio::task::spawn_blocking(replace).await {
+            let _ = reply.send(replaced);
+        }
+    }
+
     fn answer(&self, ask: Ask) {
         let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
         match ask {
@@ -115,8 +164,8 @@ impl Desk {
             Ask::Prompt { language, key, reply } => {
                 let _ = reply.send(prompts.wav(&language, &key));
             }
-            Ask::ReplacePrompt { language, key, wav, reply } => {
-                let replaced = prompts.replace(&language, &key, &wav);
+            Ask::ReplacePrompt { language, key, sound: Sound::Wav(wav), reply } => {
+                let replaced = prompts.replace(&language, &key, &wav, None);
                 self.play_from(&prompts);
                 let _ = reply.send(replaced);
             }
@@ -126,6 +175,8 @@ impl Desk {
                 let _ = reply.send(restored);
             }
             Ask::HangUp { .. }
+            | Ask::ReplacePrompt { sound: Sound::Text(_), .. }
+            | Ask::PreviewPrompt { .. }
             | Ask::PauseRecording { .. }
             | Ask::Callback { .. }
             | Ask::CancelCallback { .. }

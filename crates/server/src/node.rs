@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Wish};
 use crate::config::{Checked, Numbers};
+use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
 use crate::self_call::{self, SelfCaller};
 use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
+use crate::speech::{Speech, SpeechStartError};
 use crate::supervisor;
 use crate::time::Clock;
 use crate::trace::{self, Shown, Told, Trace};
@@ -82,6 +84,12 @@ pub(crate) enum StartError {
         "calls to ourselves, for node.self_call or systemd's WatchdogSec, need a udp:// address in sip.listen"
     )]
     NoSelfCall,
+    /// What makes prompts of texts.
+    #[error(transparent)]
+    Speech(#[from] SpeechStartError),
+    /// Hooks.
+    #[error("hooks: {0}")]
+    Hooks(#[from] reqwest::Error),
     /// A thread.
     #[error("the system gives no thread: {0}")]
     Thread(io::Error),
@@ -107,6 +115,7 @@ pub(crate) struct Node {
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
     verifier: Verifier,
+    hooks: Hooks,
     dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
@@ -145,8 +154,7 @@ impl Node {
     pub(crate) async fn start(checked: Checked) -> Result<Self, StartError> {
         let clock = Clock::start();
         let epoch_ms = clock.wall_ms(Instant::ZERO);
-        folder(&checked.node.data_dir)?;
-        folder(&checked.recording.files.folder)?;
+        folders(&checked)?;
         let privacy = privacy(checked.numbers, &checked.node.data_dir)?;
         let prompts = Prompts::load(&checked.prompts.dir)?;
         let languages = prompts.languages.clone();
@@ -173,7 +181,10 @@ impl Node {
         let keeper =
             Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
-        let world = World::new(relay, keeper, verifier.clone(), scribe, Arc::clone(&metrics), sender.clone());
+        let speech = Speech::start(checked.speech.clone())?;
+        let shared = Arc::new(Mutex::new(config.clone()));
+        let hooks = hooks(&checked, &speech, &shared, &knowledge.languages, sender.clone())?;
+        let world = World::new(relay, keeper, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
@@ -181,7 +192,7 @@ impl Node {
             let _ =
                 sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
         }
-        let config = Arc::new(Mutex::new(config));
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut node = Self {
             turns: sender,
@@ -190,12 +201,13 @@ impl Node {
             privacy,
             prompts,
             usable,
-            config,
+            config: shared,
             quiet,
             draining,
             stop,
             tls,
             verifier,
+            hooks,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
@@ -205,7 +217,7 @@ impl Node {
             checked,
         };
         let callbacks = node.keep_callbacks(&store, knowledge.clone())?;
-        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge);
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, speech);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -233,6 +245,7 @@ impl Node {
         metrics: Arc<Metrics>,
         store: Store,
         knowledge: Knowledge,
+        speech: Speech,
     ) -> Desk {
         Desk {
             turns: self.turns.clone(),
@@ -242,6 +255,8 @@ impl Node {
             prompts: Arc::clone(&self.prompts),
             config: Arc::clone(&self.config),
             knowledge,
+            hooks: self.hooks.clone(),
+            speech,
             draining: self.draining.subscribe(),
             shown: self.shown(),
         }
@@ -311,6 +326,9 @@ impl Node {
         *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();
+        if let Err(error) = self.hooks.configure(&self.checked.hooks) {
+            tracing::error!(%error, "hooks stay as they were");
+        }
         if let Some(mut config) = self.checked.switchboard(self.epoch_ms, &self.usable, &languages) {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
@@ -383,6 +401,11 @@ fn in_folder(path: &Path, error: io::Error) -> StartError {
     StartError::Folder { path: path.to_owned(), error }
 }
 
+fn folders(checked: &Checked) -> Result<(), StartError> {
+    folder(&checked.node.data_dir)?;
+    folder(&checked.recording.files.folder)
+}
+
 fn folder(path: &Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -451,6 +474,24 @@ fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
     let believed = checked.identity.as_ref().map(Believed::load).transpose()?;
     Verifier::start(believed, turns).map_err(StartError::Thread)
+}
+
+/// Whoever asks other programs what to do with calls.
+fn hooks(
+    checked: &Checked,
+    speech: &Speech,
+    config: &Arc<Mutex<b2bua::Config>>,
+    languages: &[String],
+    turns: mpsc::Sender<Turn>,
+) -> Result<Hooks, reqwest::Error> {
+    let equipment = hook::Equipment {
+        speech: speech.clone(),
+        config: Arc::clone(config),
+        languages: languages.to_vec(),
+        plan: checked.node.plan,
+        turns,
+    };
+    Hooks::start(&checked.hooks, equipment)
 }
 
 /// Whoever calls us from time to time, and how often: as configured, or so that the watchdog's patience is never at its end.

@@ -9,6 +9,7 @@ use relay::Relay;
 use sip::Flow;
 use store::Timestamp;
 
+use crate::hook::Hooks;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::records::{Scribe, ulid};
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) relay: Relay,
     pub(crate) keeper: Keeper,
     pub(crate) verifier: Verifier,
+    pub(crate) hooks: Hooks,
     pub(crate) scribe: Scribe,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) turns: tokio::sync::mpsc::Sender<Turn>,
@@ -32,12 +34,14 @@ impl World {
     pub(crate) fn new(
         relay: Relay,
         keeper: Keeper,
-        verifier: Verifier,
+        verifier: &Verifier,
+        hooks: &Hooks,
         scribe: Scribe,
-        metrics: Arc<Metrics>,
+        metrics: &Arc<Metrics>,
         turns: tokio::sync::mpsc::Sender<Turn>,
     ) -> Self {
-        Self { relay, keeper, verifier, scribe, metrics, turns, alive: Instant::ZERO }
+        let (verifier, hooks, metrics) = (verifier.clone(), hooks.clone(), Arc::clone(metrics));
+        Self { relay, keeper, verifier, hooks, scribe, metrics, turns, alive: Instant::ZERO }
     }
 
     /// Counts what comes in, and learns the trunks' names as the switchboard does.
@@ -53,10 +57,16 @@ impl World {
             | Input::Report(_)
             | Input::Found { .. }
             | Input::Verified { .. }
+            | Input::Advised { .. }
             | Input::Control(_)
             | Input::Behind(_)
             | Input::Wake => {}
         }
+    }
+
+    /// Keeps an event that is of no call of ours.
+    pub(crate) fn tell(&mut self, event: store::NewEvent) {
+        self.keeper.keep(|batch| batch.event(event));
     }
 
     /// A message longer than is taken.
@@ -88,6 +98,7 @@ impl World {
                     let _ = self.turns.try_send(Turn::Board(late));
                 }
             }
+            Output::Consult(asked) => self.hooks.ask(asked),
             Output::Checkpoint(snapshot) => self.checkpoint(now, &snapshot),
             Output::Record(record) => self.record(now, &record),
             Output::Called { line, callee, code } => {

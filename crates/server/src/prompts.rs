@@ -94,6 +94,9 @@ impl Prompts {
             Err(error) => return Err(PromptsError::Folder { path, error }),
         };
         let replaced = replacement.is_some();
+        // Whoever put a recording there by hand may have left no words.
+        let said = replaced.then(|| std::fs::read_to_string(words(&path)).ok()).flatten();
+        let text = said.unwrap_or(text);
         let recording = replacement.as_deref().unwrap_or(bytes);
         let samples = relay::read_prompt(recording).map_err(|error| PromptsError::Recording {
             language: language.clone(),
@@ -145,6 +148,11 @@ impl Prompts {
         Some((place, prompt))
     }
 
+    /// Whether there is such a prompt.
+    pub(crate) fn has(&self, language: &str, key: &str) -> bool {
+        self.find(language, key).is_some()
+    }
+
     /// One prompt as a WAV file: 8 kHz, one channel, 16 bit.
     pub(crate) fn wav(&self, language: &str, key: &str) -> Option<Vec<u8>> {
         let (place, prompt) = self.find(language, key)?;
@@ -152,27 +160,33 @@ impl Prompts {
         relay::write_wav(&held.samples).ok()
     }
 
-    /// Replaces a prompt, on disk first.
+    /// Replaces a prompt, on disk first; `text`: what is said, where that is known.
     pub(crate) fn replace(
         &mut self,
         language: &str,
         key: &str,
         wav: &[u8],
+        text: Option<&str>,
     ) -> Result<PromptInfo, PromptRefusal> {
         let (place, prompt) = self.find(language, key).ok_or(PromptRefusal::Unknown)?;
         relay::read_prompt(wav).map_err(|error| PromptRefusal::Unusable(error.to_string()))?;
         let path = self.replacement(language, key);
-        keep(&path, wav).map_err(|error| PromptRefusal::Failed(error.to_string()))?;
+        let failed = |error: std::io::Error| PromptRefusal::Failed(error.to_string());
+        // Between the two a crash leaves a recording whose text is not known, never one with another's.
+        remove(&words(&path)).map_err(failed)?;
+        keep(&path, wav).map_err(failed)?;
+        if let Some(text) = text {
+            keep(&words(&path), text.as_bytes()).map_err(failed)?;
+        }
         self.reread(place, prompt)
     }
 
     /// Brings the shipped recording back.
     pub(crate) fn restore(&mut self, language: &str, key: &str) -> Result<PromptInfo, PromptRefusal> {
         let (place, prompt) = self.find(language, key).ok_or(PromptRefusal::Unknown)?;
-        match std::fs::remove_file(self.replacement(language, key)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(PromptRefusal::Failed(error.to_string())),
+        let path = self.replacement(language, key);
+        for path in [words(&path), path] {
+            remove(&path).map_err(|error| PromptRefusal::Failed(error.to_string()))?;
         }
         self.reread(place, prompt)
     }
@@ -210,12 +224,25 @@ fn shipped(language: &str, prompt: Prompt) -> Result<(&'static [u8], String), Pr
     Ok((file.contents(), entry.text))
 }
 
+/// What is said in a replacement that was made of a text.
+fn words(recording: &Path) -> PathBuf {
+    recording.with_extension("txt")
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Writes a file so that a crash leaves the old one or the new one.
 fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension("wav.new");
+    let beside = path.with_extension("new");
     let mut file = std::fs::File::create(&beside)?;
     std::io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;

@@ -11,7 +11,7 @@ use b2bua::{
 };
 use bytes::Bytes;
 use clock::Instant;
-use rtp::{Command, PlayId, PromptId, Report, SessionId};
+use rtp::{Command, PlayId, PromptId, Report, SessionId, Sound};
 use sip::{Flow, Message};
 
 /// From the first prompt's first word to the first key, and from key to key.
@@ -210,6 +210,12 @@ impl Walk {
                 self.notice(notice.what);
                 None
             }
+            Output::Consult(asked) => {
+                self.state = "consulting";
+                self.say(format!("the hook {:?} is asked, which is not done here", asked.hook), None);
+                self.outcome = Some("hook".to_owned());
+                None
+            }
             // Whoever is simulated is who they say.
             Output::Verify { .. }
             | Output::Heard(_)
@@ -258,10 +264,18 @@ impl Walk {
             Command::Play { session, play, prompts, repeat } => {
                 self.due.retain(|_, due| !matches!(due, Due::Finished(s, _) if *s == session));
                 for prompt in &prompts {
-                    self.say("the caller hears a prompt".to_owned(), Some((knowledge.key)(*prompt)));
+                    let key = match prompt {
+                        Sound::Prompt(prompt) => Some((knowledge.key)(*prompt)),
+                        Sound::Made(_) => None,
+                    };
+                    self.say("the caller hears a prompt".to_owned(), key);
                 }
                 if !repeat {
-                    let length = prompts.iter().map(|prompt| (knowledge.length)(*prompt)).sum();
+                    let length = prompts.iter().map(|prompt| match prompt {
+                        Sound::Prompt(prompt) => (knowledge.length)(*prompt),
+                        Sound::Made(prompt) => prompt.length(),
+                    });
+                    let length = length.sum();
                     self.later(length, Due::Finished(session, play));
                 }
                 self.key();
@@ -346,6 +360,7 @@ impl Walk {
             | Happening::Ringing
             | Happening::Bridged
             | Happening::Restored(_)
+            | Happening::HookFailed { .. }
             | Happening::RecordingPaused
             | Happening::RecordingResumed
             | Happening::Ended { .. } => {}

@@ -84,6 +84,7 @@ impl Audit {
             | Output::Media { .. }
             | Output::Find { .. }
             | Output::Verify { .. }
+            | Output::Consult(_)
             | Output::Checkpoint(_)
             | Output::Called { .. }
             | Output::Shedding(_)

@@ -91,6 +91,7 @@ fn line() -> Line {
         max_call: Duration::from_secs(7200),
         warning: Duration::from_secs(60),
         service: b2bua::Service::Orders(orders()),
+        hooks: b2bua::Hooks::default(),
     }
 }
 

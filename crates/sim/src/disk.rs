@@ -35,6 +35,7 @@ impl Disk {
             | Output::Media { .. }
             | Output::Find { .. }
             | Output::Verify { .. }
+            | Output::Consult(_)
             | Output::Called { .. }
             | Output::Notice(_)
             | Output::Trunk(_)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clock::Instant;
-use rtp::{Command, Media, PlayId, Port, PromptId, Report, SessionId, Statistics};
+use rtp::{Command, Media, PlayId, Port, Report, SessionId, Sound, Statistics};
 
 use crate::keypad::Keypads;
 
@@ -26,7 +26,7 @@ pub(crate) struct Relay {
     /// What the switchboard should not have said.
     pub(crate) wrong: Vec<String>,
     /// Everything played, in order.
-    pub(crate) played: Vec<(SessionId, Vec<PromptId>)>,
+    pub(crate) played: Vec<(SessionId, Vec<Sound>)>,
     /// Bridges made.
     pub(crate) bridged: usize,
 }

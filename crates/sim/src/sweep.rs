@@ -34,6 +34,12 @@ pub enum Fault {
     StoreSilent,
     /// The store fails at what it was asked.
     StoreFails,
+    /// Hooks never answer again.
+    HookSilent,
+    /// What a hook was asked last it answers when nobody waits any more.
+    HookLate,
+    /// What a hook was asked last it answers by something else.
+    HookWrong,
     /// The relay never answers again.
     RelaySilent,
     /// No media comes.
@@ -52,7 +58,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::CallerHangsUp,
         Self::CalleeHangsUp,
         Self::CallerActs(Act::Reinvite),
@@ -74,6 +80,9 @@ impl Fault {
         Self::CalleeFlowLost,
         Self::StoreSilent,
         Self::StoreFails,
+        Self::HookSilent,
+        Self::HookLate,
+        Self::HookWrong,
         Self::RelaySilent,
         Self::MediaLost,
         Self::HungUpByOperator,
@@ -97,6 +106,9 @@ impl Fault {
             Self::CalleeFlowLost => world.lose_flow(true),
             Self::StoreSilent => world.silence_store(),
             Self::StoreFails => world.fail_store(),
+            Self::HookSilent => world.silence_hooks(),
+            Self::HookLate => world.delay_hooks(),
+            Self::HookWrong => world.confuse_hooks(),
             Self::RelaySilent => world.silence_relay(),
             Self::MediaLost => world.lose_media(),
             Self::HungUpByOperator => world.hang_up(),

@@ -19,14 +19,21 @@ use crate::caller::{Caller, CallerPlan, port};
 use crate::config::{CARRIER_IN, CARRIER_OUT};
 use crate::dialog::Act;
 use crate::disk::Disk;
+use crate::hooks::{self, Hooks};
 use crate::media::Relay;
 use crate::network::{Datagram, Mishap, Network, Weather};
 use crate::orders::Orders;
 
 /// How long the store takes.
 const STORE: Duration = Duration::from_millis(2);
+/// How long a hook takes.
+const HOOK: Duration = Duration::from_millis(200);
+/// More than anyone waits for a hook.
+const LATE: Duration = Duration::from_secs(60);
 /// A node that was dead for longer finds nobody who still waits for it.
 const SILENCE: Duration = Duration::from_secs(30);
+/// In [`World::played`]: a prompt made for one call.
+pub const MADE: u16 = u16::MAX;
 /// A world that is not quiet by then never will be.
 const HORIZON: Duration = Duration::from_secs(6 * 3600);
 
@@ -39,6 +46,8 @@ pub struct World {
     pub board: Switchboard,
     /// The store.
     pub orders: Orders,
+    /// Whoever is asked what to do.
+    pub hooks: Hooks,
     /// What must hold.
     pub audit: Audit,
     /// Everything the relay was told.
@@ -92,6 +101,7 @@ impl World {
             now: Instant::ZERO,
             board: Switchboard::new(config.clone(), seeds),
             orders: Orders::default(),
+            hooks: Hooks::default(),
             audit: Audit::default(),
             commands: Vec::new(),
             received: BTreeMap::new(),
@@ -183,10 +193,14 @@ impl World {
         self.callers.iter().map(|caller| caller.status).collect()
     }
 
-    /// Everything played, as places in the language's part of the library.
+    /// Everything played, as places in the language's part of the library; what was made for one call is [`MADE`].
     #[must_use]
     pub fn played(&self) -> Vec<Vec<u16>> {
-        self.relay.played.iter().map(|(_, prompts)| prompts.iter().map(|prompt| prompt.0).collect()).collect()
+        let place = |sound: &rtp::Sound| match sound {
+            rtp::Sound::Prompt(prompt) => prompt.0,
+            rtp::Sound::Made(_) => MADE,
+        };
+        self.relay.played.iter().map(|(_, prompts)| prompts.iter().map(place).collect()).collect()
     }
 
     /// How often two were joined.
@@ -432,6 +446,12 @@ impl World {
                     self.answer(Input::Verified { call, verification });
                 }
             }
+            Output::Consult(consultation) => {
+                let call = consultation.call;
+                if let Some(advice) = self.hooks.answer(*consultation) {
+                    self.later(HOOK, Input::Advised { call, advice: Box::new(advice) });
+                }
+            }
             Output::Checkpoint(kept) => {
                 self.last_call = Some(kept.record.call);
                 if kept.record.answered.is_none() {
@@ -544,6 +564,7 @@ impl World {
                 Input::Found { finding, .. } => *finding = Finding::Failed,
                 Input::Begun { kept, .. } => *kept = false,
                 Input::Verified { .. }
+                | Input::Advised { .. }
                 | Input::Message { .. }
                 | Input::Proved { .. }
                 | Input::FlowLost(_)
@@ -551,6 +572,29 @@ impl World {
                 | Input::Control(_)
                 | Input::Behind(_)
                 | Input::Wake => {}
+            }
+        }
+    }
+
+    /// Hooks say nothing any more.
+    pub fn silence_hooks(&mut self) {
+        self.hooks.silence();
+        self.due.retain(|_, input| !matches!(input, Input::Advised { .. }));
+    }
+
+    /// What a hook says comes when nobody waits for it any more.
+    pub fn delay_hooks(&mut self) {
+        let late = self.due.extract_if(.., |_, input| matches!(input, Input::Advised { .. }));
+        for (_, input) in late.collect::<Vec<_>>() {
+            self.later(LATE, input);
+        }
+    }
+
+    /// What a hook says is not what it was asked for.
+    pub fn confuse_hooks(&mut self) {
+        for input in self.due.values_mut() {
+            if let Input::Advised { advice, .. } = input {
+                **advice = hooks::wrong(advice);
             }
         }
     }

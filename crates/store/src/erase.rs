@@ -21,8 +21,8 @@ const GONE: &str = "[erased]";
 pub struct Erasure {
     /// Whose number it is.
     pub number: Number,
-    /// How it stands in records and events, where that is not in full: its hash.
-    pub shown: String,
+    /// How it stands in records and events: in full, or its hash; `None` where it stands there in no form of its own.
+    pub shown: Option<String>,
     /// Whether records are removed, rather than kept without the number.
     pub records: bool,
     /// Whether blocks are lifted.
@@ -79,7 +79,7 @@ pub struct Progress {
 impl Erasure {
     /// Whether a text tells this number: as it is shown, in full, or as people write it.
     fn tells(&self, text: &str) -> bool {
-        if text == self.shown {
+        if self.shown.as_deref() == Some(text) {
             return true;
         }
         let plain = text.bytes().all(|octet| octet.is_ascii_digit() || b" -().+/".contains(&octet));
@@ -101,9 +101,9 @@ impl Erasure {
         let digits: Vec<u8> = json.iter().copied().filter(u8::is_ascii_digit).collect();
         let own = self.number.as_u64().to_string();
         let end = &own.as_bytes()[own.len().saturating_sub(4)..];
-        let shown = self.shown.as_bytes();
-        digits.windows(end.len()).any(|window| window == end)
-            || json.windows(shown.len()).any(|window| window == shown)
+        let has_shown =
+            |shown: &String| json.windows(shown.len().max(1)).any(|window| window == shown.as_bytes());
+        digits.windows(end.len()).any(|window| window == end) || self.shown.as_ref().is_some_and(has_shown)
     }
 
     /// Takes the number out. Whether it was there.
@@ -115,11 +115,8 @@ impl Erasure {
             }
             Value::String(text) => {
                 let full = self.number.to_string();
-                let found = [full.as_str(), full.trim_start_matches('+'), &self.shown]
-                    .into_iter()
-                    .filter(|word| !word.is_empty() && text.contains(word))
-                    .map(str::to_owned)
-                    .next();
+                let words = [Some(full.as_str()), Some(full.trim_start_matches('+')), self.shown.as_deref()];
+                let found = words.into_iter().flatten().find(|word| text.contains(word)).map(str::to_owned);
                 if let Some(word) = &found {
                     *text = text.replace(word.as_str(), GONE);
                 }
@@ -332,5 +329,60 @@ impl Store {
             }
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn erasure() -> Erasure {
+        let number = Number::parse("+79991112233").unwrap();
+        Erasure { number, shown: Some("h:00ff".to_owned()), records: false, blocks: false }
+    }
+
+    #[test]
+    fn a_number_is_taken_out_however_it_is_written_and_nothing_else_is() {
+        let mut value = json!({
+            "id": "79991112233",
+            "line": "+79991112233",
+            "caller": "+79991112233",
+            "callee": "h:00ff",
+            "data": {
+                "phones": ["8 (999) 111-22-33", 79_991_112_233_u64, "9991112233", "+7 999 111 22 34"],
+                "note": "call +79991112233 before noon",
+                "price": 1_200,
+                "order": "2233",
+                "at": 1_795_000_000_000_u64,
+            },
+        });
+        assert!(erasure().may_tell(value.to_string().as_bytes()));
+        assert!(erasure().scrub(&mut value));
+        assert_eq!(
+            value,
+            json!({
+                "id": "79991112233",
+                "line": "+79991112233",
+                "caller": null,
+                "callee": null,
+                "data": {
+                    "phones": [null, null, null, "+7 999 111 22 34"],
+                    "note": "call [erased] before noon",
+                    "price": 1_200,
+                    "order": "2233",
+                    "at": 1_795_000_000_000_u64,
+                },
+            })
+        );
+        assert!(!erasure().scrub(&mut value), "it is not there any more");
+    }
+
+    #[test]
+    fn where_numbers_are_not_shown_in_a_form_of_their_own_nothing_is_taken_for_it() {
+        let plain = Erasure { shown: None, ..erasure() };
+        let mut value = json!({"caller": "", "callee": "***2233"});
+        assert!(!plain.scrub(&mut value));
     }
 }

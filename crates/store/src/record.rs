@@ -80,6 +80,8 @@ pub struct Record {
     pub recording_refused_by: Option<String>,
     /// Why the recording is not whole.
     pub recording_fault: Option<String>,
+    /// What was wrong last with what a hook said, why it said nothing, or why it vetoed the call.
+    pub hook_fault: Option<String>,
     /// How often the call was carried over a death of the node.
     pub restored: u8,
     /// What the shop attached to the order.

@@ -145,6 +145,7 @@ impl Outside {
             Output::Fault(fault) => panic!("{fault:?}"),
             Output::Find { .. }
             | Output::Verify { .. }
+            | Output::Consult(_)
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }

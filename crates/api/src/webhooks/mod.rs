@@ -16,6 +16,8 @@ pub use notice::{FIELDS, Kind, Template};
 pub use schedule::Schedule;
 
 pub(crate) use admin::{dead_letters, list, replay};
+pub use signature::sign;
+
 pub(crate) use signature::hex;
 
 use crate::filter::Filter;

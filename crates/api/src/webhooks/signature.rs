@@ -5,7 +5,11 @@ use sha2::Sha256;
 
 /// The value of `Bauta-Signature`: `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`. The time is inside, so
 /// that a receiver can refuse what is older than some minutes and an old request cannot be sent again.
-pub(crate) fn sign(secret: &[u8], unix: u64, body: &[u8]) -> String {
+///
+/// # Panics
+/// Never: a key may have any length.
+#[must_use]
+pub fn sign(secret: &[u8], unix: u64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(unix.to_string().as_bytes());
     mac.update(b".");

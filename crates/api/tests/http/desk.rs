@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use api::{
-    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Step, Trace, TraceLeg,
-    TracedMessage, Trial, Value,
+    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Sound, Step, Trace,
+    TraceLeg, TracedMessage, Trial, Value,
 };
 use b2bua::{Recording, Stage, TrunkStatus};
 use store::Store;
@@ -110,8 +110,15 @@ impl Desk {
                 let known = known(&language, &key);
                 let _ = reply.send(known.then(|| own.unwrap_or_else(|| SHIPPED.to_vec())));
             }
-            Ask::ReplacePrompt { language, key, wav, reply } => {
+            Ask::ReplacePrompt { language, key, sound: Sound::Wav(wav), reply } => {
                 let _ = reply.send(self.replace(&language, &key, &wav));
+            }
+            Ask::ReplacePrompt { language, key, sound: Sound::Text(text), reply } => {
+                let spoken = spoken(&text);
+                let _ = reply.send(spoken.and_then(|wav| self.replace(&language, &key, &wav)));
+            }
+            Ask::PreviewPrompt { language: _, text, reply } => {
+                let _ = reply.send(spoken(&text));
             }
             Ask::RestorePrompt { language, key, reply } => {
                 self.prompts.remove(&(language.clone(), key.clone()));
@@ -142,6 +149,14 @@ impl Desk {
             replaced,
         }
     }
+}
+
+/// What is spoken of a text; nobody speaks `mute`.
+fn spoken(text: &str) -> Result<Vec<u8>, PromptRefusal> {
+    if text == "mute" {
+        return Err(PromptRefusal::Unspoken("nothing speaks here".into()));
+    }
+    Ok(format!("RIFF {text}").into_bytes())
 }
 
 fn known(language: &str, key: &str) -> bool {

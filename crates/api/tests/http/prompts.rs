@@ -45,3 +45,31 @@ async fn what_cannot_be_a_prompt_is_refused_with_the_reason() {
         assert_eq!(world.delete(Role::Admin, path).await.problem(), unknown);
     }
 }
+
+#[tokio::test]
+async fn a_prompt_is_made_of_a_text_and_a_text_can_be_heard_before() {
+    let world = World::new().await;
+    let path = "/v1/prompts/en/start";
+    let text = |text: &str| serde_json::json!({ "text": text }).to_string().into_bytes();
+    let put = replace(&world, path, "application/json", text("hello")).await;
+    assert_eq!((put.status, &put.json()["replaced"]), (200, &true.into()));
+    assert_eq!(&world.get(Role::App, path).await.body[..], b"RIFF hello");
+    let preview = async |language: &str, text: &str| {
+        let body = serde_json::json!({ "language": language, "text": text }).to_string();
+        let request = world.ask(Role::Admin, Method::POST, "/v1/prompts:preview");
+        world.send(request.header("content-type", "application/json").body(body.into_bytes())).await
+    };
+    let heard = preview("ru", "hello").await;
+    assert_eq!((heard.header("content-type"), &heard.body[..]), ("audio/wav", &b"RIFF hello"[..]));
+    for (status, problem, answer) in [
+        (422, "text-invalid", replace(&world, path, "application/json", text(" ")).await),
+        (422, "text-invalid", preview("ru", &"x".repeat(api::MAX_TEXT + 1)).await),
+        (503, "speech-failed", replace(&world, path, "application/json", text("mute")).await),
+        (503, "speech-failed", preview("en", "mute").await),
+        (422, "unknown-language", preview("tlh", "hello").await),
+    ] {
+        let (told, code, _) = answer.problem();
+        assert_eq!((told, code.as_str()), (status, problem));
+    }
+    assert_eq!(&world.get(Role::App, path).await.body[..], b"RIFF hello", "it is as it was");
+}

@@ -8,7 +8,7 @@ use axum::http::Method;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::contract::document;
+use crate::contract::{self, document};
 use crate::records::record;
 use crate::world::World;
 
@@ -123,7 +123,9 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
+        (Method::PUT, prompt, json, None),
         (Method::PUT, prompt, "audio/wav", None),
+        (Method::POST, "/v1/prompts:preview", json, None),
         (Method::DELETE, prompt, json, None),
         (Method::POST, "/v1/simulate", json, None),
         (Method::GET, "/v1/webhooks", json, None),
@@ -150,7 +152,7 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         let path =
             path.replace("{number}", "+79993333333").replace("{language}", "en").replace("{key}", "start");
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
-        if pattern == PROMPT && method == Method::PUT {
+        if kind == "audio/wav" {
             request = request.header("content-type", kind).body("RIFF");
         }
         if let Some((name, value)) = header {
@@ -185,4 +187,27 @@ fn described() -> BTreeSet<(String, String, u16)> {
         }
     }
     all
+}
+
+#[test]
+fn every_example_of_a_schema_fits_it_and_every_answer_in_json_has_one() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        for example in schema.get("examples").and_then(Value::as_array).into_iter().flatten() {
+            contract::check_json(&contract::schema(name), example.to_string().as_bytes(), name);
+        }
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let reference = answer.pointer("/content/application~1json/schema/$ref");
+                let Some(name) = reference.and_then(Value::as_str).and_then(|text| text.rsplit('/').next())
+                else {
+                    continue;
+                };
+                assert!(schemas[name].get("examples").is_some(), "{method} {path} {status}: {name}");
+            }
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! The caller has the floor: the script asks, the store answers.
 
-use ivr::{Decision, Input as Heard, Output as Said, Script, Verdict};
+use ivr::{Decision, Input as Heard, Output as Said, Prompt, Script, Verdict};
 
 use super::consulting::{STORE_WITHIN, connect, role_of};
-use super::{Core, Event, State, Timer, Whose, dialling, parting};
+use super::{Core, Event, State, Timer, Whose, dialling, directed, parting};
 use crate::desk::Desk;
 use crate::interface::{Callee, Code, Finding, Happening, Order, Output, Query};
 use crate::outcome;
@@ -51,6 +51,7 @@ impl Asking {
             | Event::CalleeEnded(_)
             | Event::Digit(Whose::Callee | Whose::Tried(_), _)
             | Event::Finished(Whose::Callee | Whose::Tried(_))
+            | Event::Advised(_)
             | Event::Fired(_) => return State::Asking(self),
         };
         let mut said = Vec::new();
@@ -86,7 +87,14 @@ impl Asking {
     fn perform(mut self, said: Vec<Said>, core: &mut Core, desk: &mut Desk<'_>) -> State {
         for say in said {
             match say {
-                Said::Play(prompt) => core.say(prompt, desk),
+                Said::Play(prompt) => {
+                    // Whoever is no party of anything may be somebody else's to look after.
+                    let hook = core.line.hooks.strangers.clone();
+                    if let Some(hook) = hook.filter(|_| prompt == Prompt::NumberUnknown) {
+                        return directed::begin(hook, core, desk);
+                    }
+                    core.say(prompt, desk);
+                }
                 Said::Stop => core.stop(Whose::Caller, desk),
                 Said::Find(code) => {
                     self.looking = Some(code);

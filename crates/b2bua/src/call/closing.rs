@@ -41,6 +41,7 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
         | Input::Finished(..)
         | Input::Silent(_)
         | Input::Found(_)
+        | Input::Advised(_)
         | Input::Verified(_)
         | Input::Fired(_)
         | Input::HangUp(_)

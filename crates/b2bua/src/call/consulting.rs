@@ -6,7 +6,7 @@ use ua::LegCommand;
 
 use super::asking::Asking;
 use super::noticing::Noticing;
-use super::{Core, Event, State, Timer, dialling, parting, screening};
+use super::{Core, Event, State, Timer, approving, dialling, directed, parting, screening};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
@@ -34,12 +34,20 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Arriving,
     }
 }
 
 /// Nothing is against the caller: it rings, where the line has it so, and is answered.
 pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if let Service::Hook(line) = &core.line.service
+        && !line.answers_first
+        && !core.is_blocked
+    {
+        let hook = line.hook.clone();
+        return directed::begin(hook, core, desk);
+    }
     if let Some(caller) = core.caller.as_ref().filter(|_| !core.line.answer_after.is_zero()) {
         desk.leg(caller.id, LegCommand::Ring);
     } else {
@@ -54,7 +62,7 @@ pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     if matches!(event, Event::Fired(Timer::Answer)) { answer(core, desk) } else { State::Ringing }
 }
 
-fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
+pub(crate) fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     let Some(caller) = &mut core.caller else { return core.finish(outcome::ours(Cause::Fault), desk) };
     let (media, sdp) = (caller.description.media(), caller.description.said());
     caller.open(media, desk);
@@ -79,6 +87,7 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Answering,
     }
 }
@@ -101,14 +110,18 @@ pub(crate) enum Consulting {
 /// Finds the call's route, or asks the store before the caller is asked, where that can spare them the code. Digits keyed so far
 /// count.
 pub(crate) fn consult(keyed: Vec<char>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.plan.is_some() {
+        return directed::proceed(core, desk);
+    }
     let line = Arc::clone(&core.line);
     match &line.service {
         Service::Orders(orders) => consult_orders(orders, keyed, core, desk),
         // Nobody is called for whoever is blocked.
-        Service::Pairs | Service::Hook | Service::Reserve if core.is_blocked => {
+        Service::Pairs | Service::Hook(_) | Service::Reserve if core.is_blocked => {
             parting::begin(Callee::Operator, outcome::ours(Cause::Blocked), core, desk)
         }
-        Service::Pairs | Service::Hook => core.finish(outcome::ours(Cause::Fault), desk),
+        Service::Hook(line) => directed::begin(line.hook.clone(), core, desk),
+        Service::Pairs => core.finish(outcome::ours(Cause::Fault), desk),
         Service::Reserve => dialling::dial(Callee::Operator, core, desk),
     }
 }
@@ -150,6 +163,7 @@ impl Consulting {
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Consulting(self),
         }
     }
@@ -190,8 +204,12 @@ pub(crate) fn connect(order: Box<Order>, core: &mut Core, desk: &mut Desk<'_>) -
     record.data.clone_from(&order.data);
     let matched = Happening::Matched { code: order.code, caller: role, data: order.data.clone() };
     desk.notice(core.id(), matched);
+    let theirs = match role {
+        Role::Courier => order.client,
+        Role::Client => order.courier,
+    };
     core.order = Some(order);
-    dialling::dial(Callee::Party(role.other()), core, desk)
+    approving::begin(role, theirs.number, core, desk)
 }
 
 /// Which party of the order the caller is.

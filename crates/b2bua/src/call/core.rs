@@ -1,17 +1,19 @@
 //! What stays the same through a call, and what any state can do with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::Instant;
 use ivr::Prompt;
-use rtp::{Command, Direction, Media, PlayId, PromptId, Statistics};
+use rtp::{Command, Direction, Media, PlayId, PromptId, Sound, Statistics};
 use ua::{LegCommand, Refusal, Why};
 
+use super::directed::{Connecting, Plan};
 use super::leg::Hold;
 use super::outgoing::Outgoing;
-use super::{Leg, Plan, State, Timer, Whose, closing};
+use super::{Leg, Sides, State, Timer, Whose, closing};
 use crate::belief::Asked;
-use crate::config::{Config, Line};
+use crate::config::{Config, Line, RecordNotice};
 use crate::desk::{Desk, Told};
 use crate::guards::Dialled;
 use crate::interface::{CallId, Happening, Language, Order, Recording};
@@ -19,10 +21,10 @@ use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
 
 /// How long the relay may take to close before the record is written without its figures.
-pub(crate) const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Longer than any prompts in a row. Only a relay that is dead says nothing for so long, and then nobody talks either.
-const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(1_200);
+const HEARD_WITHIN: Duration = Duration::from_secs(1_200);
 
 /// What a call is made of.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct Stuff {
     pub(crate) line: Arc<Line>,
     /// `None`: we begin the call, by this plan.
     pub(crate) caller: Option<Leg>,
-    pub(crate) plan: Option<Box<Plan>>,
+    pub(crate) sides: Option<Box<Sides>>,
     pub(crate) record: Box<Record>,
     pub(crate) hops: u8,
     /// What is to be found out of the caller before the call arrives.
@@ -68,7 +70,7 @@ pub(crate) struct Core {
     /// Those who are being called.
     pub(crate) outgoing: Vec<Outgoing>,
     /// What a callback is carried out by.
-    pub(crate) plan: Option<Box<Plan>>,
+    pub(crate) sides: Option<Box<Sides>>,
     /// The order found last.
     pub(crate) order: Option<Box<Order>>,
     pub(crate) record: Box<Record>,
@@ -79,6 +81,12 @@ pub(crate) struct Core {
     pub(crate) callee_trunk: Option<Box<str>>,
     /// How long they may talk, once they do.
     pub(crate) span: Option<Span>,
+    /// What a hook said is to be done, where one is asked.
+    pub(crate) plan: Option<Box<Plan>>,
+    /// Whether what is said is to be recorded.
+    pub(crate) records: bool,
+    /// Whether the caller was told so.
+    pub(crate) is_noticed: bool,
     /// What its legs count for.
     pub(crate) dialled: Vec<Dialled>,
     /// The caller is blocked, and heard out.
@@ -87,8 +95,8 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
-        let Stuff { config, line, caller, plan, record, hops, .. } = stuff;
-        let language = line.language;
+        let Stuff { config, line, caller, sides, record, hops, .. } = stuff;
+        let (language, records) = (line.language, line.record);
         Self {
             config,
             line,
@@ -96,13 +104,16 @@ impl Core {
             caller,
             callee: None,
             outgoing: Vec::new(),
-            plan,
+            sides,
             order: None,
             record,
             tape: Tape::No,
             hops,
             callee_trunk: None,
             span: None,
+            plan: None,
+            records,
+            is_noticed: false,
             dialled: Vec::new(),
             is_blocked: false,
         }
@@ -133,17 +144,43 @@ impl Core {
         repeat: bool,
         desk: &mut Desk<'_>,
     ) {
+        let prompts = prompts.iter().map(|prompt| place(language, *prompt).into()).collect();
+        self.hear(whose, prompts, repeat, desk);
+    }
+
+    /// Plays to one leg.
+    pub(crate) fn hear(&mut self, whose: Whose, prompts: Vec<Sound>, repeat: bool, desk: &mut Desk<'_>) {
         let Some(leg) = self.leg_mut(whose) else { return };
         let play = desk.ids.play();
         leg.play = Some(play);
-        let base = u16::from(language.0) * PROMPTS_PER_LANGUAGE;
-        let prompts = prompts.iter().map(|prompt| PromptId(base + prompt.index())).collect();
         if repeat {
             desk.disarm(Timer::Play(whose));
         } else {
             desk.arm(Timer::Play(whose), HEARD_WITHIN);
         }
         desk.media(leg.port.worker, Command::Play { session: leg.session, play, prompts, repeat });
+    }
+
+    /// The line whose number the callee sees.
+    pub(crate) fn shown(&self) -> Arc<Line> {
+        Arc::clone(self.connecting().map_or(&self.line, |connecting| &connecting.line))
+    }
+
+    /// Our patience with the callee.
+    pub(crate) fn ring_timeout(&self) -> Duration {
+        self.connecting()
+            .and_then(|connecting| connecting.connect.ring_timeout)
+            .unwrap_or(self.line.ring_timeout)
+    }
+
+    /// How long two may talk.
+    pub(crate) fn longest(&self) -> Duration {
+        self.connecting().and_then(|connecting| connecting.connect.max_call).unwrap_or(self.line.max_call)
+    }
+
+    /// Whom a hook named, while they are called or talked to.
+    pub(crate) fn connecting(&self) -> Option<&Connecting> {
+        self.plan.as_ref()?.connecting()
     }
 
     /// Plays one prompt to the caller.
@@ -336,7 +373,7 @@ impl Core {
     /// Whether the call is to be recorded, and is not yet.
     pub(crate) fn is_to_be_recorded(&self) -> bool {
         let record = &self.record;
-        self.line.record && record.recording.is_none() && record.recording_refused.is_none()
+        self.records && record.recording.is_none() && record.recording_refused.is_none()
     }
 
     /// Records from now on what is said, where the call is to be recorded and nobody refused.
@@ -349,6 +386,8 @@ impl Core {
         self.record.recording = Some(name.clone());
         self.tape = Tape::Running;
         desk.media(caller.port.worker, Command::Record { session: caller.session, name });
+        // Whoever looks for it after a crash looks in the record.
+        self.checkpoint(desk);
     }
 
     /// Whether what is said is recorded.
@@ -359,6 +398,24 @@ impl Core {
             Tape::Running => Recording::Running,
             Tape::Paused { .. } => Recording::Paused,
         }
+    }
+
+    /// Records from now on, or leaves out what is said from now on, wherever the call stands. A recording that broke off is
+    /// not begun again. `false`: whoever calls a line that tells people so was not told, and is not recorded.
+    pub(crate) fn record_from_now(&mut self, records: bool, desk: &mut Desk<'_>) -> bool {
+        let is_answered = self.record.answered.is_some();
+        let notice = self.line.record_notice;
+        if records && is_answered && notice != RecordNotice::Off && !self.is_noticed {
+            return false;
+        }
+        self.records = records;
+        match self.tape {
+            // Where both are told it begins when both have been.
+            Tape::No if records && is_answered && notice != RecordNotice::Both => self.begin_recording(desk),
+            Tape::No => {}
+            Tape::Running | Tape::Paused { .. } => self.pause_recording(!records, desk),
+        }
+        true
     }
 
     /// Leaves out of the recording what is said from now on, or takes it in again.
@@ -405,6 +462,11 @@ impl Core {
             }
         }
     }
+}
+
+/// Where a prompt lies in the library.
+pub(crate) fn place(language: Language, prompt: Prompt) -> PromptId {
+    PromptId(u16::from(language.0) * PROMPTS_PER_LANGUAGE + prompt.index())
 }
 
 /// How many places of the prompt library each language has.

@@ -14,7 +14,7 @@ use ua::{Ending, Invite, LegCommand};
 use super::outgoing::{Outgoing, Progress};
 use super::screening::Permitting;
 use super::whispering::Whispering;
-use super::{Core, Event, Leg, State, Timer, Whose, parting};
+use super::{Core, Event, Leg, State, Timer, Whose, directed, parting};
 use crate::callback::Strategy;
 use crate::config::{EarlyMedia, Line, Operator, Sender, SrtpPolicy, Trunk};
 use crate::desk::Desk;
@@ -94,12 +94,15 @@ impl Road {
 /// Calls somebody if they may be called: of a party the store is asked that.
 pub(crate) fn dial(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let party = match callee {
-        Callee::Party(role) => core.order.as_deref().map(|order| (party_of(order, role).number, order.code)),
+        Callee::Party(role) => {
+            core.order.as_deref().map(|order| (party_of(order, role).number, Some(order.code)))
+        }
+        Callee::Named => core.connecting().map(|connecting| (connecting.connect.number, None)),
         Callee::Operator | Callee::First | Callee::Second => None,
     };
     let Some((callee_number, code)) = party else { return call(callee, core, desk) };
     let (line, caller) = (core.line.number, core.record.caller);
-    let query = Query::Permit { line, caller, callee: callee_number, code: Some(code) };
+    let query = Query::Permit { line, caller, callee: callee_number, code };
     Permitting::begin(callee, query, core, desk)
 }
 
@@ -119,6 +122,11 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
             caller: core.record.caller,
             is_party: true,
         }),
+        Callee::Named => core.connecting().map(|connecting| guards::Leg {
+            callee: connecting.connect.number,
+            caller: core.record.caller,
+            is_party: true,
+        }),
         Callee::Operator => match core.line.operator {
             Some(Operator::Number(callee)) => Some(guards::Leg { callee, caller: None, is_party: false }),
             Some(Operator::Uri { .. }) | None => None,
@@ -134,6 +142,9 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
 /// Calls somebody, unless a rule forbids the number; the caller, if there is one, is told and hears music.
 pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if let Err(cause) = guard(callee, core, desk) {
+        if callee == Callee::Named {
+            return directed::resume(outcome::ours(cause), core, desk);
+        }
         return parting::refused(cause, core, desk);
     }
     match callee {
@@ -148,7 +159,10 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
             let prompts = [Prompt::OperatorConnecting, Prompt::Music];
             core.play(Whose::Caller, core.language, &prompts, true, desk);
         }
-        Callee::Second => core.play(Whose::Caller, core.language, &[Prompt::Music], true, desk),
+        // What they hear is for the hook, or the callback, to say.
+        Callee::Second | Callee::Named => {
+            core.play(Whose::Caller, core.language, &[Prompt::Music], true, desk)
+        }
         Callee::First => {}
     }
     match Dialling::of(callee, core, desk) {
@@ -164,11 +178,11 @@ fn unreachable(callee: Callee) -> Outcome {
 impl Dialling {
     /// Whom this callee stands for; `None`: for nobody.
     fn of(callee: Callee, core: &Core, desk: &mut Desk<'_>) -> Option<Self> {
-        let shown = match core.plan.as_deref().and_then(|plan| plan.side(callee)) {
+        let shown = match core.sides.as_deref().and_then(|sides| sides.side(callee)) {
             Some(side) => Arc::clone(&side.shown),
-            None => Arc::clone(&core.line),
+            None => core.shown(),
         };
-        let one = |whom| VecDeque::from([Wanted { whom, patience: core.line.ring_timeout }]);
+        let one = |whom| VecDeque::from([Wanted { whom, patience: core.ring_timeout() }]);
         let (waiting, strategy) = match callee {
             Callee::Party(role) => {
                 let order = core.order.as_deref()?;
@@ -177,12 +191,13 @@ impl Dialling {
                 desk.out.push(Output::Called { line, callee: party.number, code });
                 (one(Whom::Number(party.number)), Strategy::InOrder)
             }
+            Callee::Named => (one(Whom::Number(core.connecting()?.connect.number)), Strategy::InOrder),
             Callee::Operator => match core.line.operator.as_ref()? {
                 Operator::Number(number) => (one(Whom::Number(*number)), Strategy::InOrder),
                 Operator::Uri { uri, flow } => (one(Whom::Uri(uri.clone(), (*flow)?)), Strategy::InOrder),
             },
             Callee::First | Callee::Second => {
-                let calling = &core.plan.as_deref()?.side(callee)?.calling;
+                let calling = &core.sides.as_deref()?.side(callee)?.calling;
                 let wanted = calling.candidates.iter().map(|candidate| Wanted {
                     whom: Whom::Number(candidate.number),
                     patience: candidate.ring_timeout.unwrap_or(core.line.ring_timeout),
@@ -278,7 +293,7 @@ impl Dialling {
         let caller = match self.callee {
             Callee::First => None,
             Callee::Second => core.record.caller,
-            Callee::Party(_) | Callee::Operator => return Ok(()),
+            Callee::Party(_) | Callee::Named | Callee::Operator => return Ok(()),
         };
         let Some(callee) = number else { return Ok(()) };
         let leg = guards::Leg { callee, caller, is_party: true };
@@ -392,6 +407,7 @@ impl Dialling {
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Dialling(self),
         }
     }

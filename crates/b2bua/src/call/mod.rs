@@ -1,18 +1,20 @@
 //! One call: what stays the same through it (`Core`) and where it stands (`State`). It sees no SIP header and no
 //! packet, so it cannot leak one.
 
+mod approving;
 mod asking;
 mod closing;
 mod consulting;
 mod core;
 mod dialling;
+mod directed;
 mod leg;
 mod noticing;
 mod outgoing;
 mod parting;
-mod plan;
 mod restored;
 mod screening;
+mod sides;
 mod talking;
 mod verifying;
 mod whispering;
@@ -26,10 +28,11 @@ pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
 pub(crate) use outgoing::Progress;
-pub(crate) use plan::Plan;
+pub(crate) use sides::Sides;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
+use crate::hook::Advice;
 use crate::interface::Finding;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
@@ -58,6 +61,8 @@ pub(crate) enum Timer {
     Ring(u8),
     /// Nothing came back by the way that is being tried. Armed while there is a leg by that way.
     Attempt(u8),
+    /// A hook did not answer in time.
+    Advice,
     /// The callee did not confirm.
     Confirm,
     /// Nobody refused to be recorded.
@@ -72,13 +77,14 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// All but those of numbers that are being called, which go with their legs.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
         Self::Script(ivr::Timer::Input),
         Self::Play(Whose::Caller),
         Self::Play(Whose::Callee),
+        Self::Advice,
         Self::Confirm,
         Self::Refusal,
         Self::Warn,
@@ -100,6 +106,7 @@ pub(crate) enum Input {
     Closed(Whose, Statistics),
     Recorded(Option<String>),
     Found(Finding),
+    Advised(Box<Advice>),
     Verified(Verification),
     Fired(Timer),
     HangUp(Cause),
@@ -132,6 +139,7 @@ impl Input {
             Self::Closed(..) => "closed",
             Self::Recorded(_) => "recorded",
             Self::Found(_) => "found",
+            Self::Advised(_) => "advised",
             Self::Verified(_) => "verified",
             Self::Fired(_) => "fired",
             Self::HangUp(_) => "hang up",
@@ -155,6 +163,7 @@ pub(crate) enum Event {
     Digit(Whose, char),
     Finished(Whose),
     Found(Finding),
+    Advised(Advice),
     Fired(Timer),
 }
 
@@ -175,6 +184,10 @@ pub(crate) enum State {
     Noticing(noticing::Noticing),
     /// The store is asked whether the caller needs to be asked at all.
     Consulting(consulting::Consulting),
+    /// A hook says what is done.
+    Directed(directed::Directed),
+    /// A hook is asked whether the caller may be connected.
+    Approving(approving::Approving),
     /// The caller has the floor.
     Asking(asking::Asking),
     /// The store is asked whether the other party may be called.
@@ -249,6 +262,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             state
         }
         Input::Found(finding) => enter(state, Event::Found(finding), core, desk),
+        Input::Advised(advice) => enter(state, Event::Advised(*advice), core, desk),
         Input::Verified(verification) => match state {
             State::Verifying(verifying) => verifying.verified(verification, core, desk),
             // It came too late.
@@ -258,6 +272,8 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             | State::Answering
             | State::Noticing(_)
             | State::Consulting(_)
+            | State::Directed(_)
+            | State::Approving(_)
             | State::Asking(_)
             | State::Permitting(_)
             | State::Dialling(_)
@@ -289,6 +305,8 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
         | State::Answering
         | State::Noticing(_)
         | State::Consulting(_)
+        | State::Directed(_)
+        | State::Approving(_)
         | State::Asking(_)
         | State::Permitting(_)
         | State::Dialling(_)
@@ -362,6 +380,8 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         State::Answering => consulting::answering(event, core, desk),
         State::Noticing(noticing) => noticing.handle(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
+        State::Directed(directed) => directed.handle(event, core, desk),
+        State::Approving(approving) => approving.handle(event, core, desk),
         State::Asking(asking) => asking.handle(event, core, desk),
         State::Permitting(permitting) => permitting.handle(event, core, desk),
         State::Dialling(dialling) => dialling.handle(event, core, desk),

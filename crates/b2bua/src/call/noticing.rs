@@ -35,6 +35,7 @@ impl Noticing {
         if core.line.record_notice == RecordNotice::Off || !core.is_to_be_recorded() {
             return consulting::consult(Vec::new(), core, desk);
         }
+        core.is_noticed = true;
         let prompts = prompts(core);
         core.play(Whose::Caller, core.language, &prompts, false, desk);
         State::Noticing(Self { keyed: Vec::new() })
@@ -44,6 +45,7 @@ impl Noticing {
         match event {
             Event::Digit(Whose::Caller, digit) if core.line.record_refuse == Some(digit) => {
                 core.record.recording_refused = Some(Side::Caller);
+                core.checkpoint(desk);
                 core.stop(Whose::Caller, desk);
                 self.over(core, desk)
             }
@@ -65,6 +67,7 @@ impl Noticing {
             | Event::Digit(Whose::Callee | Whose::Tried(_), _)
             | Event::Finished(Whose::Callee | Whose::Tried(_))
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Noticing(self),
         }
     }

@@ -180,7 +180,6 @@ fn leave(mut leg: Leg, trunk: Option<Box<str>>, outcome: &Outcome, desk: &mut De
     if std::mem::take(&mut leg.up) {
         desk.leg(leg.id, LegCommand::End(outcome::why(outcome)));
     }
-    leg.stop(desk);
     leg.release(desk);
     if leg.hold == Hold::Closing {
         desk.told.push(Told::Left(leg.id, leg.session, leg.port));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ivr::Prompt;
 
-use super::{Core, Event, State, Timer, Whose, dialling};
+use super::{Core, Event, State, Timer, Whose, dialling, directed};
 use crate::config::Blocked;
 use crate::desk::Desk;
 use crate::interface::{Callee, Happening, Role};
@@ -32,6 +32,7 @@ pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mu
     match callee {
         // Nobody else is there to be told.
         Callee::First => core.finish(outcome, desk),
+        Callee::Named => directed::resume(outcome, core, desk),
         Callee::Party(Role::Courier) => say(Prompt::CourierUnavailable, outcome, core, desk),
         Callee::Party(Role::Client) | Callee::Second => say(Prompt::ClientUnavailable, outcome, core, desk),
         Callee::Operator => {
@@ -89,6 +90,7 @@ impl Parting {
             | Event::Digit(..)
             | Event::Finished(Whose::Callee | Whose::Tried(_))
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Parting(self),
         }
     }

@@ -1,7 +1,7 @@
 //! Whether a call may be: whether the caller is blocked, before it is answered; and whether the other party may be called, before
 //! they are.
 
-use super::{Core, Event, STORE_WITHIN, State, Timer, consulting, dialling, parting};
+use super::{Core, Event, STORE_WITHIN, State, Timer, consulting, dialling, directed, parting};
 use crate::config::Blocked;
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Forbidden, Output, Query};
@@ -44,7 +44,16 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Screening,
+    }
+}
+
+fn cause(forbidden: &Forbidden) -> Cause {
+    match forbidden {
+        Forbidden::Blocked => Cause::Blocked,
+        Forbidden::Quiet => Cause::QuietHours,
+        Forbidden::UsedUp => Cause::CallsUsedUp,
     }
 }
 
@@ -66,6 +75,9 @@ impl Permitting {
         match event {
             Event::Found(finding) => {
                 desk.disarm(Timer::Store);
+                if let (Callee::Named, Finding::Forbidden(forbidden)) = (self.callee, &finding) {
+                    return directed::resume(outcome::ours(cause(forbidden)), core, desk);
+                }
                 match finding {
                     Finding::Permitted => dialling::call(self.callee, core, desk),
                     Finding::Forbidden(Forbidden::Blocked) => parting::blocked(self.callee, core, desk),
@@ -83,6 +95,7 @@ impl Permitting {
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Permitting(self),
         }
     }

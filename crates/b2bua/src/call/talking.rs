@@ -22,10 +22,13 @@ pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Sta
     desk.media(worker, join);
     core.record.bridged = Some(desk.now);
     match callee {
-        Callee::Party(_) | Callee::First | Callee::Second => core.record.callee_reached = true,
+        Callee::Party(_) | Callee::Named | Callee::First | Callee::Second => {
+            core.record.callee_reached = true;
+        }
         Callee::Operator => core.record.operator_reached = true,
     }
-    let (most, warning) = (core.line.max_call, core.line.warning);
+    let most = core.longest();
+    let warning = core.line.warning;
     let warns = (warning < most).then(|| desk.now + (most - warning));
     watch(Span { warns, ends: desk.now + most }, core, desk);
     desk.notice(core.id(), Happening::Bridged);
@@ -59,6 +62,7 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
+        | Event::Advised(_)
         | Event::Fired(_) => State::Talking,
     }
 }

@@ -49,6 +49,7 @@ impl Verifying {
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Verifying(self),
         }
     }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use ivr::Prompt;
+use rtp::Sound;
 
+use super::core::place;
 use super::dialling::Dialling;
+use super::directed::Connecting;
 use super::noticing::{self, REFUSED_WITHIN};
-use super::{Core, Event, State, Timer, Whose, dialling, parting, talking};
+use super::{Core, Event, State, Timer, Whose, dialling, directed, parting, talking};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Callee, Happening, Language, Role};
@@ -30,7 +33,7 @@ pub(crate) struct Whispering {
 /// What is said.
 struct Said {
     language: Language,
-    prompts: Vec<Prompt>,
+    sounds: Vec<Sound>,
     confirm: Option<Duration>,
 }
 
@@ -38,20 +41,21 @@ impl Whispering {
     /// To whom `others` has reached.
     pub(crate) fn begin(others: Box<Dialling>, core: &mut Core, desk: &mut Desk<'_>) -> State {
         let callee = others.callee();
-        let Some(Said { language, mut prompts, confirm }) = said(callee, core) else {
+        let Some(Said { language, mut sounds, confirm }) = said(callee, core) else {
             return accepted(callee, core, desk);
         };
         let is_told = is_told(callee.place(), core);
         if is_told {
-            prompts.extend(noticing::prompts(core));
+            let notice = noticing::prompts(core);
+            sounds.extend(notice.into_iter().map(|prompt| Sound::from(place(language, prompt))));
         }
         if confirm.is_some() {
-            prompts.push(Prompt::Confirm);
+            sounds.push(place(language, Prompt::Confirm).into());
         }
-        if prompts.is_empty() {
+        if sounds.is_empty() {
             return accepted(callee, core, desk);
         }
-        core.play(callee.place(), language, &prompts, false, desk);
+        core.hear(callee.place(), sounds, false, desk);
         let may_refuse = is_told && core.line.record_refuse.is_some();
         State::Whispering(Self { others, confirm, may_refuse })
     }
@@ -76,6 +80,7 @@ impl Whispering {
                 if whose == place && self.may_refuse && core.line.record_refuse == Some(digit) =>
             {
                 core.record.recording_refused = Some(Side::from(place));
+                core.checkpoint(desk);
                 self.may_refuse = false;
                 desk.disarm(Timer::Refusal);
                 match self.confirm {
@@ -101,6 +106,7 @@ impl Whispering {
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
+            | Event::Advised(_)
             | Event::Fired(_) => State::Whispering(self),
         }
     }
@@ -136,11 +142,19 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
     match callee {
         Callee::Operator => None,
         Callee::First | Callee::Second => {
-            let side = core.plan.as_deref()?.side(callee)?;
-            let prompts = side.calling.prompt.into_iter().collect();
+            let side = core.sides.as_deref()?.side(callee)?;
+            let language = core.line.language;
+            let prompt = side.calling.prompt.into_iter();
+            let sounds = prompt.map(|prompt| place(language, prompt).into()).collect();
             let within = core.line.confirm.unwrap_or(CONFIRM_WITHIN);
             let confirm = side.calling.confirm.then_some(within);
-            Some(Said { language: core.line.language, prompts, confirm })
+            Some(Said { language, sounds, confirm })
+        }
+        Callee::Named => {
+            let Connecting { connect, line } = core.connecting()?;
+            let confirm = connect.confirm.then(|| core.line.confirm.unwrap_or(CONFIRM_WITHIN));
+            let sounds = directed::sounds(&connect.whisper, line.language);
+            Some(Said { language: line.language, sounds, confirm })
         }
         Callee::Party(role) => {
             let order = core.order.as_deref()?;
@@ -154,7 +168,8 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
                 prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
             }
             let language = party.language.unwrap_or(core.line.language);
-            Some(Said { language, prompts, confirm: core.line.confirm })
+            let sounds = prompts.into_iter().map(|prompt| place(language, prompt).into()).collect();
+            Some(Said { language, sounds, confirm: core.line.confirm })
         }
     }
 }
@@ -172,7 +187,7 @@ fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
         Callee::Second => {
             desk.notice(core.id(), Happening::SecondAnswered { number: core.record.callee });
         }
-        Callee::Party(_) | Callee::Operator => {}
+        Callee::Party(_) | Callee::Named | Callee::Operator => {}
     }
     talking::begin(callee, core, desk)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clock::Instant;
 
 use super::{Switchboard, ended};
-use crate::call::{self, Call, Core, Plan, State, Stuff, Timer};
+use crate::call::{self, Call, Core, Sides, State, Stuff, Timer};
 use crate::callback::Callback;
 use crate::desk::Alarm;
 use crate::interface::{Happening, Notice, Output};
@@ -34,14 +34,14 @@ impl Switchboard {
         });
         let what = Happening::Originated { line: callback.line, data: callback.data.clone() };
         out.push(Output::Notice(Notice { call: callback.call, at: now, what }));
-        let refused = match Plan::find(callback, &self.lines) {
+        let refused = match Sides::find(callback, &self.lines) {
             _ if !is_open => Cause::Overloaded,
             None => Cause::UnknownLine,
-            Some((plan, line)) => {
-                let (config, plan) = (Arc::clone(&self.config), Some(Box::new(plan)));
+            Some((sides, line)) => {
+                let (config, sides) = (Arc::clone(&self.config), Some(Box::new(sides)));
                 // One more than what is written: as if it had come to us.
                 let hops = HOPS + 1;
-                let stuff = Stuff { config, line, caller: None, plan, record, hops, asked: None };
+                let stuff = Stuff { config, line, caller: None, sides, record, hops, asked: None };
                 let place = self.seat(Call { core: Core::new(stuff), state: State::Arriving });
                 self.stale.push(place);
                 self.timers.arm(now, Alarm::Call(place, Timer::Store), call::STORE_WITHIN);

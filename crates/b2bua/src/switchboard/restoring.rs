@@ -141,7 +141,7 @@ impl Switchboard {
             self.trunks.take_again(trunk);
         }
         let record = Box::new(record.clone());
-        let stuff = Stuff { config, line, caller, plan: None, record, hops: 0, asked: None };
+        let stuff = Stuff { config, line, caller, sides: None, record, hops: 0, asked: None };
         let mut core = Core::new(stuff);
         (core.callee, core.callee_trunk) = (callee, callee_trunk);
         let record = &core.record;

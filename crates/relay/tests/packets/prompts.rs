@@ -33,7 +33,7 @@ fn a_prompt_is_heard_whole_and_its_end_is_reported() {
     let mut phone = Phone::new("127.0.0.1", to, Law::A, 440.0);
     stage.open(1, port, &phone, Law::A);
     let (session, play) = (SessionId(1), PlayId(7));
-    stage.give(Command::Play { session, play, prompts: vec![PromptId(1)], repeat: false });
+    stage.give(Command::Play { session, play, prompts: vec![PromptId(1).into()], repeat: false });
     listen(&mut phone);
     assert!(phone.heard.len().abs_diff(4_000) < PACKET, "{}", phone.heard.len());
     assert!((phone.hears(700.0) - LOUD).abs() < 0.02, "{}", phone.hears(700.0));
@@ -50,7 +50,7 @@ fn a_changed_library_is_played_from() {
     stage.give(Command::Play {
         session: SessionId(1),
         play: PlayId(1),
-        prompts: vec![PromptId(1)],
+        prompts: vec![PromptId(1).into()],
         repeat: false,
     });
     listen(&mut phone);

@@ -82,7 +82,7 @@ fn descriptions_that_name_our_own_ports_make_no_ring() {
         stage.open_to(2, ports[1], to_first, Law::Mu);
         let (first, second, play) = (SessionId(1), SessionId(2), PlayId(7));
         stage.give(Command::Bridge { first, second });
-        stage.give(Command::Play { session: first, play, prompts: vec![PromptId(0)], repeat: false });
+        stage.give(Command::Play { session: first, play, prompts: vec![PromptId(0).into()], repeat: false });
         stage.until(|report| *report == Report::Finished { session: first, play });
         for session in [1, 2] {
             let passed = stage.close(session);

@@ -15,7 +15,7 @@ use crate::telephone_event::keys::{Due, Manner};
 use crate::telephone_event::presses::Sighting;
 use crate::telephone_event::twins::Way;
 use crate::tones::generator::{self, Part};
-use crate::{Law, Library, PlayId, Prompt, PromptId, Report, Sink, g711};
+use crate::{Law, Library, PlayId, Prompt, Report, Sink, Sound, g711};
 
 /// The longest packet we make: 60 ms.
 pub(super) const LONGEST: usize = HEADER_LENGTH + 480;
@@ -29,7 +29,7 @@ impl Session {
         now: Instant,
         library: Arc<Library>,
         play: PlayId,
-        prompts: Vec<PromptId>,
+        prompts: Vec<Sound>,
         repeat: bool,
         sink: &mut impl Sink,
     ) {

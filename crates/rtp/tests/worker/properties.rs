@@ -97,7 +97,7 @@ impl Chaos {
             0 | 9 | 10 => Command::Open { session, port: port(session), media: self.media(session) },
             1 | 2 => Command::Update { session, media: self.media(session) },
             3 | 4 => {
-                let prompts = (0..self.below(4)).map(|_| PromptId(self.below(12) as u16)).collect();
+                let prompts = (0..self.below(4)).map(|_| PromptId(self.below(12) as u16).into()).collect();
                 Command::Play { session, play: PlayId(self.below(9)), prompts, repeat: self.below(2) == 0 }
             }
             5 => Command::Stop { session },

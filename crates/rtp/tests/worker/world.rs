@@ -199,7 +199,7 @@ impl World {
     }
 
     pub(crate) fn play(&mut self, session: SessionId, prompts: &[u16], repeat: bool) {
-        let prompts = prompts.iter().copied().map(PromptId).collect();
+        let prompts = prompts.iter().map(|prompt| PromptId(*prompt).into()).collect();
         self.command(Command::Play { session, play: PlayId(7), prompts, repeat });
     }
 

@@ -10,6 +10,7 @@ use super::media::Media;
 use super::sip::Sip;
 use super::trunk;
 use super::walk::{Given, Section, Walk};
+use crate::{hook, speech};
 
 /// Trunks among themselves, and each with the listeners it is called by.
 pub(super) fn trunks<'d>(walk: &mut Walk<'d>, trunks: &[trunk::Draft<'d>], sip: &Sip) {
@@ -146,6 +147,35 @@ pub(super) fn lines<'d>(
         choices.push(choice);
     }
     choices
+}
+
+/// Hooks that lines name, and whether anybody could speak for them.
+pub(super) fn hooks<'d>(
+    walk: &mut Walk<'d>,
+    lines: &[line::Draft<'d>],
+    hooks: Option<&[hook::Settings]>,
+    speech: &speech::Settings,
+) {
+    // Of one that is at fault it cannot be said that it is not there.
+    let Some(hooks) = hooks else { return };
+    for line in lines {
+        let named = [
+            ("hook", &line.hooked.hook),
+            ("strangers_hook", &line.hooked.strangers),
+            ("approval_hook", &line.hooked.approval),
+        ];
+        for (key, name) in named {
+            let Some(name) = name else { continue };
+            if !hooks.iter().any(|hook| hook.name == *name) {
+                let known: Vec<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
+                let text = format!("there is no [[hook]] {name:?}; there are: {}", known.join(", "));
+                walk.fault(line.section.place(key), text);
+            } else if key != "approval_hook" && speech.voice.is_none() {
+                let text = "nothing on this machine speaks texts: install espeak-ng or write [speech]; texts of hooks are left out";
+                walk.warn(line.section.place(key), text);
+            }
+        }
+    }
 }
 
 fn places(choice: &Choice) -> Vec<usize> {

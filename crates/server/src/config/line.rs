@@ -4,7 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ::sip::Uri;
-use b2bua::{Attestation, Blocked, Choice, DialRules, EarlyMedia, Policy, RecordNotice, Treatment};
+use b2bua::{
+    Attestation, Blocked, Choice, DialRules, EarlyMedia, HookFailure, Policy, RecordNotice, Treatment,
+};
 use number::{Number, Plan};
 use store::Quiet;
 use toml::de::DeValue;
@@ -46,6 +48,12 @@ pub(super) const SCHEMA: Schema = Schema {
         "answer_after",
         "ring_timeout",
         "early_media",
+        "hook",
+        "answer_first",
+        "hook_failure",
+        "strangers_hook",
+        "approval_hook",
+        "approval_failure",
         "max_call",
         "warning",
     ],
@@ -68,10 +76,28 @@ pub(crate) struct Line {
     pub(crate) language: String,
     /// Whom `#` reaches.
     pub(crate) operator: Option<Operator>,
+    /// What other programs have a say in.
+    pub(crate) hooked: Hooked,
     /// When the parties of its calls are left in peace, unless their order says otherwise.
     pub(crate) quiet: Option<Quiet>,
     /// Everything else.
     pub(crate) manner: Manner,
+}
+
+/// What other programs have a say in, by the names of their `[[hook]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hooked {
+    /// Whom a line asks of which hooks are the service.
+    pub(crate) hook: Option<String>,
+    /// Whether callers are answered before that.
+    pub(crate) answers_first: bool,
+    pub(crate) failure: HookFailure,
+    /// Who looks after callers who are no party of anything.
+    pub(crate) strangers: Option<String>,
+    /// Who is asked before a caller is connected to the other party.
+    pub(crate) approval: Option<String>,
+    /// Whether they are connected where that says nothing.
+    pub(crate) is_open: bool,
 }
 
 /// How the route of a call to a line is found.
@@ -81,6 +107,8 @@ pub(crate) enum Service {
     Orders,
     /// Everyone reaches the operator.
     Reserve,
+    /// By a hook.
+    Hook,
 }
 
 /// Whom `#` reaches.
@@ -133,6 +161,7 @@ pub(super) struct Draft<'d> {
     pub(super) trunk: Given<Named>,
     language: String,
     pub(super) operator: Option<Operator>,
+    pub(super) hooked: Hooked,
     quiet: Option<Quiet>,
     pub(super) manner: Manner,
 }
@@ -146,6 +175,7 @@ impl Draft<'_> {
             trunks: trunks?,
             language: self.language,
             operator: self.operator,
+            hooked: self.hooked,
             quiet: self.quiet,
             manner: self.manner,
         })
@@ -183,10 +213,60 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super
             "is needed: whoever calls a line with service = \"reserve\" is put through to its operator";
         walk.fault(section.place("operator"), text);
     }
+    let hooked = hooked(walk, &section, service, operator.is_some());
     let quiet = super::policy::quiet(walk, &section, policy.quiet.as_ref());
     let manner = manner(walk, &section, &policy.dial);
-    Draft { section, number: dialled, service, trunk, language, operator, quiet, manner }
+    Draft { section, number: dialled, service, trunk, language, operator, hooked, quiet, manner }
 }
+
+fn hooked<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, has_operator: bool) -> Hooked {
+    let hook = walk.get(section, "hook", value::name);
+    match (service, &hook) {
+        (Service::Hook, Given::Absent) => {
+            let text = "is missing: which [[hook]] says what becomes of calls?";
+            walk.fault(section.place("hook"), text);
+        }
+        (Service::Orders | Service::Reserve, Given::Is(_)) => {
+            let text =
+                "means nothing without service = \"hook\"; strangers_hook and approval_hook are for others";
+            walk.fault(section.place("hook"), text);
+        }
+        (Service::Hook, Given::Is(_) | Given::Faulty)
+        | (Service::Orders | Service::Reserve, Given::Absent | Given::Faulty) => {}
+    }
+    let failure = walk.get(section, "hook_failure", |value| value::word(value, FAILURES));
+    if failure == Given::Is(HookFailure::Reserve) && !has_operator {
+        let text = "is \"reserve\", and there is nobody in reserve: write operator, or \"refuse\"";
+        walk.fault(section.place("hook_failure"), text);
+    }
+    let strangers = walk.get(section, "strangers_hook", value::name).ok();
+    let approval = walk.get(section, "approval_hook", value::name).ok();
+    let is_open = walk.get(section, "approval_failure", |value| value::word(value, OPEN)).or(false);
+    let of_orders = ["strangers_hook", "approval_hook", "approval_failure"];
+    for key in of_orders.into_iter().filter(|key| service == Service::Hook && section.has(key)) {
+        walk.fault(
+            section.place(key),
+            "means nothing with service = \"hook\": the hook decides about all calls",
+        );
+    }
+    let answers_first = walk.get(section, "answer_first", value::flag).or(false);
+    Hooked {
+        hook: hook.ok(),
+        answers_first,
+        failure: failure.or(HookFailure::default()),
+        strangers,
+        approval,
+        is_open,
+    }
+}
+
+const FAILURES: &[(&str, Result<HookFailure, &str>)] = &[
+    ("reserve", Ok(HookFailure::Reserve)),
+    ("last-good", Ok(HookFailure::LastGood)),
+    ("refuse", Ok(HookFailure::Refuse)),
+];
+
+const OPEN: &[(&str, Result<bool, &str>)] = &[("open", Ok(true)), ("closed", Ok(false))];
 
 /// Trunks as they are written: one, several in order, or each with its weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,7 +320,7 @@ fn trunks<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> Given<Named> {
 const SERVICES: &[(&str, Result<Service, &str>)] = &[
     ("orders", Ok(Service::Orders)),
     ("pairs", Err("is not available yet")),
-    ("hook", Err("is not available yet")),
+    ("hook", Ok(Service::Hook)),
     ("reserve", Ok(Service::Reserve)),
     ("scenario", Err("is not available yet")),
 ];

@@ -7,6 +7,7 @@ mod account;
 mod address;
 mod cross;
 pub(crate) mod duration;
+mod hook;
 mod http;
 mod identity;
 mod keeping;
@@ -23,6 +24,7 @@ mod reload;
 mod remark;
 mod secret;
 mod sip;
+mod speech;
 mod trace;
 mod trunk;
 mod value;
@@ -38,7 +40,7 @@ pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use http::Http;
 pub(crate) use keeping::{Numbers, Retention};
-pub(crate) use line::{Line, Operator, Service};
+pub(crate) use line::{Hooked, Line, Operator, Service};
 pub(crate) use media::Media;
 pub(crate) use node::Node;
 pub(crate) use notices::Notices;
@@ -74,6 +76,8 @@ const SECTIONS: &[&Schema] = &[
     &keeping::PRIVACY,
     &trace::SCHEMA,
     &identity::SCHEMA,
+    &hook::SCHEMA,
+    &speech::SCHEMA,
 ];
 
 /// A configuration in which nothing is at fault.
@@ -103,6 +107,10 @@ pub(crate) struct Checked {
     pub(crate) homer: Option<Homer>,
     /// Whom we believe of who calls, where anything is verified.
     pub(crate) identity: Option<Files>,
+    /// Who is asked what to do with calls.
+    pub(crate) hooks: Vec<crate::hook::Settings>,
+    /// What makes prompts of texts.
+    pub(crate) speech: crate::speech::Settings,
 }
 
 /// What reading a configuration came to.
@@ -193,12 +201,15 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let (numbers, retention) = keeping::privacy(walk, &root);
     let (trace, homer) = trace::read(walk, &root, &node.name);
     let identity = identity::read(walk, &root);
+    let hooks = hook::read(walk, &root);
+    let speech = speech::read(walk, &root, &node.data_dir);
 
     cross::trunks(walk, &trunks, &sip);
     cross::verified(walk, &trunks, &lines, root.has("identity"));
     let places = cross::lines(walk, &lines, &trunks);
     let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
     notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
+    cross::hooks(walk, &lines, hooks.as_deref(), &speech);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
     let lines =
@@ -221,6 +232,8 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         trace,
         homer,
         identity,
+        hooks: hooks?,
+        speech,
     })
 }
 

@@ -11,7 +11,7 @@ use number::Number;
 use store::Quiet;
 
 use super::notices;
-use super::{Checked, Line, Operator, Service, Trunk, Webhook};
+use super::{Checked, Hooked, Line, Operator, Service, Trunk, Webhook};
 
 /// How often RTCP goes out (RFC 3550 §6.2).
 const RTCP_INTERVAL: Duration = Duration::from_secs(5);
@@ -192,7 +192,7 @@ impl Trunk {
 }
 
 impl Line {
-    fn answered(&self, languages: &[String]) -> Option<b2bua::Line> {
+    pub(super) fn answered(&self, languages: &[String]) -> Option<b2bua::Line> {
         let language = languages.iter().position(|language| *language == self.language)?;
         let manner = &self.manner;
         Some(b2bua::Line {
@@ -216,7 +216,12 @@ impl Line {
             service: match self.service {
                 Service::Orders => b2bua::Service::Orders(self.orders()),
                 Service::Reserve => b2bua::Service::Reserve,
+                Service::Hook => b2bua::Service::Hook(b2bua::HookLine {
+                    hook: self.hooked.hook.as_deref()?.into(),
+                    answers_first: self.hooked.answers_first,
+                }),
             },
+            hooks: self.hooked.hooks(),
         })
     }
 
@@ -233,6 +238,17 @@ impl Line {
             redial: manner.redial,
             ask_when_needed: manner.ask_when_needed,
             lockout: manner.lockout,
+        }
+    }
+}
+
+impl Hooked {
+    fn hooks(&self) -> b2bua::Hooks {
+        let approval = self.approval.as_deref();
+        b2bua::Hooks {
+            failure: self.failure,
+            strangers: self.strangers.as_deref().map(Into::into),
+            approval: approval.map(|hook| b2bua::Approval { hook: hook.into(), is_open: self.is_open }),
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, the policy, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
+    /// Takes trunks, lines, the policy, hooks, tokens and whom we believe of `next`; all else stays, and what differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
             ("[node]", self.node != next.node),
@@ -24,6 +24,7 @@ impl Checked {
             ("[notices]", self.notices != next.notices),
             ("[recording]", self.recording != next.recording),
             ("[privacy]", (self.numbers, self.retention) != (next.numbers, next.retention)),
+            ("[speech]", self.speech != next.speech),
             ("[trace]", (&self.trace, &self.homer) != (&next.trace, &next.homer)),
         ];
         let at_restart = differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
@@ -32,6 +33,7 @@ impl Checked {
             lines: next.lines,
             policy: next.policy,
             identity: next.identity,
+            hooks: next.hooks,
             ..self.clone()
         };
         checked.http.tokens = next.http.tokens;

@@ -22,7 +22,7 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 20] = [
     "call.arrived",
     "call.asked",
     "call.code",
@@ -37,6 +37,8 @@ const EVENTS: [&str; 18] = [
     "recording.paused",
     "recording.resumed",
     "recording.ready",
+    "hook.failed",
+    "hook.recovered",
     "order.put",
     "order.expired",
     "notice.sent",
@@ -128,7 +130,7 @@ pub(super) fn url(value: &DeValue<'_>) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_local(url: &Url) -> bool {
+pub(super) fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

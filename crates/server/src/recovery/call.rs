@@ -14,7 +14,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -85,6 +85,7 @@ form!(struct Record {
     recording_paused,
     recording_refused,
     recording_fault,
+    hook_fault,
     restored,
 } but {
     // None of a call that goes on.
@@ -167,6 +168,8 @@ form!(
         Blocked = 24,
         QuietHours = 25,
         CallsUsedUp = 26,
+        Refused = 27,
+        HookFailed = 28,
     }
 );
 form!(

@@ -51,6 +51,8 @@ pub(crate) enum Turn {
     Board(Input),
     /// Prompts come from this library from now on.
     Library(Arc<rtp::Library>),
+    /// Something happened that others may want to see.
+    Event(Box<store::NewEvent>),
     /// End a call; says whether there was one.
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
@@ -269,6 +271,7 @@ impl Loop {
             }
             Turn::Board(input) => self.handle(input, out),
             Turn::Library(library) => self.world.relay.change_library(&library),
+            Turn::Event(event) => self.world.tell(*event),
             Turn::HangUp(call, reply) => {
                 let there = self.board.has(call);
                 self.handle(Input::Control(Control::HangUp(call)), out);
@@ -349,6 +352,7 @@ impl Loop {
                 output @ (Output::Media { .. }
                 | Output::Find { .. }
                 | Output::Verify { .. }
+                | Output::Consult(_)
                 | Output::Called { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)

@@ -44,7 +44,7 @@ fn cause(world: &World) -> (Side, Cause) {
 /// Whether anybody was recorded, and whether that began after this prompt was played.
 fn recorded_after(world: &World, prompt: u16) -> Option<bool> {
     let recorded = world.commands.iter().position(|command| matches!(command, Command::Record { .. }))?;
-    let plays = |command: &Command| matches!(command, Command::Play { prompts, .. } if prompts.iter().any(|played| played.0 == prompt));
+    let plays = |command: &Command| matches!(command, Command::Play { prompts, .. } if prompts.contains(&rtp::Sound::Prompt(rtp::PromptId(prompt))));
     Some(world.commands.iter().position(plays).is_some_and(|played| played < recorded))
 }
 
@@ -213,4 +213,21 @@ fn whoever_refuses_is_not_recorded_and_the_call_goes_on() {
         assert_eq!((kept.recording_refused, &kept.recording), (Some(Side::Callee), &None));
         assert!(kept.callee_reached);
     }
+}
+
+#[test]
+fn what_was_recorded_after_the_notice_is_known_of_when_the_node_dies() {
+    let mut world = world(|config| config.lines[0].record_notice = RecordNotice::Caller);
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, ""));
+    while recorded_after(&world, RECORDING_NOTICE).is_none() {
+        world.run_until(world.inputs() + 1);
+    }
+    // The caller is being asked; nothing else has changed since.
+    world.run_for(seconds(1));
+    world.die(seconds(1));
+    world.run_until_quiet();
+    world.assert_clean();
+    let kept = record(&world);
+    assert_eq!(kept.outcome.map(|outcome| outcome.cause), Some(Cause::NodeLost));
+    assert!(kept.recording.is_some() && kept.recording_fault.is_some());
 }

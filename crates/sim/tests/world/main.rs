@@ -3,6 +3,7 @@
 mod callbacks;
 mod early_media;
 mod guarded;
+mod hooks;
 mod identity;
 mod mask;
 mod order_call;

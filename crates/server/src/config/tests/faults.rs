@@ -270,11 +270,7 @@ fn an_operator_is_a_number_or_an_address_and_no_line() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
-    for (section, line) in [
-        ("[[line]]", "service = \"pairs\""),
-        ("[[line]]", "service = \"hook\""),
-        ("[[line]]", "service = \"scenario\""),
-    ] {
+    for (section, line) in [("[[line]]", "service = \"pairs\""), ("[[line]]", "service = \"scenario\"")] {
         let told = fault(|text| *text = text.replace(section, &format!("{section}\n{line}")));
         assert!(told.contains("not available yet"), "{told}");
     }

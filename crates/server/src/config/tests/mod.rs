@@ -1,6 +1,7 @@
 //! Whole files, read as the program reads them.
 
 mod faults;
+mod hooks;
 mod identity;
 mod keys;
 mod secrets;

@@ -107,6 +107,7 @@ fn snapshot() -> Snapshot {
         recording_paused: Duration::from_millis(1_500),
         recording_refused: Some(b2bua::Side::Callee),
         recording_fault: Some("broken off".to_owned()),
+        hook_fault: Some("no connection".into()),
         restored: 1,
         data: None,
         caller_media: None,
@@ -177,7 +178,7 @@ fn another_form_is_another_version() {
     });
     assert_eq!(
         (octets[0], octets.len(), sum),
-        (3, 1_128, 10_480_917_579_465_686_268),
+        (4, 1_143, 7_106_295_174_865_501_216),
         "the form has changed: count VERSION up"
     );
     let mut other = octets;

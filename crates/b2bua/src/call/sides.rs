@@ -12,7 +12,7 @@ use crate::interface::Callee;
 
 /// A callback, with everything it names found.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct Sides {
     pub(crate) first: Side,
     pub(crate) second: Side,
 }
@@ -25,8 +25,8 @@ pub(crate) struct Side {
     pub(crate) shown: Arc<Line>,
 }
 
-impl Plan {
-    /// The plan, and the line as this callback has it. `None`: a line is missing, or a side has nobody, or too many.
+impl Sides {
+    /// The sides, and the line as this callback has it. `None`: a line is missing, or a side has nobody, or too many.
     pub(crate) fn find(
         callback: &Callback,
         lines: &BTreeMap<Number, Arc<Line>>,
@@ -36,11 +36,11 @@ impl Plan {
             let is_some = (1..=MOST_CANDIDATES).contains(&calling.candidates.len());
             is_some.then(|| Side { calling: calling.clone(), shown })
         };
-        let plan = Self { first: side(&callback.first)?, second: side(&callback.second)? };
+        let sides = Self { first: side(&callback.first)?, second: side(&callback.second)? };
         let mut line = Line::clone(lines.get(&callback.line)?);
         line.max_call = callback.max_call.unwrap_or(line.max_call);
         line.record = callback.record.unwrap_or(line.record);
-        Some((plan, Arc::new(line)))
+        Some((sides, Arc::new(line)))
     }
 
     /// The side this callee is of; `None`: of none.
@@ -48,7 +48,7 @@ impl Plan {
         match callee {
             Callee::First => Some(&self.first),
             Callee::Second => Some(&self.second),
-            Callee::Party(_) | Callee::Operator => None,
+            Callee::Party(_) | Callee::Operator | Callee::Named => None,
         }
     }
 }
@@ -58,7 +58,7 @@ impl Callee {
     pub(crate) fn place(self) -> Whose {
         match self {
             Self::First => Whose::Caller,
-            Self::Second | Self::Party(_) | Self::Operator => Whose::Callee,
+            Self::Second | Self::Party(_) | Self::Operator | Self::Named => Whose::Callee,
         }
     }
 }
