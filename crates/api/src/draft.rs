@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use b2bua::Code;
 use number::Number;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 use store::{Json, NotQuiet, Order, OrderLimits, Party, Quiet, Timestamp};
 
@@ -67,7 +67,8 @@ pub(crate) struct PartyBody {
 }
 
 /// A telephone number as written, also where a program wrote it as a JSON number.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
 pub(crate) struct NumberText(pub(crate) String);
 
 impl<'de> Deserialize<'de> for NumberText {
@@ -108,7 +109,7 @@ pub(crate) fn check(
         return Err(Problem::new(Fault::SameNumber, detail).at("client.number"));
     }
     let expires_at = check_expiry(body.ttl_seconds, body.expires_at.as_deref(), now)?;
-    let data = body.data.map(|data| check_data(&data)).transpose()?.flatten();
+    let data = body.data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose()?.flatten();
     let code = code.as_str().into();
     let limits = OrderLimits { max_calls: body.max_calls, courier_quiet, client_quiet };
     Ok(Order { code, line, courier, client, expires_at, created_at: now, updated_at: now, data, limits })
@@ -218,11 +219,10 @@ pub(crate) fn check_expiry(ttl: Option<i64>, at: Option<&str>, now: Timestamp) -
     }
 }
 
-/// `null` is no data.
-pub(crate) fn check_data(data: &RawValue) -> Result<Option<Json>, Problem> {
+/// Attached data without blanks, at most `longest` bytes of it. `null` is no data.
+pub(crate) fn check_data(data: &RawValue, longest: usize) -> Result<Option<Json>, Problem> {
     let (compact, depth) = json::compact(data.get());
-    if compact.len() > Order::LONGEST_DATA || depth > DEEPEST_DATA {
-        let longest = Order::LONGEST_DATA;
+    if compact.len() > longest || depth > DEEPEST_DATA {
         let detail = format!("at most {longest} bytes, nested at most {DEEPEST_DATA} deep");
         return Err(Problem::new(Fault::DataTooLarge, detail).at("data"));
     }
@@ -248,6 +248,7 @@ mod tests {
             tokens: vec![],
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
             pool: crate::PoolSettings::default(),
+            every_line: [line("+74950000001"), line("+74950000002")].into(),
             languages: vec!["ru".into(), "en".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav("nowhere".into()),

@@ -1,4 +1,4 @@
-//! Entity tags (RFC 9110 §8.8.3, §13.1): of two who change the same order, the second learns that there was a first.
+//! Entity tags (RFC 9110 §8.8.3, §13.1): of two who change the same order or plan, the second learns that there was a first.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use store::{Order, Precondition};
@@ -7,11 +7,16 @@ use crate::problem::{Fault, Problem};
 
 /// The tag of an order.
 pub(crate) fn of(order: &Order) -> HeaderValue {
-    HeaderValue::from_str(&text(order)).expect("digits and quotes can stand in a header")
+    of_version(order.version())
 }
 
-fn text(order: &Order) -> String {
-    format!("\"{:016x}\"", order.version())
+/// The tag of what has versions.
+pub(crate) fn of_version(version: u64) -> HeaderValue {
+    HeaderValue::from_str(&text(version)).expect("digits and quotes can stand in a header")
+}
+
+fn text(version: u64) -> String {
+    format!("\"{version:016x}\"")
 }
 
 /// What a write asks to be so: `If-Match` with a tag or `*`, `If-None-Match: *`.
@@ -41,7 +46,7 @@ fn version(tag: &[u8]) -> Option<u64> {
 /// Whether whoever reads has this order already.
 pub(crate) fn is_known(headers: &HeaderMap, order: &Order) -> bool {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let tag = text(order);
+    let tag = text(order.version());
     let weak = |candidate: &str| candidate.trim().trim_start_matches("W/") == tag;
     known.is_some_and(|known| known.trim() == "*" || known.split(',').any(weak))
 }

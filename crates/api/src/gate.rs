@@ -193,6 +193,7 @@ pub(crate) mod tests {
             tokens: vec![Token::new("secret", Role::Admin)],
             lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
             pool: crate::PoolSettings::default(),
+            every_line: [Number::parse("+74950000001").unwrap()].into(),
             languages: vec!["ru".into()],
             webhooks: vec![],
             recordings: recording::Settings::wav(dir.path().into()),

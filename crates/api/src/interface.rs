@@ -8,9 +8,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use b2bua::{CallId, Recording, TrunkStatus};
+use b2bua::{CallId, Recording, Stage, TrunkStatus, When};
 use number::{Number, Plan};
 use serde::Serialize;
+use store::{Callback, NewEvent, StoreError};
 use tokio::sync::oneshot;
 
 use crate::metrics::Family;
@@ -35,6 +36,24 @@ pub enum Ask {
         paused: bool,
         /// What it came to; `None`: there is no such call.
         reply: oneshot::Sender<Option<Recording>>,
+    },
+    /// Keep a callback and begin it when it is time.
+    Callback {
+        /// It.
+        callback: Box<Callback>,
+        /// What is told with it.
+        event: NewEvent,
+        /// Once it is safe on the disk, or why it is not.
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+    /// End a callback, if it has not come too far.
+    CancelCallback {
+        /// Which.
+        call: CallId,
+        /// Until when.
+        when: When,
+        /// How far it had come; `None`: it neither waits nor goes on.
+        reply: oneshot::Sender<Option<Stage>>,
     },
     /// Say which SIP messages of a call are kept.
     Trace {
@@ -260,6 +279,8 @@ pub struct Settings {
     pub lines: BTreeMap<Number, u8>,
     /// What holds for pairs.
     pub pool: PoolSettings,
+    /// Every line, whatever its service.
+    pub every_line: BTreeSet<Number>,
     /// Languages in the order `b2bua::Language` counts them: `["ru", "en"]`.
     pub languages: Vec<String>,
     /// Names of the webhooks, so that their dead letters can be found.

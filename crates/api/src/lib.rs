@@ -9,6 +9,7 @@ mod audit;
 mod blocks;
 mod body;
 mod bus;
+mod callbacks;
 mod calls;
 mod draft;
 mod etag;

@@ -19,7 +19,7 @@ pub(crate) struct LiveCall {
     pub(crate) trunk: Option<String>,
     pub(crate) caller: Option<String>,
     pub(crate) callee: Option<String>,
-    /// `courier`, `client`, `a`, `b`, `operator` or `fallback`.
+    /// `courier`, `client`, `a`, `b`, `operator`, `fallback`, `named` or `second`.
     pub(crate) callee_role: Option<String>,
     pub(crate) code: Option<String>,
     /// The pair the caller is of.
@@ -80,7 +80,7 @@ impl Live {
         let Some(id) = event.call else { return };
         let data: Data = serde_json::from_str(event.data.as_str()).unwrap_or_default();
         match event.kind.as_str() {
-            "call.arrived" if self.calls.len() < CALLS => {
+            "call.arrived" | "call.originated" if self.calls.len() < CALLS => {
                 self.calls.insert(id, arrived(id, event, data));
             }
             "call.restored" if self.calls.len() < CALLS => {
@@ -144,8 +144,13 @@ fn advance(call: &mut LiveCall, kind: &str, at: Timestamp, data: Data) {
         "call.operator" => call.state = State::Operator,
         "call.dialling" => {
             call.state = State::Dialling;
-            call.callee = data.callee;
-            call.callee_role = data.callee_role;
+            // The first side of a callback stands in the caller's place.
+            if data.callee_role.as_deref() == Some("first") {
+                call.caller = data.callee;
+            } else {
+                call.callee = data.callee;
+                call.callee_role = data.callee_role;
+            }
         }
         "call.ringing" => call.state = State::Ringing,
         "call.bridged" => {

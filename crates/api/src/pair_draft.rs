@@ -6,7 +6,7 @@ use number::Number;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{
-    Choice, Fallback, Mode, NewPair, PairChange, PairDirection, Party, Preference, Prefix, Timestamp,
+    Choice, Fallback, Mode, NewPair, Order, PairChange, PairDirection, Party, Preference, Prefix, Timestamp,
 };
 
 use crate::draft::{NumberText, check_data, check_expiry, check_person};
@@ -169,7 +169,7 @@ impl PairBody {
             max_call: within(self.max_call_seconds, 1..=DAY, "max_call_seconds")?,
             ring_timeout: within(self.ring_timeout_seconds, 1..=300, "ring_timeout_seconds")?,
             record: self.record,
-            data: self.data.map(|data| check_data(&data)).transpose()?.flatten(),
+            data: self.data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose()?.flatten(),
         })
     }
 }
@@ -190,7 +190,7 @@ impl ChangeBody {
         let seconds = |given: Option<Option<i64>>, range, field| {
             given.map(|seconds| within(seconds, range, field)).transpose()
         };
-        let data = self.data.map(|data| data.map(|data| check_data(&data)).transpose());
+        let data = self.data.map(|data| data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose());
         Ok(PairChange {
             a: self.a.map(|a| party(a, "a", settings)).transpose()?,
             b: self.b.map(|b| b.map(|b| party(b, "b", settings)).transpose()).transpose()?,

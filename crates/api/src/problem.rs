@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     ExpiryTwice,
     UnknownLine,
     UnknownLanguage,
+    UnknownPrompt,
+    UnknownPlan,
+    OutOfRange,
     DataTooLarge,
     QuietInvalid,
     RowInvalid,
@@ -43,6 +46,8 @@ pub(crate) enum Fault {
     RateLimited,
     BlockUnknown,
     CallUnknown,
+    CallbackUnknown,
+    PlanUnknown,
     RecordUnknown,
     RecordingUnknown,
     RecordingDeleted,
@@ -51,7 +56,6 @@ pub(crate) enum Fault {
     PromptUnknown,
     WebhookUnknown,
     DeadLetterUnknown,
-    OutOfRange,
     NumberOurs,
     NumberNotInPool,
     CountryNotAllowed,
@@ -76,7 +80,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 65] = [
+const ROWS: [(Fault, &str, S, &str); 69] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -93,6 +97,9 @@ const ROWS: [(Fault, &str, S, &str); 65] = [
     (Fault::ExpiryTwice, "expiry-twice", S::UNPROCESSABLE_ENTITY, "The lifetime is given twice"),
     (Fault::UnknownLine, "unknown-line", S::UNPROCESSABLE_ENTITY, "There is no such line"),
     (Fault::UnknownLanguage, "unknown-language", S::UNPROCESSABLE_ENTITY, "There is no such language"),
+    (Fault::UnknownPrompt, "unknown-prompt", S::UNPROCESSABLE_ENTITY, "There is no such prompt"),
+    (Fault::UnknownPlan, "unknown-plan", S::UNPROCESSABLE_ENTITY, "There is no such plan"),
+    (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "This value is not allowed"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
     (Fault::QuietInvalid, "quiet-invalid", S::UNPROCESSABLE_ENTITY, "These are no quiet hours"),
     (Fault::RowInvalid, "row-invalid", S::UNPROCESSABLE_ENTITY, "This row cannot be read"),
@@ -127,6 +134,8 @@ const ROWS: [(Fault, &str, S, &str); 65] = [
     (Fault::RateLimited, "rate-limited", S::TOO_MANY_REQUESTS, "Too many requests with this token"),
     (Fault::BlockUnknown, "block-unknown", S::NOT_FOUND, "There is no such block"),
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
+    (Fault::CallbackUnknown, "callback-unknown", S::NOT_FOUND, "There is no such callback"),
+    (Fault::PlanUnknown, "plan-unknown", S::NOT_FOUND, "There is no such plan"),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),
     (Fault::RecordingDeleted, "recording-deleted", S::GONE, "The recording was deleted"),
@@ -140,7 +149,6 @@ const ROWS: [(Fault, &str, S, &str); 65] = [
     (Fault::PromptUnknown, "prompt-unknown", S::NOT_FOUND, "There is no such prompt"),
     (Fault::WebhookUnknown, "webhook-unknown", S::NOT_FOUND, "There is no such webhook"),
     (Fault::DeadLetterUnknown, "dead-letter-unknown", S::NOT_FOUND, "There is no such dead letter"),
-    (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "A value is out of its range"),
     (Fault::NumberOurs, "number-ours", S::UNPROCESSABLE_ENTITY, "This number is one of ours"),
     (Fault::NumberNotInPool, "number-not-in-pool", S::UNPROCESSABLE_ENTITY, "This number is not in the pool"),
     (

@@ -2,13 +2,13 @@
 
 use std::fmt::Display;
 
-use store::{LegRecord, Record};
+use store::{LegRecord, Record, TriedRecord};
 
 /// Name of a column, and what stands in it.
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 40] = [
+const COLUMNS: [Column<Record>; 42] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -51,6 +51,8 @@ const COLUMNS: [Column<Record>; 40] = [
     ("hook_fault", |r| text(r.hook_fault.as_ref())),
     ("restored", |r| r.restored.to_string()),
     ("data", |r| r.data.as_ref().map(|data| data.as_str().to_owned()).unwrap_or_default()),
+    ("callback", |r| r.callback.to_string()),
+    ("tried", |r| r.tried.iter().map(tried).collect::<Vec<_>>().join("; ")),
 ];
 
 /// The columns of each leg; the name of the leg stands before, with a dot.
@@ -74,6 +76,13 @@ const LEG_COLUMNS: [Column<LegRecord>; 18] = [
     ("srtp", |l| text(l.srtp.as_ref())),
     ("mos", |l| text(l.mos.as_ref())),
 ];
+
+/// Whose place, number, seconds waited and answered, cause.
+fn tried(tried: &TriedRecord) -> String {
+    let answered = tried.answered_seconds.unwrap_or_default();
+    let (number, cause) = (text(tried.number.as_ref()), text(tried.cause.as_ref()));
+    format!("{} {number} {} {answered} {cause}", tried.side, tried.waiting_seconds)
+}
 
 /// Name of a leg, and where it is.
 type Leg = (&'static str, fn(&Record) -> Option<&LegRecord>);

@@ -19,8 +19,8 @@ use crate::import;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, calls, events, health, numbers, openapi, orders, pairs, people, prompts, recordings,
-    records, simulate, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, events, health, numbers, openapi, orders, pairs, people, prompts,
+    recordings, records, simulate, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -70,6 +70,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
     let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
+    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let dead_letters = "/v1/webhooks/{name}/dead-letters";
     let wav = Takes::Whole(crate::MAX_PROMPT);
     vec![
@@ -86,6 +87,14 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&post, "/v1/pairs/{id}:reopen", Some(WRITERS), JSON, pairs::reopen),
         row(&get, "/v1/numbers", Some(READERS), Nothing, numbers::list),
         row(&get, "/v1/numbers/plan", Some(READERS), Nothing, numbers::plan),
+        row(&post, "/v1/callbacks", Some(WRITERS), JSON, callbacks::create),
+        row(&get, "/v1/callbacks", Some(READERS), Nothing, callbacks::list),
+        row(&get, callback, Some(READERS), Nothing, callbacks::get),
+        row(&delete, callback, Some(WRITERS), EMPTY, callbacks::cancel),
+        row(&get, "/v1/callback-plans", Some(READERS), Nothing, callbacks::list_plans),
+        row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
+        row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
+        row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),

@@ -95,7 +95,8 @@ impl Gate<'_> {
             None => Session::offering(local, codecs, None, security, xr),
         };
         let caller = Leg::new(leg, self.ids.session(), port, description);
-        Ok(Stuff { config: Arc::clone(self.config), line, caller, record, hops: incoming.hops, asked })
+        let config = Arc::clone(self.config);
+        Ok(Stuff { config, line, caller: Some(caller), sides: None, record, hops: incoming.hops, asked })
     }
 
     /// Takes no call, whatever it is: a limit is reached, or we drain.
@@ -137,39 +138,11 @@ impl Gate<'_> {
             .take(DIALLED)
             .collect();
         Box::new(Record {
-            call: self.ids.call(self.now),
             line,
             dialled: dialled.into(),
             trunk: trunk.name.clone(),
             caller: caller::number(&incoming.identity, trunk.trust, &trunk.profile),
-            claimed: None,
-            verification: None,
-            callee: None,
-            callee_trunk: None,
-            started: self.now,
-            answered: None,
-            bridged: None,
-            ended: None,
-            outcome: None,
-            code: None,
-            attempts: 0,
-            order_found: false,
-            number_found: false,
-            pair: None,
-            caller_role: None,
-            callee_reached: false,
-            operator_asked: false,
-            operator_reached: false,
-            locked_out: false,
-            recording: None,
-            recording_paused: Duration::ZERO,
-            recording_refused: None,
-            recording_fault: None,
-            hook_fault: None,
-            restored: 0,
-            data: None,
-            caller_media: None,
-            callee_media: None,
+            ..Record::begin(self.ids.call(self.now), self.now)
         })
     }
 

@@ -4,7 +4,7 @@ use clock::{Instant, Timers};
 use rtp::Command;
 use ua::{LegCommand, LegId};
 
-use crate::call::Timer;
+use crate::call::{Timer, Whose};
 use crate::guards::Counts;
 use crate::ids::Ids;
 use crate::interface::{CallId, Happening, Notice, Output};
@@ -49,11 +49,11 @@ pub(crate) struct Desk<'a> {
 pub(crate) enum Told {
     /// Tell a leg.
     Leg(LegId, LegCommand),
-    /// This new leg and session are this call's.
-    Callee(LegId, rtp::SessionId),
+    /// This leg and session are this call's, and stand in this place.
+    Stands(Whose, LegId, rtp::SessionId),
     /// What is kept of this call is not up to date.
     Stale,
-    /// They are no more: another way is tried. The port is free once the relay says that it has closed.
+    /// They are no more: another is called, or has answered. The port is free once the relay says that it has closed.
     Left(LegId, rtp::SessionId, rtp::Port),
 }
 

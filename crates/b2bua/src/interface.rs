@@ -12,6 +12,7 @@ use ua::LegId;
 
 pub use ivr::Code;
 
+use crate::callback::{Callback, When};
 use crate::config::{Config, Target};
 use crate::hook::{Advice, Consultation};
 use crate::record::Record;
@@ -105,6 +106,15 @@ pub struct Behind {
 pub enum Control {
     /// End this call.
     HangUp(CallId),
+    /// Begin a call ourselves: call one side, then the other. Nothing, where there is a call of that name already.
+    Originate(Box<Callback>),
+    /// End this callback, if it has not come too far; [`crate::Switchboard::stage`] says how far it has come.
+    Cancel {
+        /// Which.
+        call: CallId,
+        /// Until when.
+        when: When,
+    },
     /// Leave out of the recording of this call what is said from now on, or take it in again. Nothing where it is so
     /// already, or the call is not recorded; [`crate::Switchboard::recording`] says what it came to.
     PauseRecording {
@@ -454,6 +464,23 @@ pub enum Happening {
         /// Who was said to call, where that is not believed.
         claimed: Option<Number>,
     },
+    /// `call.originated`: we begin a call ourselves.
+    Originated {
+        /// Whose manner it has.
+        line: Number,
+        /// What the shop attached to the callback.
+        data: Option<Box<str>>,
+    },
+    /// `callback.first-answered`: the first side has taken the call.
+    FirstAnswered {
+        /// Who of it.
+        number: Option<Number>,
+    },
+    /// `callback.second-answered`: the second side has taken the call.
+    SecondAnswered {
+        /// Who of it.
+        number: Option<Number>,
+    },
     /// `call.asked`: the caller is answered and asked for a code.
     Asked,
     /// `call.code`: a code was keyed and looked up.
@@ -522,6 +549,9 @@ impl Happening {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Arrived { .. } => "arrived",
+            Self::Originated { .. } => "originated",
+            Self::FirstAnswered { .. } => "first-answered",
+            Self::SecondAnswered { .. } => "second-answered",
             Self::Asked => "asked",
             Self::Code { .. } => "code",
             Self::Matched { .. } | Self::Paired { .. } => "matched",
@@ -583,6 +613,8 @@ impl Callee {
             Self::Party(role) => role.word(),
             Self::Operator => "operator",
             Self::Fallback => "fallback",
+            Self::First => "first",
+            Self::Second => "second",
             Self::Named => "named",
         }
     }
@@ -597,6 +629,10 @@ pub enum Callee {
     Operator,
     /// Whoever is there for those who call a pair after its end.
     Fallback,
+    /// The first side of a callback, in the place of a caller.
+    First,
+    /// The second side of a callback.
+    Second,
     /// Whom a hook named.
     Named,
 }

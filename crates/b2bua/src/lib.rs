@@ -4,6 +4,7 @@
 mod admission;
 mod belief;
 mod call;
+mod callback;
 mod caller;
 mod config;
 mod desk;
@@ -23,6 +24,7 @@ mod switchboard;
 mod trunks;
 
 pub use call::PROMPTS_PER_LANGUAGE;
+pub use callback::*;
 pub use config::*;
 pub use hook::*;
 pub use ids::NotACallId;

@@ -11,6 +11,8 @@ pub(crate) fn ours(cause: Cause) -> Outcome {
         Cause::NotAcceptable => (Some(488), 88),
         Cause::Overloaded => (Some(503), 42),
         Cause::Loop => (Some(482), 25),
+        // Non-selected user clearing.
+        Cause::AnsweredElsewhere => (None, 26),
         Cause::MaxDuration | Cause::NoAnswer => (None, 102),
         Cause::MediaLost | Cause::SignallingLost | Cause::NodeLost => (None, 41),
         Cause::HookFailed => (Some(503), 41),

@@ -7,6 +7,7 @@ use number::Number;
 use rtp::Statistics;
 use stir::Verification;
 
+use crate::callback::Stage;
 use crate::interface::{CallId, Code, PairId, Role};
 
 /// One call, as it was.
@@ -14,13 +15,16 @@ use crate::interface::{CallId, Code, PairId, Role};
 pub struct Record {
     /// The call.
     pub call: CallId,
-    /// The line called; `None` where what was dialled is no line of ours.
+    /// Whether we began it ourselves: then the caller is who was called first.
+    pub callback: bool,
+    /// The line called, or whose manner a callback has; `None` where what was dialled is no line of ours.
     pub line: Option<Number>,
-    /// What was dialled, as the Request-URI has it: at most 32 of `0-9 + * #`, the rest left out.
+    /// What was dialled, as the Request-URI has it: at most 32 of `0-9 + * #`, the rest left out; empty
+    /// where we began the call.
     pub dialled: Box<str>,
-    /// Name of the trunk it came by.
+    /// Name of the trunk it came by; of a callback, by which its first side was called, empty before that.
     pub trunk: Box<str>,
-    /// Who called, if that could be told and trusted.
+    /// Who called, if that could be told and trusted; of a callback, who was called first.
     pub caller: Option<Number>,
     /// Who was said to call, where that is not believed.
     pub claimed: Option<Number>,
@@ -30,9 +34,11 @@ pub struct Record {
     pub callee: Option<Number>,
     /// Name of the trunk we dialled them by; `None`: nobody was dialled, or straight at a SIP address.
     pub callee_trunk: Option<Box<str>>,
-    /// When the INVITE came.
+    /// Each number that was called, in the order they were.
+    pub tried: Vec<Tried>,
+    /// When the INVITE came, or a callback began.
     pub started: Instant,
-    /// When we answered.
+    /// When we answered; of a callback, when somebody of the first side did.
     pub answered: Option<Instant>,
     /// When the two were joined.
     pub bridged: Option<Instant>,
@@ -80,7 +86,100 @@ pub struct Record {
     pub callee_media: Option<Statistics>,
 }
 
+/// One number that was called, by however many ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Whose place it was to take.
+    pub side: Side,
+    /// The number; an operator reached by SIP address has none.
+    pub number: Option<Number>,
+    /// When it was called.
+    pub dialled: Instant,
+    /// When it rang.
+    pub rang: Option<Instant>,
+    /// When it answered.
+    pub answered: Option<Instant>,
+    /// When it was over; `None` in a checkpoint.
+    pub ended: Option<Instant>,
+    /// Who ended it and why; `None` in a checkpoint.
+    pub outcome: Option<Outcome>,
+}
+
+impl Tried {
+    /// From the call to the answer, or to the end if there was none; zero while it is being called.
+    #[must_use]
+    pub fn waited_for(&self) -> Duration {
+        self.answered.or(self.ended).map_or(Duration::ZERO, |until| until.since(self.dialled))
+    }
+
+    /// From the answer to the end; zero if there was none, and while it goes on.
+    #[must_use]
+    pub fn answered_for(&self) -> Duration {
+        self.ended.zip(self.answered).map_or(Duration::ZERO, |(end, start)| end.since(start))
+    }
+}
+
 impl Record {
+    /// As it begins.
+    pub(crate) fn begin(call: CallId, started: Instant) -> Self {
+        Self {
+            call,
+            callback: false,
+            line: None,
+            dialled: "".into(),
+            trunk: "".into(),
+            caller: None,
+            claimed: None,
+            verification: None,
+            callee: None,
+            callee_trunk: None,
+            tried: Vec::new(),
+            started,
+            answered: None,
+            bridged: None,
+            ended: None,
+            outcome: None,
+            code: None,
+            attempts: 0,
+            order_found: false,
+            number_found: false,
+            pair: None,
+            caller_role: None,
+            callee_reached: false,
+            operator_asked: false,
+            operator_reached: false,
+            locked_out: false,
+            recording: None,
+            recording_paused: Duration::ZERO,
+            recording_refused: None,
+            recording_fault: None,
+            hook_fault: None,
+            restored: 0,
+            data: None,
+            caller_media: None,
+            callee_media: None,
+        }
+    }
+
+    /// How far a callback has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        let is_there = |tried: &Tried| tried.answered.is_some() && tried.ended.is_none();
+        if self.outcome.is_some() {
+            Stage::Ended
+        } else if self.bridged.is_some() {
+            Stage::Talking
+        } else if self.tried.iter().any(is_there) {
+            Stage::FirstAnswered
+        } else if self.tried.iter().any(|tried| tried.rang.is_some()) {
+            Stage::Ringing
+        } else if self.tried.is_empty() {
+            Stage::Waiting
+        } else {
+            Stage::Dialling
+        }
+    }
+
     /// From our answer to the end; zero if never answered.
     #[must_use]
     pub fn answered_for(&self) -> Duration {
@@ -196,6 +295,8 @@ pub enum Cause {
     Unreachable,
     /// The operator could not be reached.
     OperatorUnavailable,
+    /// Of a number that was called: another took the call.
+    AnsweredElsewhere,
     /// They talked as long as they may.
     MaxDuration,
     /// No media came.
@@ -238,7 +339,7 @@ impl Side {
 
 impl Cause {
     /// Every cause, for metrics that name each.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::HungUp,
         Self::Cancelled,
         Self::UnknownLine,
@@ -255,6 +356,7 @@ impl Cause {
         Self::NoSuchNumber,
         Self::Unreachable,
         Self::OperatorUnavailable,
+        Self::AnsweredElsewhere,
         Self::MaxDuration,
         Self::MediaLost,
         Self::SignallingLost,
@@ -290,6 +392,7 @@ impl Cause {
             Self::NoSuchNumber => "no-such-number",
             Self::Unreachable => "unreachable",
             Self::OperatorUnavailable => "operator-unavailable",
+            Self::AnsweredElsewhere => "answered-elsewhere",
             Self::MaxDuration => "max-duration",
             Self::MediaLost => "media-lost",
             Self::SignallingLost => "signalling-lost",

@@ -23,8 +23,8 @@ pub struct Snapshot {
     pub caller: Option<Box<DialogSnapshot>>,
     /// The callee's, while it is up.
     pub callee: Option<Box<DialogSnapshot>>,
-    /// The INVITE to the callee, while it has no answer.
-    pub inviting: Option<Box<InviteSnapshot>>,
+    /// The INVITEs to those who are being called, while they have no answer.
+    pub inviting: Vec<InviteSnapshot>,
     /// The trunk the callee's leg goes by, where it has taken a place there.
     pub callee_trunk: Option<Box<str>>,
     /// Where both talk: what it takes to let them go on.

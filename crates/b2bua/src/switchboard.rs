@@ -1,6 +1,7 @@
 //! All calls as one value with one owner. It routes: what a message means the user agent knows, what a call does
 //! the call knows.
 
+mod originating;
 mod restoring;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -17,6 +18,7 @@ use ua::{Incoming, LegCommand, LegEvent, LegId, Refusal, RetryAfter, Source, Tru
 use crate::admission::{Gate, Rate};
 use crate::belief::Asked;
 use crate::call::{self, Call, Core, State, Timer, Verifying, Whose};
+use crate::callback::Stage;
 use crate::config::{Config, Line, Trunk};
 use crate::desk::{Alarm, Desk, Place, Told};
 use crate::guards::Counts;
@@ -172,6 +174,13 @@ impl Switchboard {
         Some(core.is_recorded())
     }
 
+    /// How far this callback has come; `None`: it is not going on.
+    #[must_use]
+    pub fn stage(&self, call: CallId) -> Option<Stage> {
+        let record = &self.calls[*self.by_id.get(&call)?].core.record;
+        record.callback.then(|| record.stage())
+    }
+
     fn take(&mut self, now: Instant, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Message { flow, bytes } => {
@@ -211,6 +220,12 @@ impl Switchboard {
             Control::HangUp(call) => self.tell_named(now, call, call::Input::HangUp(Cause::Ended), out),
             Control::PauseRecording { call, paused } => {
                 self.tell_named(now, call, call::Input::PauseRecording(paused), out);
+            }
+            Control::Originate(callback) => self.originate(now, &callback, out),
+            Control::Cancel { call, when } => {
+                if self.stage(call).is_some_and(|stage| when.allows(stage)) {
+                    self.tell_named(now, call, call::Input::HangUp(Cause::Ended), out);
+                }
             }
             Control::Drain => {
                 self.draining = true;
@@ -373,9 +388,9 @@ impl Switchboard {
         for told in self.told.drain(..) {
             match told {
                 Told::Leg(leg, command) => self.work.push_back(ua::Input::Command(leg, command)),
-                Told::Callee(leg, session) => {
-                    self.by_leg.insert(leg, (place, Whose::Callee));
-                    self.by_session.insert(session, (place, Whose::Callee));
+                Told::Stands(whose, leg, session) => {
+                    self.by_leg.insert(leg, (place, whose));
+                    self.by_session.insert(session, (place, whose));
                 }
                 Told::Stale => self.stale.push(place),
                 Told::Left(leg, session, port) => {
@@ -397,7 +412,7 @@ impl Switchboard {
         for dialled in &call.core.dialled {
             self.counts.give(dialled);
         }
-        for leg in std::iter::once(&call.core.caller).chain(&call.core.callee) {
+        for leg in call.core.caller.iter().chain(&call.core.callee) {
             self.by_leg.remove(&leg.id);
             self.by_session.remove(&leg.session);
         }
@@ -445,7 +460,7 @@ impl Switchboard {
         let place = self.calls.insert(call);
         let core = &self.calls[place].core;
         self.by_id.insert(core.id(), place);
-        for (leg, whose) in [(Some(&core.caller), Whose::Caller), (core.callee.as_ref(), Whose::Callee)] {
+        for (leg, whose) in [(&core.caller, Whose::Caller), (&core.callee, Whose::Callee)] {
             if let Some(leg) = leg {
                 self.by_leg.insert(leg.id, (place, whose));
                 self.by_session.insert(leg.session, (place, whose));

@@ -7,6 +7,7 @@ use b2bua::{Finding, TrunkStatus};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::callbacks::Wish;
 use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
@@ -19,6 +20,8 @@ use crate::trace::Shown;
 /// Whoever answers.
 pub(crate) struct Desk {
     pub(crate) turns: mpsc::Sender<Turn>,
+    /// Whoever keeps callbacks.
+    pub(crate) callbacks: mpsc::Sender<Wish>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) prompts: Arc<Mutex<Prompts>>,
@@ -49,6 +52,12 @@ impl Desk {
                 }
                 Ask::PauseRecording { call, paused, reply } => {
                     let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
+                }
+                Ask::Callback { callback, event, reply } => {
+                    let _ = desk.callbacks.send(Wish::Begin { callback, event, reply }).await;
+                }
+                Ask::CancelCallback { call, when, reply } => {
+                    let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
                 Ask::Trace { call, reply } => {
                     let (kept, answer) = oneshot::channel();
@@ -169,6 +178,8 @@ impl Desk {
             | Ask::ReplacePrompt { sound: Sound::Text(_), .. }
             | Ask::PreviewPrompt { .. }
             | Ask::PauseRecording { .. }
+            | Ask::Callback { .. }
+            | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)

@@ -37,6 +37,8 @@ enum Command {
     Order(OrderArgs),
     /// Make, look up, list and close pairs of a running server.
     Pair(commands::pair::PairArgs),
+    /// Ask for callbacks of a running server: it calls one side, then the other, and joins them.
+    Callback(CallbackArgs),
     /// Tell what would happen to a call and why, without placing it.
     Simulate(SimulateArgs),
     /// Read recordings without a server.
@@ -54,6 +56,7 @@ impl Cli {
             Command::Check(args) => commands::check::run(&args),
             Command::Order(args) => commands::order::run(&args),
             Command::Pair(args) => commands::pair::run(&args),
+            Command::Callback(args) => commands::callback::run(&args),
             Command::Simulate(args) => commands::simulate::run(&args),
             Command::Recording(args) => commands::recording::run(&args),
         }
@@ -443,6 +446,86 @@ pub(crate) struct ServerArgs {
     /// Write the result as JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+/// `bauta callback`.
+#[derive(Debug, Args)]
+pub(crate) struct CallbackArgs {
+    #[command(subcommand)]
+    pub(crate) command: CallbackCommand,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What is done about callbacks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CallbackCommand {
+    /// Ask for one.
+    Create(CreateArgs),
+    /// Show one and what became of it.
+    Get {
+        /// Its id.
+        id: String,
+    },
+    /// Show them, the last asked for first.
+    List(CallbackListArgs),
+    /// Cancel one. Exit 1 if it had come too far.
+    Cancel(CancelArgs),
+}
+
+/// `bauta callback create`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Who is called first; several times for several.
+    #[arg(long, value_name = "NUMBER", required = true)]
+    pub(crate) first: Vec<String>,
+    /// Who is called then; several times for several.
+    #[arg(long, value_name = "NUMBER", required = true)]
+    pub(crate) second: Vec<String>,
+    /// How several of the first side are called.
+    #[arg(long, value_name = "STRATEGY", value_parser = STRATEGIES)]
+    pub(crate) first_strategy: Option<String>,
+    /// How several of the second side are called.
+    #[arg(long, value_name = "STRATEGY", value_parser = STRATEGIES)]
+    pub(crate) second_strategy: Option<String>,
+    /// The line whose manner it has, and which both see [default: the only one].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) line: Option<String>,
+    /// The plan it is made by.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plan: Option<String>,
+    /// When it begins, as RFC 3339 [default: now].
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) at: Option<String>,
+    /// How long they may talk [default: as the line has it].
+    #[arg(long = "max", value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) longest: Option<Duration>,
+    /// Anything, as JSON; comes back in records and events.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+}
+
+const STRATEGIES: [&str; 3] = ["in-order", "at-once", "random"];
+
+/// `bauta callback list`.
+#[derive(Debug, Args)]
+pub(crate) struct CallbackListArgs {
+    /// Only those in which this number is to be called.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// `bauta callback cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// Its id.
+    pub(crate) id: String,
+    /// Only while no phone has rung, while nobody has answered, or at any time.
+    #[arg(long, value_name = "WHEN", default_value = "any", value_parser = ["not-ringing", "not-answered", "any"])]
+    pub(crate) when: String,
 }
 
 /// `bauta order`.

@@ -1,6 +1,7 @@
 //! The binary `bauta`.
 
 mod asks;
+mod callbacks;
 mod cli;
 mod commands;
 mod config;

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::asks::Desk;
+use crate::callbacks::{self, Callbacks, Wish};
 use crate::config::{Checked, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
@@ -192,7 +193,6 @@ impl Node {
                 sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
         }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
-        let (draining, stop) = (watch::Sender::new(false), watch::Sender::new(false));
         let mut node = Self {
             turns: sender,
             board,
@@ -203,8 +203,8 @@ impl Node {
             usable,
             config: shared,
             quiet,
-            draining,
-            stop,
+            draining: watch::Sender::new(false),
+            stop: watch::Sender::new(false),
             tls,
             verifier,
             hooks,
@@ -216,7 +216,8 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let desk = node.desk(Arc::clone(&metrics), store.clone(), knowledge, speech);
+        let callbacks = node.keep_callbacks(&store, knowledge.clone())?;
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, speech);
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -224,10 +225,31 @@ impl Node {
         Ok(node)
     }
 
+    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them.
+    fn keep_callbacks(
+        &mut self,
+        store: &Store,
+        knowledge: Knowledge,
+    ) -> Result<mpsc::Sender<Wish>, StartError> {
+        let callbacks =
+            Callbacks::recover(store.clone(), self.turns.clone(), knowledge, callbacks::SETTLING)?;
+        let (wishes, wished) = callbacks::queue();
+        self.tasks.spawn(callbacks.run(wished, self.draining.subscribe(), self.stop.subscribe()));
+        Ok(wishes)
+    }
+
     /// Who answers the API.
-    fn desk(&self, metrics: Arc<Metrics>, store: Store, knowledge: Knowledge, speech: Speech) -> Desk {
+    fn desk(
+        &self,
+        callbacks: mpsc::Sender<Wish>,
+        metrics: Arc<Metrics>,
+        store: Store,
+        knowledge: Knowledge,
+        speech: Speech,
+    ) -> Desk {
         Desk {
             turns: self.turns.clone(),
+            callbacks,
             metrics,
             store,
             prompts: Arc::clone(&self.prompts),

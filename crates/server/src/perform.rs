@@ -150,8 +150,9 @@ impl World {
         let kept = self.scribe.record(record);
         let rest = recovery::call::write(snapshot, self.scribe.clock.wall_us(Instant::ZERO));
         tracing::trace!(call = %record.call, octets = rest.len(), "kept");
-        if record.answered.is_none() {
-            tracing::info!(call = %record.call, trunk = %record.trunk, "call arrived");
+        if record.answered.is_none() && record.tried.is_empty() {
+            let what = if record.callback { "callback begins" } else { "call arrived" };
+            tracing::info!(call = %record.call, trunk = %record.trunk, "{what}");
             self.keeper.begin(now, record.call, |batch| batch.checkpoint(&kept, &rest));
         } else {
             self.keeper.keep(|batch| batch.checkpoint(&kept, &rest));

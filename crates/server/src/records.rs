@@ -1,14 +1,15 @@
 //! From the switchboard's records and notices to what is kept and told.
 
 use api::Privacy;
-use b2bua::{CallId, Happening, Notice, PairId, Record, TrunkHappening, TrunkNotice, Verification};
+use b2bua::{CallId, Happening, Notice, PairId, Record, Tried, TrunkHappening, TrunkNotice, Verification};
 use clock::Instant;
 use number::Number;
 use rtp::{Statistics, quality};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, Ulid};
+use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, TriedRecord, Ulid};
 
+use crate::callbacks;
 use crate::time::Clock;
 
 /// What a record is written with.
@@ -40,11 +41,11 @@ impl Scribe {
 
     /// A record as it is kept.
     pub(crate) fn record(&self, record: &Record) -> store::Record {
-        let seconds = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
         let outcome = record.outcome;
         store::Record {
             id: ulid(record.call),
             node: self.node.clone(),
+            callback: record.callback,
             line: record.line.map(|line| line.to_string()),
             dialled: record.dialled.to_string(),
             trunk: record.trunk.to_string(),
@@ -52,6 +53,7 @@ impl Scribe {
             caller: self.show(record.caller),
             identity: record.verification.map(|verification| self.identity(verification, record.claimed)),
             callee: self.show(record.callee),
+            tried: record.tried.iter().map(|tried| self.tried(tried)).collect(),
             started_at: self.at(record.started),
             answered_at: record.answered.map(|at| self.at(at)),
             bridged_at: record.bridged.map(|at| self.at(at)),
@@ -85,6 +87,19 @@ impl Scribe {
         }
     }
 
+    fn tried(&self, tried: &Tried) -> TriedRecord {
+        TriedRecord {
+            side: tried.side.word().to_owned(),
+            number: self.show(tried.number),
+            dialled_at: self.at(tried.dialled),
+            rang_seconds: tried.rang.map(|at| seconds(at.since(tried.dialled))),
+            waiting_seconds: seconds(tried.waited_for()),
+            answered_seconds: tried.answered.map(|_| seconds(tried.answered_for())),
+            cause: tried.outcome.map(|outcome| outcome.cause.word().to_owned()),
+            sip_status: tried.outcome.and_then(|outcome| outcome.status),
+        }
+    }
+
     fn identity(&self, verification: Verification, claimed: Option<Number>) -> IdentityRecord {
         IdentityRecord {
             verdict: verification.verdict().word().to_owned(),
@@ -106,6 +121,15 @@ impl Scribe {
                     "identity": verification.map(|verification| self.identity(verification, *claimed)),
                 }),
             ),
+            Happening::Originated { line, data } => {
+                ("call.originated", json!({ "line": line.to_string(), "data": attached(data.as_deref()) }))
+            }
+            Happening::FirstAnswered { number } => {
+                ("callback.first-answered", json!({ "number": self.show(*number) }))
+            }
+            Happening::SecondAnswered { number } => {
+                ("callback.second-answered", json!({ "number": self.show(*number) }))
+            }
             Happening::Asked => ("call.asked", json!({})),
             Happening::Code { code, found } => {
                 ("call.code", json!({ "code": code.as_str(), "order_found": found }))
@@ -148,7 +172,7 @@ impl Scribe {
 
     /// A call that goes on, for those who know nothing of it.
     fn restored(&self, record: &Record) -> Value {
-        let operator = record.operator_asked.then_some("operator");
+        let operator = record.operator_asked.then_some("operator").or(record.callback.then_some("second"));
         json!({
             "line": record.line.map(|line| line.to_string()),
             "trunk": record.trunk,
@@ -188,12 +212,23 @@ impl Scribe {
     /// As `after`, by the wall clock.
     pub(crate) fn told(&self, at: Timestamp, record: &store::Record) -> Vec<NewEvent> {
         let mut events = vec![event("record.written", at, Some(record.id), record)];
+        if record.callback {
+            let cause = record.cause.as_deref().unwrap_or_default();
+            let by = record.ended_by.as_deref().unwrap_or_default();
+            let data = callbacks::ended(by, cause, record.talk_seconds);
+            events.push(event("callback.ended", at, Some(record.id), &data));
+        }
         if let Some(recording) = &record.recording {
             let data = json!({ "recording": recording, "fault": record.recording_fault });
             events.push(event("recording.ready", at, Some(record.id), &data));
         }
         events
     }
+}
+
+/// To the millisecond.
+fn seconds(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// An event about anything.

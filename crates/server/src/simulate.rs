@@ -359,7 +359,10 @@ impl Walk {
                     trunk: self.trunk.clone(),
                 });
             }
-            Happening::Ringing
+            Happening::Originated { .. }
+            | Happening::FirstAnswered { .. }
+            | Happening::SecondAnswered { .. }
+            | Happening::Ringing
             | Happening::Bridged
             | Happening::Restored(_)
             | Happening::HookFailed { .. }

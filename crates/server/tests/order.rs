@@ -1,4 +1,4 @@
-//! `bauta order`, `bauta pair` and `bauta simulate` against an HTTP server that keeps what it was asked and answers what it was told.
+//! `bauta order`, `pair`, `callback` and `simulate`, as their users run them, against an API that answers what it is told to.
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
@@ -376,4 +376,77 @@ fn pairs_are_shown_listed_and_closed() {
     let gone = json!({ "code": "pair-unknown", "detail": "no pair has this id", "status": 404, "title": "t", "type": "urn:x" });
     let (exit, _, stderr, _) = run(vec![(404, gone)], &["pair", "get", "01P"], "");
     assert!(exit != 0 && stderr.contains("no pair has this id"), "{exit} {stderr}");
+}
+
+fn callback(state: &str) -> Value {
+    json!({
+        "id": "01KB2M3N4P5Q6R7S8T9V0W1X2Y",
+        "state": state,
+        "tried": [{ "side": "caller", "number": "+79991111111", "dialled_at": "2026-11-21T12:00:00Z",
+                    "waiting_seconds": 2.5, "cause": "busy" }],
+        "talk_seconds": 0.0,
+        "cause": if state == "ended" { json!("busy") } else { Value::Null },
+    })
+}
+
+#[test]
+fn a_callback_is_asked_for_with_everything_that_was_said() {
+    let args = [
+        "callback",
+        "create",
+        "--first",
+        "8 999 111-11-11",
+        "--first",
+        "+79993333333",
+        "--first-strategy",
+        "at-once",
+        "--second",
+        "+79992222222",
+        "--line",
+        "+78005550101",
+        "--plan",
+        "desk",
+        "--max",
+        "10m",
+        "--data",
+        r#"{"ticket":17}"#,
+    ];
+    let (exit, stdout, stderr, asked) = run(vec![(202, callback("waiting"))], &args, "");
+    let told = "01KB2M3N4P5Q6R7S8T9V0W1X2Y waiting\n  caller +79991111111 waited 2.5 s busy\n";
+    assert_eq!((exit, stdout.as_str(), stderr.as_str()), (0, told, ""));
+    assert_eq!(asked[0].line, "POST /v1/callbacks HTTP/1.1");
+    let expected = json!({
+        "first": { "numbers": ["8 999 111-11-11", "+79993333333"], "strategy": "at-once" },
+        "second": { "numbers": ["+79992222222"] },
+        "line": "+78005550101",
+        "plan": "desk",
+        "max_seconds": 600,
+        "data": { "ticket": 17 },
+    });
+    assert_eq!(asked[0].json(), expected);
+}
+
+#[test]
+fn callbacks_are_shown_listed_and_cancelled() {
+    let id = "01KB2M3N4P5Q6R7S8T9V0W1X2Y";
+    let (exit, stdout, _, asked) = run(vec![(200, callback("ended"))], &["callback", "get", id], "");
+    assert!(exit == 0 && stdout.starts_with(&format!("{id} ended busy after 0 s\n")), "{stdout}");
+    assert_eq!(asked[0].line, format!("GET /v1/callbacks/{id} HTTP/1.1"));
+    let pages = vec![
+        (200, json!({ "items": [callback("ended")], "next_cursor": "c" })),
+        (200, json!({ "items": [callback("talking")], "next_cursor": null })),
+    ];
+    let args = ["callback", "list", "--number", "+79992222222", "--json"];
+    let (_, stdout, _, asked) = run(pages, &args, "");
+    assert_eq!((stdout.lines().count(), asked.len()), (2, 2));
+    assert_eq!(asked[1].line, "GET /v1/callbacks?number=%2B79992222222&limit=500&cursor=c HTTP/1.1");
+    for (cancelled, exit, told) in
+        [(true, 0, "cancelled: it was ringing\n"), (false, 1, "not cancelled: it was ringing\n")]
+    {
+        let answer = vec![(200, json!({ "cancelled": cancelled, "found": "ringing" }))];
+        let args = ["callback", "cancel", id, "--when", "not-answered"];
+        let (ended, stdout, _, asked) = run(answer, &args, "");
+        assert_eq!((ended, stdout.as_str()), (exit, told));
+        assert_eq!(asked[0].line, format!("DELETE /v1/callbacks/{id}?when=not-answered HTTP/1.1"));
+    }
 }

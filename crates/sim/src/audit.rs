@@ -72,7 +72,7 @@ impl Audit {
             Output::Record(record) => self.records.push((**record).clone()),
             Output::Fault(fault) => self.faults.push(fault.call),
             Output::Notice(notice) => {
-                if let Happening::Arrived { .. } = notice.what {
+                if let Happening::Arrived { .. } | Happening::Originated { .. } = notice.what {
                     self.arrived.push(notice.call);
                 }
                 self.happened.push(notice.what.clone());

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use b2bua::{CallId, Config, Control, Finding, Input, Output, Recording, Switchboard};
+use b2bua::{CallId, Callback, Config, Control, Finding, Input, Output, Recording, Switchboard};
 use bytes::Bytes;
 use clock::Instant;
 use rtp::{Report, SessionId};
@@ -67,6 +67,8 @@ pub struct World {
     plans: BTreeMap<String, CalleePlan>,
     carriers: BTreeMap<SocketAddr, CalleePlan>,
     there: BTreeSet<SocketAddr>,
+    /// Who stands in a caller's place when called.
+    firsts: BTreeSet<String>,
     starts: BTreeMap<(Instant, usize), usize>,
     due: BTreeMap<(Instant, u64), Input>,
     sequence: u64,
@@ -115,6 +117,7 @@ impl World {
             plans: BTreeMap::new(),
             carriers: BTreeMap::new(),
             there: BTreeSet::new(),
+            firsts: BTreeSet::new(),
             starts: BTreeMap::new(),
             due: BTreeMap::new(),
             sequence: 0,
@@ -161,6 +164,15 @@ impl World {
         let call_id = format!("in-{place}@canary-caller.example");
         self.callers.push(Caller::new(plan, here, "canary-caller", call_id, media));
         self.starts.insert((self.now + after, place), place);
+    }
+
+    /// We will begin this call ourselves, so long from now.
+    pub fn callback(&mut self, after: Duration, callback: Callback) {
+        let firsts = callback.first.candidates.iter().map(|candidate| candidate.number.to_string());
+        self.firsts.extend(firsts);
+        self.sequence += 1;
+        let input = Input::Control(Control::Originate(Box::new(callback)));
+        self.due.insert((self.now + after, self.sequence), input);
     }
 
     /// How many inputs the switchboard has had.
@@ -334,10 +346,11 @@ impl World {
         let plan = self.carriers.get(&peer).or_else(|| self.plans.get(&number)).cloned();
         let plan = plan.unwrap_or_else(|| CalleePlan::new(Reaction::Ring));
         let media = 40_000 + u16::try_from(2 * self.callees.len()).unwrap_or(0);
-        let callee = Callee::new(plan.clone(), peer, "canary-callee", invite, media);
+        let mark = if self.firsts.contains(&number) { "canary-caller" } else { "canary-callee" };
+        let callee = Callee::new(plan.clone(), peer, mark, invite, media);
         self.callees.push(callee);
         if let Reaction::Fork(after) | Reaction::ForkEarly(after) = plan.reaction {
-            let second = Callee::new(plan, peer, "canary-callee", invite, media + 1000);
+            let second = Callee::new(plan, peer, mark, invite, media + 1000);
             self.callees.push(second.forked(Duration::from_secs(1) + after));
         }
     }
@@ -507,12 +520,20 @@ impl World {
             self.callers[place].act(now, act, &mut said);
             self.say(self.callers[place].dialog.here, said);
         }
+        self.called_act(true, act);
     }
 
     /// The callee does something now.
     pub fn callee_acts(&mut self, act: Act) {
+        self.called_act(false, act);
+    }
+
+    fn called_act(&mut self, first: bool, act: Act) {
         let now = self.now;
         for place in 0..self.callees.len() {
+            if self.firsts.contains(&self.callees[place].dialog.number) != first {
+                continue;
+            }
             let mut said = Vec::new();
             self.callees[place].act(now, act, &mut said);
             self.say(self.callees[place].dialog.here, said);

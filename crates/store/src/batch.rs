@@ -7,8 +7,9 @@ use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::pair::Asked;
 use crate::{
-    Block, Claim, Delivery, Erasure, NewAudit, NewPair, Order, PairChange, Precondition, Progress, Put,
-    Record, Removal, Response, StoreError, Timestamp, disk, order, record,
+    Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
+    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, StoreError, Timestamp, disk,
+    order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -28,14 +29,16 @@ pub enum Outcome {
     RemovedOrder(Removal),
     /// A piece of an erasure was done.
     Erased(Progress),
-    /// Whether there was a block to remove.
+    /// Whether there was a block to remove, or a callback to end.
     Removed(bool),
-    /// A call was checkpointed or noted, an answer remembered, a delivery settled.
+    /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
     Kept,
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
     /// An event was appended.
     Event(Ulid),
+    /// A plan of callbacks was put or removed.
+    Plan(PlanPut),
     /// How many dead letters were queued again.
     Replayed(usize),
     /// Orders that had expired.
@@ -58,7 +61,11 @@ pub(crate) enum Write {
     EraseOrders(Erasure),
     Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
-    Finish { trace: Trace, json: Vec<u8>, events: Vec<NewEvent> },
+    Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
+    PutCallback { callback: Box<Callback>, event: NewEvent },
+    EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
+    PutPlan { plan: Box<CallbackPlan>, wanted: Precondition },
+    RemovePlan { name: Box<str>, wanted: Precondition },
     Event(NewEvent),
     Remember { claim: Claim, response: Response, now: Timestamp },
     Delivered(Delivery),
@@ -158,7 +165,7 @@ impl Batch {
         for event in &events {
             self.check(event::check(event));
         }
-        self.with(Write::Finish { trace: Trace::of(record), json, events })
+        self.with(Write::Finish { trace: Trace::of(record), callback: record.callback, json, events })
     }
 
     /// [`crate::Store::append_events`], one.

@@ -46,16 +46,19 @@ pub struct Erased {
     pub answers: u64,
     /// Blocks lifted.
     pub blocks: u64,
+    /// Callbacks removed; those that had not begun never will.
+    pub callbacks: u64,
 }
 
 /// Where things lie, in the order they are looked through.
-const AREAS: [&[u8]; 7] = [
+const AREAS: [&[u8]; 8] = [
     keys::PAIRS,
     keys::CALLED,
     keys::BLOCKS,
     keys::EVENTS,
     keys::KEPT_EVENTS,
     keys::ANSWERS,
+    keys::CALLBACKS,
     keys::BLOCK_NAMES,
 ];
 
@@ -153,6 +156,7 @@ impl Group<'_> {
                 keys::EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 8)?),
                 keys::KEPT_EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 0)?),
                 keys::ANSWERS => erased.answers += u64::from(self.erase_answer(erasure, &key)?),
+                keys::CALLBACKS => erased.callbacks += u64::from(self.erase_callback(erasure.number, key)?),
                 _ => erased.blocks += u64::from(erasure.blocks && self.erase_block(erasure, &key)?),
             }
         }
@@ -316,6 +320,7 @@ impl Store {
         all.redials += erased.redials;
         all.answers += erased.answers;
         all.blocks += erased.blocks;
+        all.callbacks += erased.callbacks;
         Ok(next)
     }
 

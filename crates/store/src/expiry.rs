@@ -17,7 +17,9 @@ impl Group<'_> {
             self.changes.remove(key.to_vec());
             self.changes.remove(expiry);
         }
-        self.forget_records(now.before(self.shared.options.records_for))?;
+        let before = now.before(self.shared.options.records_for);
+        self.forget_records(before)?;
+        self.forget_callbacks(before)?;
         self.forget_audit(now.before(self.shared.options.audit_for), limit)?;
         if let Some(kept_for) = self.shared.options.events_for {
             self.forget_events(now.before(kept_for), limit)?;
@@ -28,7 +30,7 @@ impl Group<'_> {
 
 impl Store {
     /// Removes what has had its time, at most `limit` (1 to 1000) of each kind, the oldest first: orders (each with an event
-    /// `order.expired` in the same batch), what was noted for redial, remembered answers, records past their keeping.
+    /// `order.expired` in the same batch), what was noted for redial, remembered answers, records and callbacks past their keeping.
     /// The orders removed. Waits for the disk; call it every second or so, and again at once while it returns `limit`
     /// orders. What has expired is not found any more, swept or not. Just after opening it waits as
     /// [`Store::find_party`] does.

@@ -11,6 +11,9 @@
 //! | `a` | | when the node was alive last, big-endian `u64` |
 //! | `r` | call | [`crate::Record`], JSON |
 //! | `b` | number of the block | what 32 records can be found by, in the order they were written |
+//! | `c` | callback | [`crate::Callback`] |
+//! | `w` | callback | nothing: the callback is not over |
+//! | `y` | name | [`crate::CallbackPlan`] |
 //! | `e` | event | its place in the log, then [`crate::Event`], JSON |
 //! | `k` | event | an event that left the log while someone is still to be told of it |
 //! | `q` | webhook, zero, event | how often it was tried, and when next |
@@ -45,6 +48,12 @@ pub(crate) const PAIRS: &[u8] = b"t";
 pub(crate) const CHECKPOINTS: &[u8] = b"p";
 /// All blocks.
 pub(crate) const BLOCKS: &[u8] = b"b";
+/// All callbacks.
+pub(crate) const CALLBACKS: &[u8] = b"c";
+/// Callbacks that are not over.
+pub(crate) const WAITING_CALLBACKS: &[u8] = b"w";
+/// All plans of callbacks.
+pub(crate) const CALLBACK_PLANS: &[u8] = b"y";
 /// All that was called, for redial.
 pub(crate) const CALLED: &[u8] = b"l";
 /// All events that left the log.
@@ -102,6 +111,18 @@ pub(crate) fn record(call: Ulid) -> Key {
 
 pub(crate) fn block(place: u64) -> Key {
     key([BLOCKS, &place.to_be_bytes()])
+}
+
+pub(crate) fn callback(id: Ulid) -> Key {
+    key([CALLBACKS, &id.to_bytes()])
+}
+
+pub(crate) fn waiting_callback(id: Ulid) -> Key {
+    key([WAITING_CALLBACKS, &id.to_bytes()])
+}
+
+pub(crate) fn callback_plan(name: &str) -> Key {
+    key([CALLBACK_PLANS, name.as_bytes()])
 }
 
 /// A block of calls.

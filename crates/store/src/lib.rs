@@ -9,6 +9,7 @@
 mod audit;
 mod batch;
 mod block;
+mod callback;
 mod changes;
 mod digits;
 mod disk;
@@ -37,6 +38,9 @@ mod zones;
 pub use audit::{AuditEntry, NewAudit};
 pub use batch::{Batch, Outcome};
 pub use block::{Block, Direction};
+pub use callback::{
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, PlanPut,
+};
 pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};
@@ -52,7 +56,7 @@ pub use pair::{
     Prefix, Reached, Side, numbers_needed,
 };
 pub use quiet::{NotQuiet, Quiet};
-pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, Unfinished};
+pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 

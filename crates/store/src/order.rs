@@ -81,7 +81,7 @@ pub enum Removal {
     Refused,
 }
 
-/// What must be so for an order to be changed, so that of two who change it neither undoes the other's work unseen.
+/// What must be so for an order or a plan to be changed, so that of two who change it neither undoes the other's work unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precondition {
     /// Nothing.
@@ -96,12 +96,13 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    fn holds(self, order: Option<&Order>) -> bool {
+    /// Whether it is so of what is there, by its version.
+    pub(crate) fn holds(self, version: Option<u64>) -> bool {
         match self {
             Self::None => true,
-            Self::Exists => order.is_some(),
-            Self::Absent => order.is_none(),
-            Self::Is(version) => order.is_some_and(|order| order.version() == version),
+            Self::Exists => version.is_some(),
+            Self::Absent => version.is_none(),
+            Self::Is(wanted) => version == Some(wanted),
         }
     }
 }
@@ -249,7 +250,7 @@ impl Group<'_> {
             return Ok(true);
         }
         let order = self.changes.read::<Order>(key)?.filter(|order| order.is_live(now));
-        Ok(precondition.holds(order.as_ref()))
+        Ok(precondition.holds(order.as_ref().map(Order::version)))
     }
 
     /// Takes the order at this key away, and gives it if it was live. That it had expired is told by whoever is first

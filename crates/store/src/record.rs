@@ -14,11 +14,13 @@ pub struct Record {
     pub id: Ulid,
     /// Name of the node.
     pub node: String,
+    /// Whether the node began the call itself: then the caller is who was called first.
+    pub callback: bool,
     /// The line called, `+` E.164; none where what was dialled is no line of ours.
     pub line: Option<String>,
     /// What was dialled.
     pub dialled: String,
-    /// Name of the trunk it came by.
+    /// Name of the trunk it came by; of a callback, by which its first side was called.
     pub trunk: String,
     /// Who called: `+` E.164, last four or hash. At most [`Record::LONGEST_NUMBER`] bytes.
     pub caller: Option<String>,
@@ -28,9 +30,11 @@ pub struct Record {
     pub callee: Option<String>,
     /// Name of the trunk by which they were dialled; none where nobody was, or straight at a SIP address.
     pub callee_trunk: Option<String>,
-    /// When the INVITE came.
+    /// Each number that was called, in the order they were.
+    pub tried: Vec<TriedRecord>,
+    /// When the INVITE came, or the node began the call.
     pub started_at: Timestamp,
-    /// When we answered.
+    /// When we answered; of a callback, when its first side did.
     pub answered_at: Option<Timestamp>,
     /// When the two were joined.
     pub bridged_at: Option<Timestamp>,
@@ -88,6 +92,33 @@ pub struct Record {
     pub caller_leg: Option<LegRecord>,
     /// Media of the callee's leg.
     pub callee_leg: Option<LegRecord>,
+}
+
+/// One number that was called. Written without what is missing: a record has only so much room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct TriedRecord {
+    /// Whose place it was to take: `caller` or `callee`.
+    pub side: String,
+    /// The number, as [`Record::caller`]; an operator reached by SIP address has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// When it was called.
+    pub dialled_at: Timestamp,
+    /// How long after that it rang, seconds, to the millisecond.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rang_seconds: Option<f64>,
+    /// From the call to the answer, or to the end if there was none, likewise.
+    pub waiting_seconds: f64,
+    /// From the answer to the end, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_seconds: Option<f64>,
+    /// Why it was over, in one word; none in a checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// SIP status, where one was involved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sip_status: Option<u16>,
 }
 
 /// What became of verifying who called.

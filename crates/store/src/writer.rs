@@ -143,7 +143,16 @@ impl Group<'_> {
             Write::EraseOrders(erasure) => self.erase_orders(erasure, GROUP).map(Outcome::Erased),
             Write::Erase(piece) => self.erase(piece).map(Outcome::Erased),
             Write::Alive(now) => Ok(self.alive(*now)),
-            Write::Finish { trace, json, events } => self.finish(trace, json, events).map(Outcome::Finished),
+            Write::Finish { trace, callback, json, events } => {
+                if *callback {
+                    self.callback_is_over(trace.call());
+                }
+                self.finish(trace, json, events).map(Outcome::Finished)
+            }
+            Write::PutCallback { callback, event } => self.put_callback(callback, event),
+            Write::EndCallback { id, end, event } => self.end_callback(*id, end, event).map(Outcome::Removed),
+            Write::PutPlan { plan, wanted } => self.put_plan(plan, *wanted).map(Outcome::Plan),
+            Write::RemovePlan { name, wanted } => self.remove_plan(name, *wanted).map(Outcome::Plan),
             Write::Event(event) => self.append(event).map(Outcome::Event),
             Write::Remember { claim, response, now } => self.remember(claim, response, *now),
             Write::Delivered(delivery) => self.delivered(delivery),

@@ -7,7 +7,8 @@ use api::{
     Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Sound, Step, Trace,
     TraceLeg, TracedMessage, Trial, Value,
 };
-use b2bua::{Recording, TrunkStatus};
+use b2bua::{Recording, Stage, TrunkStatus};
+use store::Store;
 use tokio::sync::mpsc;
 
 /// What the server is and has.
@@ -23,13 +24,16 @@ pub(crate) struct Desk {
     /// Prompts that were replaced.
     pub(crate) prompts: BTreeMap<(String, String), Vec<u8>>,
     pub(crate) trials: Vec<Trial>,
+    /// How far any callback has come.
+    pub(crate) stage: Option<Stage>,
+    pub(crate) store: Store,
 }
 
 pub(crate) type Shared = Arc<Mutex<Desk>>;
 
 pub(crate) const SHIPPED: &[u8] = b"RIFF shipped";
 
-pub(crate) fn open(mut asks: mpsc::Receiver<Ask>) -> Shared {
+pub(crate) fn open(mut asks: mpsc::Receiver<Ask>, store: Store) -> Shared {
     let desk = Desk {
         calls: BTreeSet::new(),
         hung_up: Vec::new(),
@@ -38,6 +42,8 @@ pub(crate) fn open(mut asks: mpsc::Receiver<Ask>) -> Shared {
         silent: false,
         prompts: BTreeMap::new(),
         trials: Vec::new(),
+        stage: Some(Stage::Waiting),
+        store,
     };
     let shared = Arc::new(Mutex::new(desk));
     let desk = Arc::clone(&shared);
@@ -66,6 +72,12 @@ impl Desk {
                     false => Recording::No,
                 });
                 let _ = reply.send(state);
+            }
+            Ask::Callback { callback, event, reply } => {
+                let _ = reply.send(self.store.put_callback(*callback, event));
+            }
+            Ask::CancelCallback { reply, .. } => {
+                let _ = reply.send(self.stage);
             }
             Ask::Trace { call, reply } => {
                 let _ = reply.send(self.calls.contains(&call.0).then(trace));

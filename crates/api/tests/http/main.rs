@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
 
+mod callbacks;
 mod calls;
 mod contract;
 mod desk;

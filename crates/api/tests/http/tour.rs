@@ -24,7 +24,38 @@ async fn furnished() -> World {
     let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
+    let callback = callback(kept.id, kept.started_at);
+    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
+    let data = store::Json::parse(created).unwrap();
+    let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
+    world.store.put_callback(callback, event).unwrap();
     world
+}
+
+fn callback(id: store::Ulid, at: store::Timestamp) -> store::Callback {
+    let side = |text: &str| store::CallbackSide {
+        numbers: vec![store::CallbackNumber {
+            number: number::Number::parse(text).unwrap(),
+            ring_seconds: None,
+        }],
+        strategy: "in-order".into(),
+        line: number::Number::parse(crate::world::LINE).unwrap(),
+        prompt: None,
+        confirm: false,
+    };
+    store::Callback {
+        id,
+        created_at: at,
+        at,
+        plan: None,
+        line: number::Number::parse(crate::world::LINE).unwrap(),
+        first: side("+79991111111"),
+        second: side("+79992222222"),
+        max_seconds: None,
+        record: None,
+        data: None,
+        end: None,
+    }
 }
 
 /// The example of an operation's body, if it takes one.
@@ -47,6 +78,7 @@ type Asked = (Method, &'static str, &'static str, Option<(&'static str, &'static
 #[rustfmt::skip]
 fn asked() -> Vec<Asked> {
     let (json, order, block, prompt) = ("application/json", "/v1/orders/{code}", BLOCK, PROMPT);
+    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let letters = "/v1/webhooks/{name}/dead-letters";
     let replay = "/v1/webhooks/{name}/dead-letters/replay";
     vec![
@@ -66,6 +98,15 @@ fn asked() -> Vec<Asked> {
         (Method::POST, "/v1/pairs/{id}:reopen", json, None),
         (Method::GET, "/v1/numbers", json, None),
         (Method::GET, "/v1/numbers/plan", json, None),
+        (Method::PUT, plan, json, None),
+        (Method::PUT, plan, json, None),
+        (Method::GET, plan, json, None),
+        (Method::GET, "/v1/callback-plans", json, None),
+        (Method::DELETE, plan, json, None),
+        (Method::POST, "/v1/callbacks", json, None),
+        (Method::GET, "/v1/callbacks", json, None),
+        (Method::GET, callback, json, None),
+        (Method::DELETE, callback, json, None),
         (Method::GET, "/v1/blocks", json, None),
         (Method::POST, "/v1/blocks", json, None),
         (Method::GET, block, json, None),

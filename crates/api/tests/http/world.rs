@@ -53,6 +53,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
             validate: true,
             countries: vec!["RU".into()],
         },
+        every_line: [line(LINE), line(SHORT_LINE)].into(),
         languages: vec!["ru".into(), "en".into()],
         webhooks: vec!["shop".into()],
         recordings: recording::Settings::wav(dir.join("recordings")),
@@ -85,6 +86,7 @@ impl World {
         store.set_pool(&POOL.map(|text| PoolNumber { number: number(text), reserved: text == POOL[3] }));
         std::fs::create_dir_all(dir.path().join("recordings")).unwrap();
         let (asks, asked) = mpsc::channel::<Ask>(16);
+        let desk = desk::open(asked, store.clone());
         let gate = Gate::new(store.clone(), settings(dir.path()), asks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -95,7 +97,7 @@ impl World {
         let served = tokio::spawn(serve);
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { store, gate, desk: desk::open(asked), url, dir, client, stop, served }
+        Self { store, gate, desk, url, dir, client, stop, served }
     }
 
     /// Stops everything and gives back the directory.

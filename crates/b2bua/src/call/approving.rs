@@ -45,12 +45,7 @@ impl Approving {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)

@@ -47,15 +47,10 @@ impl Asking {
             Event::Fired(Timer::Store) => self.found(Finding::Failed, core, desk),
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
-            | Event::Digit(Whose::Callee, _)
-            | Event::Finished(Whose::Callee)
+            | Event::Digit(Whose::Callee | Whose::Tried(_), _)
+            | Event::Finished(Whose::Callee | Whose::Tried(_))
             | Event::Advised(_)
             | Event::Fired(_) => return State::Asking(self),
         };

@@ -26,8 +26,9 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
         }
         Input::Leg(whose, LegEvent::Reoffered { .. }) => {
             let leg = match whose {
-                Whose::Caller => Some(core.caller.id),
+                Whose::Caller => core.caller.as_ref().map(|leg| leg.id),
                 Whose::Callee => core.callee.as_ref().map(|leg| leg.id),
+                Whose::Tried(_) => None,
             };
             if let Some(leg) = leg {
                 desk.leg(leg, LegCommand::Refuse(Refusal { status: 488, retry_after: None }));
@@ -53,7 +54,7 @@ pub(crate) fn handle(state: State, input: Input, core: &mut Core, desk: &mut Des
 
 /// Writes the record once nothing is owed any more.
 pub(crate) fn advance(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    let mut legs = std::iter::once(&core.caller).chain(&core.callee);
+    let mut legs = core.caller.iter().chain(&core.callee);
     if core.tape != Tape::No || legs.any(|leg| leg.hold != Hold::Nothing) {
         return State::Closing;
     }

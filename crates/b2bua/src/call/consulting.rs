@@ -22,16 +22,14 @@ pub(crate) fn arriving(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
     match event {
         Event::Begun => {
             desk.disarm(Timer::Store);
-            screening::arrived(core, desk)
+            match core.caller {
+                Some(_) => screening::arrived(core, desk),
+                None => dialling::dial(Callee::First, core, desk),
+            }
         }
         Event::Fired(Timer::Store) => core.overloaded(desk),
         Event::Confirmed
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
@@ -59,10 +57,11 @@ pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
 
 /// It rings for the caller, where the line has it so, and they are answered.
 pub(crate) fn ring(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    if core.line.answer_after.is_zero() {
+    if let Some(caller) = core.caller.as_ref().filter(|_| !core.line.answer_after.is_zero()) {
+        desk.leg(caller.id, LegCommand::Ring);
+    } else {
         return answer(core, desk);
     }
-    desk.leg(core.caller.id, LegCommand::Ring);
     desk.arm(Timer::Answer, core.line.answer_after);
     State::Ringing
 }
@@ -73,7 +72,7 @@ pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> St
 }
 
 pub(crate) fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    let caller = &mut core.caller;
+    let Some(caller) = &mut core.caller else { return core.finish(outcome::ours(Cause::Fault), desk) };
     let (media, sdp) = (caller.description.media(), caller.description.said());
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
@@ -92,12 +91,7 @@ pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> S
     match event {
         Event::Confirmed => Noticing::begin(core, desk),
         Event::Begun
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
@@ -182,12 +176,7 @@ impl Consulting {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)

@@ -10,7 +10,8 @@ use ua::{LegCommand, Refusal, Why};
 
 use super::directed::Plan;
 use super::leg::Hold;
-use super::{Leg, State, Timer, Whose, closing};
+use super::outgoing::Outgoing;
+use super::{Leg, Sides, State, Timer, Whose, closing};
 use crate::belief::Asked;
 use crate::config::{Config, Line, RecordNotice};
 use crate::desk::{Desk, Told};
@@ -31,7 +32,9 @@ const HEARD_WITHIN: Duration = Duration::from_secs(1_200);
 pub(crate) struct Stuff {
     pub(crate) config: Arc<Config>,
     pub(crate) line: Arc<Line>,
-    pub(crate) caller: Leg,
+    /// `None`: we begin the call, by this plan.
+    pub(crate) caller: Option<Leg>,
+    pub(crate) sides: Option<Box<Sides>>,
     pub(crate) record: Box<Record>,
     pub(crate) hops: u8,
     /// What is to be found out of the caller before the call arrives.
@@ -62,12 +65,17 @@ pub(crate) struct Core {
     pub(crate) line: Arc<Line>,
     /// What the caller hears: the line's, until the caller is known as a party who has their own.
     pub(crate) language: Language,
-    pub(crate) caller: Leg,
+    /// `None`: we have begun the call, and the first side has not answered yet.
+    pub(crate) caller: Option<Leg>,
     pub(crate) callee: Option<Leg>,
     /// The line whose number the callee sees, and by whose trunks they are called.
     pub(crate) shown: Arc<Line>,
     /// What is another for this call than for others of its line.
     pub(crate) manner: Manner,
+    /// Those who are being called.
+    pub(crate) outgoing: Vec<Outgoing>,
+    /// What a callback is carried out by.
+    pub(crate) sides: Option<Box<Sides>>,
     /// The order found last.
     pub(crate) order: Option<Box<Order>>,
     /// The pair the caller is of.
@@ -92,7 +100,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(stuff: Stuff) -> Self {
-        let Stuff { config, line, caller, record, hops, .. } = stuff;
+        let Stuff { config, line, caller, sides, record, hops, .. } = stuff;
         let language = line.language;
         Self {
             config,
@@ -102,6 +110,8 @@ impl Core {
             language,
             caller,
             callee: None,
+            outgoing: Vec::new(),
+            sides,
             order: None,
             pair: None,
             record,
@@ -116,9 +126,16 @@ impl Core {
         }
     }
 
-    /// The trunks in which this call has a place.
+    /// The trunks in which this call has a place, but for those of whom is being called.
     pub(crate) fn seats(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&*self.record.trunk).chain(self.callee_trunk.as_deref())
+        let callers = Some(&*self.record.trunk).filter(|name| !name.is_empty());
+        callers.into_iter().chain(self.callee_trunk.as_deref())
+    }
+
+    /// The worker on which all sessions of this call live; `None` while there is none.
+    pub(crate) fn worker(&self) -> Option<u16> {
+        let legs = self.caller.iter().chain(self.outgoing.iter().map(|outgoing| &outgoing.leg));
+        legs.map(|leg| leg.port.worker).next()
     }
 
     pub(crate) fn id(&self) -> CallId {
@@ -220,49 +237,42 @@ impl Core {
     }
 
     /// They have answered the call, and say nothing of the session: what was agreed before holds. `false`: nothing was.
-    pub(crate) fn settle_callee(&mut self, desk: &mut Desk<'_>) -> bool {
-        let Some(callee) = &mut self.callee else { return false };
-        let Some(media) = callee.description.settle() else { return false };
-        callee.update(media, desk);
+    pub(crate) fn settle_early(&mut self, name: u8, desk: &mut Desk<'_>) -> bool {
+        let Some(leg) = self.leg_mut(Whose::Tried(name)) else { return false };
+        let Some(media) = leg.description.settle() else { return false };
+        leg.update(media, desk);
         true
     }
 
-    /// The caller hears what comes from the callee's side before there is an answer, where anything may come.
-    pub(crate) fn hear_callee_early(&mut self, media: Media, desk: &mut Desk<'_>) {
-        let Some(callee) = &mut self.callee else { return };
-        callee.update(media, desk);
+    /// The caller hears what comes from the side of somebody who has not answered, where anything may come.
+    pub(crate) fn hear_early(&mut self, name: u8, media: Media, desk: &mut Desk<'_>) {
+        let Some(leg) = self.leg_mut(Whose::Tried(name)) else { return };
+        leg.update(media, desk);
         if media.direction != Direction::ReceiveOnly {
-            return self.hush_callee(desk);
+            return self.hush_early(name, desk);
         }
-        if std::mem::replace(&mut callee.heard_early, true) {
+        let session = leg.session;
+        if std::mem::replace(&mut leg.heard_early, true) {
             return;
         }
-        let (first, second) = (self.caller.session, callee.session);
         self.stop(Whose::Caller, desk);
-        desk.media(self.caller.port.worker, Command::Bridge { first, second });
+        if let Some(caller) = &self.caller {
+            let join = Command::Bridge { first: caller.session, second: session };
+            desk.media(caller.port.worker, join);
+        }
     }
 
     /// It hears our music again.
-    pub(crate) fn hush_callee(&mut self, desk: &mut Desk<'_>) {
-        if self.part_callee(desk) {
+    pub(crate) fn hush_early(&mut self, name: u8, desk: &mut Desk<'_>) {
+        if self.hush(name, desk) {
             self.play(Whose::Caller, self.language, &[Prompt::Music], true, desk);
         }
     }
 
-    /// It hears nothing of the callee's side any more. `false`: it did not before.
-    fn part_callee(&mut self, desk: &mut Desk<'_>) -> bool {
-        let Some(callee) = &mut self.callee else { return false };
-        let was_heard = std::mem::take(&mut callee.heard_early);
-        if was_heard {
-            let (first, second) = (self.caller.session, callee.session);
-            desk.media(self.caller.port.worker, Command::Unbridge { first, second });
-        }
-        was_heard
-    }
-
-    pub(crate) fn callee_is_down(&mut self) {
-        if let Some(callee) = &mut self.callee {
-            callee.up = false;
+    /// This leg has ended by itself.
+    pub(crate) fn is_down(&mut self, whose: Whose) {
+        if let Some(leg) = self.leg_mut(whose) {
+            leg.up = false;
         }
     }
 
@@ -272,7 +282,6 @@ impl Core {
 
     /// Ends the callee's leg and its media; the call goes on.
     pub(crate) fn end_callee(&mut self, why: Why, desk: &mut Desk<'_>) {
-        self.part_callee(desk);
         let Some(callee) = &mut self.callee else { return };
         if std::mem::take(&mut callee.up) {
             desk.leg(callee.id, LegCommand::End(why));
@@ -280,38 +289,35 @@ impl Core {
         callee.release(desk);
     }
 
-    /// Leaves the way to the callee that is being tried, for another: the leg ends by itself, and its media.
-    pub(crate) fn leave_way(&mut self, why: Why, desk: &mut Desk<'_>) {
-        self.end_callee(why, desk);
-        if let Some(callee) = self.callee.take().filter(|callee| callee.hold == Hold::Closing) {
-            desk.told.push(Told::Left(callee.id, callee.session, callee.port));
-        }
-        if let Some(trunk) = self.callee_trunk.take() {
-            desk.trunks.give(&trunk);
-        }
-    }
-
     /// The one way a call ends.
     pub(crate) fn finish(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
         let why = outcome::why(&outcome);
+        self.leave_all(&outcome, desk);
         self.end_callee(why, desk);
-        if std::mem::take(&mut self.caller.up) {
-            desk.leg(self.caller.id, LegCommand::End(why));
+        if let Some(caller) = &mut self.caller
+            && std::mem::take(&mut caller.up)
+        {
+            desk.leg(caller.id, LegCommand::End(why));
         }
         self.settle(outcome, desk)
     }
 
     /// As `finish`, but the caller, who was never answered, is refused with this status.
     pub(crate) fn refuse(&mut self, status: u16, outcome: Outcome, desk: &mut Desk<'_>) -> State {
-        if std::mem::take(&mut self.caller.up) {
+        if let Some(caller) = &mut self.caller
+            && std::mem::take(&mut caller.up)
+        {
             let retry_after = (outcome.cause == Cause::Overloaded).then_some(ua::RetryAfter(5));
-            desk.leg(self.caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
+            desk.leg(caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
         }
         self.settle(Outcome { status: Some(status), ..outcome }, desk)
     }
 
-    /// The caller is refused because we are too busy.
+    /// The caller is refused because we are too busy; where we have begun the call, it is ended.
     pub(crate) fn overloaded(&mut self, desk: &mut Desk<'_>) -> State {
+        if self.record.callback {
+            return self.finish(outcome::ours(Cause::Overloaded), desk);
+        }
         self.refuse(self.config.limits.busy_status, outcome::ours(Cause::Overloaded), desk)
     }
 
@@ -321,8 +327,13 @@ impl Core {
         for timer in Timer::ALL {
             desk.disarm(timer);
         }
-        self.caller.release(desk);
+        if let Some(caller) = &mut self.caller {
+            caller.release(desk);
+        }
         self.count_pause(desk);
+        for name in 0..self.record.tried.len() {
+            self.give_up(u8::try_from(name).unwrap_or(u8::MAX), outcome, desk);
+        }
         self.record.ended = Some(desk.now);
         self.record.outcome = Some(outcome);
         self.account(desk);
@@ -355,7 +366,7 @@ impl Core {
         desk.ports.give(desk.now, port);
         match whose {
             Whose::Caller => self.record.caller_media = Some(statistics),
-            Whose::Callee => self.record.callee_media = Some(statistics),
+            Whose::Callee | Whose::Tried(_) => self.record.callee_media = Some(statistics),
         }
     }
 
@@ -371,10 +382,11 @@ impl Core {
         if !self.is_to_be_recorded() {
             return;
         }
+        let Some(caller) = &self.caller else { return };
         let name: Box<str> = format!("{}.{}", self.record.call, self.config.recordings).into();
         self.record.recording = Some(name.clone());
         self.tape = Tape::Running;
-        desk.media(self.caller.port.worker, Command::Record { session: self.caller.session, name });
+        desk.media(caller.port.worker, Command::Record { session: caller.session, name });
         // Whoever looks for it after a crash looks in the record.
         self.checkpoint(desk);
     }
@@ -420,8 +432,10 @@ impl Core {
             }
             (Tape::No, _) | (Tape::Running, false) | (Tape::Paused { .. }, true) => return,
         };
-        let session = self.caller.session;
-        desk.media(self.caller.port.worker, Command::PauseRecording { session, paused });
+        if let Some(caller) = &self.caller {
+            let session = caller.session;
+            desk.media(caller.port.worker, Command::PauseRecording { session, paused });
+        }
         desk.notice(self.id(), what);
     }
 
@@ -439,10 +453,14 @@ impl Core {
         self.record.recording_fault = fault;
     }
 
-    fn leg_mut(&mut self, whose: Whose) -> Option<&mut Leg> {
+    pub(crate) fn leg_mut(&mut self, whose: Whose) -> Option<&mut Leg> {
         match whose {
-            Whose::Caller => Some(&mut self.caller),
+            Whose::Caller => self.caller.as_mut(),
             Whose::Callee => self.callee.as_mut(),
+            Whose::Tried(name) => {
+                let outgoing = self.outgoing.iter_mut().find(|outgoing| outgoing.name == name)?;
+                Some(&mut outgoing.leg)
+            }
         }
     }
 }

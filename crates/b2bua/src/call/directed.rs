@@ -75,8 +75,8 @@ pub(crate) struct Gathering {
 /// Hands a call to a hook. Who is not answered hears it ring meanwhile.
 pub(crate) fn begin(hook: Box<str>, core: &mut Core, desk: &mut Desk<'_>) -> State {
     core.plan = Some(Plan::new(hook));
-    if core.record.answered.is_none() {
-        desk.leg(core.caller.id, LegCommand::Ring);
+    if let Some(caller) = core.caller.as_ref().filter(|_| core.record.answered.is_none()) {
+        desk.leg(caller.id, LegCommand::Ring);
     }
     ask(None, core, desk)
 }
@@ -226,7 +226,7 @@ fn missed(outcome: Outcome, core: &mut Core) {
 pub(crate) fn resume(outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
     missed(outcome, core);
     core.stop(Whose::Caller, desk);
-    core.leave_way(outcome::why(&outcome), desk);
+    core.vacate(Whose::Callee, &outcome, desk);
     // What its legs count for is free for the next.
     for dialled in core.dialled.drain(..) {
         desk.counts.give(&dialled);
@@ -260,12 +260,7 @@ impl Directed {
                 directed,
                 Event::Begun
                 | Event::Confirmed
-                | Event::Trying
-                | Event::Ringing
-                | Event::Progressed(_)
-                | Event::Renewed
-                | Event::Quiet
-                | Event::Answered(_)
+                | Event::Tried(..)
                 | Event::CalleeEnded(_)
                 | Event::Digit(..)
                 | Event::Finished(_)
@@ -279,7 +274,7 @@ impl Directed {
 
 /// A caller who hears nothing hears music from now on; one who does already has waited in vain.
 fn patience(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    if core.record.answered.is_some() && core.caller.play.is_none() {
+    if core.record.answered.is_some() && core.caller.as_ref().is_some_and(|caller| caller.play.is_none()) {
         core.play(Whose::Caller, core.language, &[Prompt::Music], true, desk);
         desk.arm(Timer::Advice, ADVISED_WITHIN);
         return State::Directed(Directed::Consulting);

@@ -10,15 +10,16 @@ mod dialling;
 mod directed;
 mod leg;
 mod noticing;
+mod outgoing;
 mod pairing;
 mod parting;
 mod restored;
 mod screening;
+mod sides;
 mod talking;
 mod verifying;
 mod whispering;
 
-use bytes::Bytes;
 use rtp::{PlayId, Report, Statistics};
 use stir::Verification;
 use ua::{Ending, LegEvent};
@@ -27,6 +28,8 @@ pub use self::core::PROMPTS_PER_LANGUAGE;
 pub(crate) use self::core::{CLOSE_WITHIN, Core, Span, Stuff};
 pub(crate) use consulting::STORE_WITHIN;
 pub(crate) use leg::Leg;
+pub(crate) use outgoing::Progress;
+pub(crate) use sides::Sides;
 pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
@@ -35,11 +38,13 @@ use crate::interface::Finding;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
-/// Which of the two legs.
+/// Which of the legs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Whose {
     Caller,
     Callee,
+    /// Somebody's who is being called and stands in nobody's place yet: by the place in `Record::tried`.
+    Tried(u8),
 }
 
 /// The timers of a call.
@@ -53,10 +58,10 @@ pub(crate) enum Timer {
     Script(ivr::Timer),
     /// The relay did not say in time that a prompt was heard.
     Play(Whose),
-    /// The callee rang too long.
-    Ring,
-    /// Nothing came back by the way that is being tried.
-    Attempt,
+    /// Whoever is called rang too long. Armed while there is a leg that rings.
+    Ring(u8),
+    /// Nothing came back by the way that is being tried. Armed while there is a leg by that way.
+    Attempt(u8),
     /// A hook did not answer in time.
     Advice,
     /// The callee did not confirm.
@@ -72,15 +77,14 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 14] = [
+    /// All but those of numbers that are being called, which go with their legs.
+    pub(crate) const ALL: [Self; 12] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
         Self::Script(ivr::Timer::Input),
         Self::Play(Whose::Caller),
         Self::Play(Whose::Callee),
-        Self::Ring,
-        Self::Attempt,
         Self::Advice,
         Self::Confirm,
         Self::Refusal,
@@ -154,15 +158,8 @@ pub(crate) enum Event {
     Begun,
     /// The caller acknowledged our answer.
     Confirmed,
-    Trying,
-    Ringing,
-    /// The callee's side described a session before the answer.
-    Progressed(Bytes),
-    /// It described another, which was answered.
-    Renewed,
-    /// Nothing came from there for long.
-    Quiet,
-    Answered(Option<Bytes>),
+    /// Somebody who is being called.
+    Tried(u8, Progress),
     CalleeEnded(Ending),
     Digit(Whose, char),
     Finished(Whose),
@@ -255,9 +252,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
         }
         Input::Finished(..) => state,
         // Before the answer nobody need say anything.
-        Input::Silent(Whose::Callee) if matches!(state, State::Dialling(_)) => {
-            enter(state, Event::Quiet, core, desk)
-        }
+        Input::Silent(Whose::Tried(name)) => enter(state, Event::Tried(name, Progress::Quiet), core, desk),
         Input::Silent(whose) => core.finish(verdict(&state, outcome::silent(whose.into())), desk),
         Input::Closed(whose, statistics) => {
             core.closed(whose, statistics, desk);
@@ -326,9 +321,12 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
 fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match (whose, event) {
         (whose, LegEvent::Reoffered { offer }) => {
-            let is_early = whose == Whose::Callee && matches!(state, State::Dialling(_));
-            core.reoffered(whose, offer.as_deref(), is_early, desk);
-            if is_early { enter(state, Event::Renewed, core, desk) } else { state }
+            let early = if let Whose::Tried(name) = whose { Some(name) } else { None };
+            core.reoffered(whose, offer.as_deref(), early.is_some(), desk);
+            match early {
+                Some(name) => enter(state, Event::Tried(name, Progress::Renewed), core, desk),
+                None => state,
+            }
         }
         (whose, LegEvent::Confirmed { sdp }) => {
             if let Some(sdp) = sdp
@@ -338,7 +336,7 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             }
             match whose {
                 Whose::Caller => enter(state, Event::Confirmed, core, desk),
-                Whose::Callee => state,
+                Whose::Callee | Whose::Tried(_) => state,
             }
         }
         (whose, LegEvent::Digit(key)) => {
@@ -346,23 +344,31 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             state
         }
         (Whose::Caller, LegEvent::Ended(ending)) => {
-            core.caller.up = false;
+            core.is_down(whose);
             let outcome = verdict(&state, outcome::ending(Side::Caller, ending));
             core.finish(outcome, desk)
         }
         (Whose::Callee, LegEvent::Ended(ending)) => {
-            core.callee_is_down();
+            core.is_down(whose);
             enter(state, Event::CalleeEnded(ending), core, desk)
         }
-        (Whose::Callee, LegEvent::Trying) => enter(state, Event::Trying, core, desk),
-        (Whose::Callee, LegEvent::Ringing) => enter(state, Event::Ringing, core, desk),
-        (Whose::Callee, LegEvent::Progressed { sdp }) => enter(state, Event::Progressed(sdp), core, desk),
-        (Whose::Callee, LegEvent::Answered { sdp }) => enter(state, Event::Answered(sdp), core, desk),
+        (Whose::Tried(name), event) => match Progress::of(event) {
+            Some(progress) => {
+                if let Progress::Ended(_) = progress {
+                    core.is_down(whose);
+                }
+                enter(state, Event::Tried(name, progress), core, desk)
+            }
+            None => state,
+        },
         (
-            Whose::Caller,
-            LegEvent::Trying | LegEvent::Ringing | LegEvent::Progressed { .. } | LegEvent::Answered { .. },
-        )
-        | (_, LegEvent::Offered(_)) => state,
+            Whose::Caller | Whose::Callee,
+            LegEvent::Trying
+            | LegEvent::Ringing
+            | LegEvent::Progressed { .. }
+            | LegEvent::Answered { .. }
+            | LegEvent::Offered(_),
+        ) => state,
     }
 }
 
@@ -392,7 +398,7 @@ impl From<Whose> for Side {
     fn from(whose: Whose) -> Self {
         match whose {
             Whose::Caller => Self::Caller,
-            Whose::Callee => Self::Callee,
+            Whose::Callee | Whose::Tried(_) => Self::Callee,
         }
     }
 }

@@ -62,15 +62,10 @@ impl Noticing {
             Event::Finished(Whose::Caller) | Event::Fired(Timer::Refusal) => self.over(core, desk),
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
-            | Event::Digit(Whose::Callee, _)
-            | Event::Finished(Whose::Callee)
+            | Event::Digit(Whose::Callee | Whose::Tried(_), _)
+            | Event::Finished(Whose::Callee | Whose::Tried(_))
             | Event::Found(_)
             | Event::Advised(_)
             | Event::Fired(_) => State::Noticing(self),

@@ -30,9 +30,11 @@ fn say(prompt: Prompt, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -
 /// Says that the callee is not to be had.
 pub(crate) fn begin(callee: Callee, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match callee {
+        // Nobody else is there to be told.
+        Callee::First => core.finish(outcome, desk),
         Callee::Named => directed::resume(outcome, core, desk),
         Callee::Party(Role::Courier) => say(Prompt::CourierUnavailable, outcome, core, desk),
-        Callee::Party(Role::Client) => say(Prompt::ClientUnavailable, outcome, core, desk),
+        Callee::Party(Role::Client) | Callee::Second => say(Prompt::ClientUnavailable, outcome, core, desk),
         Callee::Party(Role::A | Role::B) | Callee::Fallback => say(Prompt::Unavailable, outcome, core, desk),
         Callee::Operator => {
             let cause = Cause::OperatorUnavailable;
@@ -89,15 +91,10 @@ impl Parting {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
-            | Event::Finished(Whose::Callee)
+            | Event::Finished(Whose::Callee | Whose::Tried(_))
             | Event::Found(_)
             | Event::Advised(_)
             | Event::Fired(_) => State::Parting(self),

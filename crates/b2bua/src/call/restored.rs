@@ -17,11 +17,11 @@ const PACKETS: u64 = 100;
 /// Joins the two again.
 pub(super) fn begin(span: Span, core: &mut Core, desk: &mut Desk<'_>) -> State {
     let spoken = core.record.answered.map_or(Duration::ZERO, |answered| desk.now.since(answered));
-    let first = core.caller.session;
-    for leg in std::iter::once(&mut core.caller).chain(&mut core.callee) {
+    let first = core.caller.as_ref().map(|leg| leg.session);
+    for leg in core.caller.iter_mut().chain(&mut core.callee) {
         let media = leg.description.media();
         leg.open(Media { srtp: media.srtp.map(|srtp| joining(srtp, spoken)), ..media }, desk);
-        if leg.session != first {
+        if let Some(first) = first.filter(|first| *first != leg.session) {
             desk.media(leg.port.worker, Command::Bridge { first, second: leg.session });
         }
     }
@@ -46,27 +46,27 @@ impl Call {
             return None;
         }
         let dialog = |leg: &Leg| agent.snapshot(leg.id).filter(|_| leg.up).map(Box::new);
-        let inviting = |leg: &Leg| agent.invite_snapshot(leg.id).filter(|_| leg.up).map(Box::new);
+        let inviting = core.outgoing.iter().filter(|outgoing| outgoing.leg.up);
         Some(Snapshot {
             record: core.record.clone(),
-            caller: dialog(&core.caller),
+            caller: core.caller.as_ref().and_then(dialog),
             callee: core.callee.as_ref().and_then(dialog),
-            inviting: core.callee.as_ref().and_then(inviting),
+            inviting: inviting.filter_map(|outgoing| agent.invite_snapshot(outgoing.leg.id)).collect(),
             callee_trunk: core.callee_trunk.clone(),
             joined: self.joined().map(Box::new),
         })
     }
 
     fn joined(&self) -> Option<Joined> {
-        let (State::Talking, Some(span), Some(callee)) = (&self.state, self.core.span, &self.core.callee)
-        else {
+        let Core { span: Some(span), caller: Some(caller), callee: Some(callee), .. } = &self.core else {
             return None;
         };
+        let State::Talking = self.state else { return None };
         let media = |leg: &Leg| {
             let address = &self.core.config.media[usize::from(leg.port.address)];
             leg.description.snapshot(address.local)
         };
-        let (caller, callee) = (media(&self.core.caller)?, media(callee)?);
+        let (caller, callee) = (media(caller)?, media(callee)?);
         Some(Joined { caller, callee, warns: span.warns, ends: span.ends })
     }
 }

@@ -40,12 +40,7 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         }
         Event::Begun
         | Event::Confirmed
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
@@ -98,12 +93,7 @@ impl Permitting {
             Event::Fired(Timer::Store) => self.unknown(core, desk),
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)

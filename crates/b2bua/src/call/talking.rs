@@ -13,15 +13,18 @@ use crate::record::{Cause, Side};
 pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     core.stop(Whose::Caller, desk);
     core.stop(Whose::Callee, desk);
-    let Some(leg) = &core.callee else {
+    let Some((first, second)) = core.caller.as_ref().zip(core.callee.as_ref()) else {
         return core.finish(outcome::ours(Cause::Fault), desk);
     };
-    let (first, second) = (core.caller.session, leg.session);
+    let join = Command::Bridge { first: first.session, second: second.session };
+    let worker = first.port.worker;
     core.begin_recording(desk);
-    desk.media(core.caller.port.worker, Command::Bridge { first, second });
+    desk.media(worker, join);
     core.record.bridged = Some(desk.now);
     match callee {
-        Callee::Party(_) | Callee::Named => core.record.callee_reached = true,
+        Callee::Party(_) | Callee::Named | Callee::First | Callee::Second => {
+            core.record.callee_reached = true;
+        }
         Callee::Operator => core.record.operator_reached = true,
         Callee::Fallback => {}
     }
@@ -56,12 +59,7 @@ pub(crate) fn handle(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         Event::CalleeEnded(ending) => core.finish(outcome::ending(Side::Callee, ending), desk),
         Event::Begun
         | Event::Confirmed
-        | Event::Trying
-        | Event::Ringing
-        | Event::Progressed(_)
-        | Event::Renewed
-        | Event::Quiet
-        | Event::Answered(_)
+        | Event::Tried(..)
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)

@@ -44,12 +44,7 @@ impl Verifying {
             Event::Fired(Timer::Store) => self.verified(Fault::Late.into(), core, desk),
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)

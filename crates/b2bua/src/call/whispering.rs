@@ -1,4 +1,4 @@
-//! The callee answered and alone hears who calls; the caller still hears music.
+//! Somebody answered and alone hears who calls, or what a callback is about; the other side, if it is there, hears music.
 
 use std::time::Duration;
 
@@ -6,35 +6,44 @@ use ivr::Prompt;
 use rtp::Sound;
 
 use super::core::place;
+use super::dialling::Dialling;
 use super::noticing::{self, REFUSED_WITHIN};
-use super::{Core, Event, State, Timer, Whose, directed, parting, talking};
+use super::{Core, Event, State, Timer, Whose, dialling, directed, parting, talking};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
-use crate::interface::{Across, Callee, Language, Role};
+use crate::interface::{Across, Callee, Happening, Language, Role};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
-/// How long whoever a hook named has for accepting the call, where the line does not say.
-const CONFIRMED_WITHIN: Duration = Duration::from_secs(8);
+/// How long they have for pressing 1 where the line does not say.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(8);
 
-/// What the callee hears before they are joined.
+/// What they hear before they are joined.
 #[derive(Debug)]
 pub(crate) struct Whispering {
-    callee: Callee,
-    /// How long they have for accepting the call, where they must.
+    /// Who else may be called.
+    others: Box<Dialling>,
+    /// How long they have for pressing 1, which accepts the call; `None`: nothing need be pressed.
     confirm: Option<Duration>,
     /// Whether they are told that the call is recorded, and may refuse.
     may_refuse: bool,
 }
 
+/// What is said.
+struct Said {
+    language: Language,
+    sounds: Vec<Sound>,
+    confirm: Option<Duration>,
+}
+
 impl Whispering {
-    pub(crate) fn begin(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let (mut sounds, language, confirm) = match callee {
-            Callee::Party(role) => party(role, core),
-            Callee::Named => named(core),
-            Callee::Operator | Callee::Fallback => (Vec::new(), core.line.language, None),
+    /// To whom `others` has reached.
+    pub(crate) fn begin(others: Box<Dialling>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = others.callee();
+        let Some(Said { language, mut sounds, confirm }) = said(callee, core) else {
+            return accepted(callee, core, desk);
         };
-        let is_told = core.line.record_notice == RecordNotice::Both && core.is_to_be_recorded();
+        let is_told = is_told(callee.place(), core);
         if is_told {
             let notice = noticing::prompts(core);
             sounds.extend(notice.into_iter().map(|prompt| Sound::from(place(language, prompt))));
@@ -43,17 +52,18 @@ impl Whispering {
             sounds.push(place(language, Prompt::Confirm).into());
         }
         if sounds.is_empty() {
-            return talking::begin(callee, core, desk);
+            return accepted(callee, core, desk);
         }
-        core.hear(Whose::Callee, sounds, false, desk);
+        core.hear(callee.place(), sounds, false, desk);
         let may_refuse = is_told && core.line.record_refuse.is_some();
-        State::Whispering(Self { callee, confirm, may_refuse })
+        State::Whispering(Self { others, confirm, may_refuse })
     }
 
     pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = self.callee;
+        let callee = self.others.callee();
+        let place = callee.place();
         match event {
-            Event::Finished(Whose::Callee) => match self.confirm {
+            Event::Finished(whose) if whose == place => match self.confirm {
                 Some(within) => {
                     desk.arm(Timer::Confirm, within);
                     State::Whispering(self)
@@ -62,24 +72,24 @@ impl Whispering {
                     desk.arm(Timer::Refusal, REFUSED_WITHIN);
                     State::Whispering(self)
                 }
-                None => talking::begin(callee, core, desk),
+                None => accepted(callee, core, desk),
             },
-            Event::Fired(Timer::Refusal) => talking::begin(callee, core, desk),
-            Event::Digit(Whose::Callee, digit)
-                if self.may_refuse && core.line.record_refuse == Some(digit) =>
+            Event::Fired(Timer::Refusal) => accepted(callee, core, desk),
+            Event::Digit(whose, digit)
+                if whose == place && self.may_refuse && core.line.record_refuse == Some(digit) =>
             {
-                core.record.recording_refused = Some(Side::Callee);
+                core.record.recording_refused = Some(Side::from(place));
                 core.checkpoint(desk);
                 self.may_refuse = false;
                 desk.disarm(Timer::Refusal);
                 match self.confirm {
                     Some(_) => State::Whispering(self),
-                    None => talking::begin(callee, core, desk),
+                    None => accepted(callee, core, desk),
                 }
             }
-            Event::Digit(Whose::Callee, '1') if self.confirm.is_some() => {
+            Event::Digit(whose, '1') if whose == place && self.confirm.is_some() => {
                 desk.disarm(Timer::Confirm);
-                talking::begin(callee, core, desk)
+                accepted(callee, core, desk)
             }
             Event::Fired(Timer::Confirm) => {
                 self.failed(outcome::callee(Cause::NoAnswer, None, 19), core, desk)
@@ -91,54 +101,98 @@ impl Whispering {
             }
             Event::Begun
             | Event::Confirmed
-            | Event::Trying
-            | Event::Ringing
-            | Event::Progressed(_)
-            | Event::Renewed
-            | Event::Quiet
-            | Event::Answered(_)
+            | Event::Tried(..)
             | Event::Digit(..)
-            | Event::Finished(Whose::Caller)
+            | Event::Finished(_)
             | Event::Found(_)
             | Event::Advised(_)
             | Event::Fired(_) => State::Whispering(self),
         }
     }
 
+    /// They are not to be had: others are called, where there are any.
     fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = self.others.callee();
+        let outcome = match outcome.side {
+            Side::Callee => Outcome { side: Side::from(callee.place()), ..outcome },
+            Side::Caller | Side::Us => outcome,
+        };
+        core.give_up_standing(callee.place(), outcome, desk);
+        if self.others.has_more() {
+            core.vacate(callee.place(), &outcome, desk);
+            return self.others.instead(outcome, core, desk);
+        }
         core.end_callee(outcome::why(&outcome), desk);
-        parting::begin(self.callee, outcome, core, desk)
+        parting::begin(callee, outcome, core, desk)
     }
 }
 
-/// What they hear, in which language, and how long they have for accepting the call.
-type Said = (Vec<Sound>, Language, Option<Duration>);
-
-/// The other party, who hears who calls. One of a pair knows by the number they see.
-fn party(role: Role, core: &Core) -> Said {
-    let across = core.pair.as_deref().map(|pair| pair.across);
-    if let Some(Across::Party { party, .. }) = across {
-        return (Vec::new(), party.language.unwrap_or(core.line.language), core.line.confirm);
-    }
-    let Some(order) = core.order.as_deref() else { return (Vec::new(), core.line.language, None) };
-    let (party, prompt) = match role {
-        Role::Courier | Role::A => (order.courier, Prompt::ClientCalling),
-        Role::Client | Role::B => (order.client, Prompt::CourierCalling),
+/// Whether whoever takes this place is told that the call is recorded. Who is called first stands for a caller.
+fn is_told(place: Whose, core: &Core) -> bool {
+    let is_told = match core.line.record_notice {
+        RecordNotice::Off => false,
+        RecordNotice::Caller => place == Whose::Caller,
+        RecordNotice::Both => true,
     };
-    let language = party.language.unwrap_or(core.line.language);
-    let mut prompts = Vec::new();
-    if core.line.whisper {
-        prompts.push(prompt);
-        prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
-    }
-    let sounds = prompts.into_iter().map(|prompt| place(language, prompt).into()).collect();
-    (sounds, language, core.line.confirm)
+    is_told && core.is_to_be_recorded()
 }
 
-/// Whoever a hook named, who hears what it says.
-fn named(core: &Core) -> Said {
-    let Some(connect) = core.connecting() else { return (Vec::new(), core.line.language, None) };
-    let language = core.shown.language;
-    let confirm = connect.confirm.then(|| core.line.confirm.unwrap_or(CONFIRMED_WITHIN));
-    (directed::sounds(&connect.whisper, language), language, confirm)
+fn said(callee: Callee, core: &Core) -> Option<Said> {
+    match callee {
+        Callee::Operator | Callee::Fallback => None,
+        Callee::First | Callee::Second => {
+            let side = core.sides.as_deref()?.side(callee)?;
+            let language = core.line.language;
+            let prompt = side.calling.prompt.into_iter();
+            let sounds = prompt.map(|prompt| place(language, prompt).into()).collect();
+            let within = core.line.confirm.unwrap_or(CONFIRM_WITHIN);
+            let confirm = side.calling.confirm.then_some(within);
+            Some(Said { language, sounds, confirm })
+        }
+        Callee::Named => {
+            let (connect, language) = (core.connecting()?, core.shown.language);
+            let confirm = connect.confirm.then(|| core.line.confirm.unwrap_or(CONFIRM_WITHIN));
+            let sounds = directed::sounds(&connect.whisper, language);
+            Some(Said { language, sounds, confirm })
+        }
+        // One of a pair knows by the number they see.
+        Callee::Party(Role::A | Role::B) => {
+            let Across::Party { party, .. } = core.pair.as_deref()?.across else { return None };
+            let language = party.language.unwrap_or(core.line.language);
+            Some(Said { language, sounds: Vec::new(), confirm: core.line.confirm })
+        }
+        Callee::Party(role @ (Role::Courier | Role::Client)) => {
+            let order = core.order.as_deref()?;
+            let (party, prompt) = match role {
+                Role::Courier | Role::A => (order.courier, Prompt::ClientCalling),
+                Role::Client | Role::B => (order.client, Prompt::CourierCalling),
+            };
+            let mut prompts = Vec::new();
+            if core.line.whisper {
+                prompts.push(prompt);
+                prompts.extend(order.code.as_str().bytes().map(|digit| Prompt::Digit(digit - b'0')));
+            }
+            let language = party.language.unwrap_or(core.line.language);
+            let sounds = prompts.into_iter().map(|prompt| place(language, prompt).into()).collect();
+            Some(Said { language, sounds, confirm: core.line.confirm })
+        }
+    }
+}
+
+/// They take the call.
+fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    match callee {
+        Callee::First => {
+            desk.notice(core.id(), Happening::FirstAnswered { number: core.record.caller });
+            if core.line.record_notice != RecordNotice::Both {
+                core.begin_recording(desk);
+            }
+            return dialling::dial(Callee::Second, core, desk);
+        }
+        Callee::Second => {
+            desk.notice(core.id(), Happening::SecondAnswered { number: core.record.callee });
+        }
+        Callee::Party(_) | Callee::Fallback | Callee::Named | Callee::Operator => {}
+    }
+    talking::begin(callee, core, desk)
 }

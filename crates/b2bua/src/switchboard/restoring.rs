@@ -34,12 +34,13 @@ impl Switchboard {
         if record.recording.is_some() && record.recording_fault.is_none() {
             record.recording_fault = Some(BROKEN_OFF.to_owned());
         }
+        let callers_trunk = Some(&*record.trunk).filter(|_| record.callback);
         let dialogs = Dialogs {
-            caller: caller.as_deref().and_then(|kept| self.take_up(now, kept, None, out)),
+            caller: caller.as_deref().and_then(|kept| self.take_up(now, kept, callers_trunk, out)),
             callee: callee.as_deref().and_then(|kept| self.take_up(now, kept, callee_trunk.as_deref(), out)),
         };
-        if let Some(invite) = inviting {
-            self.take_back(now, &invite, out);
+        for invite in &inviting {
+            self.take_back(now, invite, out);
         }
         self.name(&record, &dialogs, out);
         let outcome = match &joined {
@@ -101,8 +102,10 @@ impl Switchboard {
     /// Says whose legs these are.
     fn name(&self, record: &Record, dialogs: &Dialogs, out: &mut Vec<Output>) {
         let party = record.caller_role.map_or(Callee::Operator, |role| Callee::Party(role.other()));
+        let party = if record.callback { Callee::Second } else { party };
         let callee = if record.operator_asked { Callee::Operator } else { party };
-        for (leg, callee) in [(dialogs.caller, None), (dialogs.callee, Some(callee))] {
+        let callers = record.callback.then_some(Callee::First);
+        for (leg, callee) in [(dialogs.caller, callers), (dialogs.callee, Some(callee))] {
             out.extend(leg.map(|leg| Output::Leg { call: record.call, leg, callee }));
         }
     }
@@ -132,17 +135,22 @@ impl Switchboard {
             let public = config.media[usize::from(port.address)].public;
             Leg::new(leg, self.ids.session(), port, Session::restored(media, public, said))
         });
-        let (caller, callee) = (legs.next()?, legs.next());
+        let (caller, callee) = (legs.next(), legs.next());
         drop(legs);
         for trunk in std::iter::once(&record.trunk).chain(&callee_trunk) {
             self.trunks.take_again(trunk);
         }
-        let mut core =
-            Core::new(Stuff { config, line, caller, record: Box::new(record.clone()), hops: 0, asked: None });
+        let record = Box::new(record.clone());
+        let stuff = Stuff { config, line, caller, sides: None, record, hops: 0, asked: None };
+        let mut core = Core::new(stuff);
         (core.callee, core.callee_trunk) = (callee, callee_trunk);
-        if let Some(callee) = record.callee {
-            let is_party = !record.operator_reached;
-            let leg = guards::Leg { callee, caller: record.caller.filter(|_| is_party), is_party };
+        let record = &core.record;
+        let first = record.caller.filter(|_| record.callback);
+        let first = first.map(|callee| guards::Leg { callee, caller: None, is_party: true });
+        let is_party = !record.operator_reached;
+        let caller = record.caller.filter(|_| is_party);
+        let second = record.callee.map(|callee| guards::Leg { callee, caller, is_party });
+        for leg in first.into_iter().chain(second) {
             core.dialled.push(self.counts.hold(leg, &self.config.guards));
         }
         Some(self.seat(Call { core, state: State::Talking }))
@@ -159,6 +167,9 @@ impl Switchboard {
     ) {
         for leg in [dialogs.caller, dialogs.callee].into_iter().flatten() {
             self.tell_agent(ua::Input::Command(leg, LegCommand::End(outcome::why(&outcome))));
+        }
+        for tried in record.tried.iter_mut().filter(|tried| tried.ended.is_none()) {
+            (tried.ended, tried.outcome) = (Some(now), Some(outcome));
         }
         record.ended = Some(now);
         record.outcome = Some(outcome);

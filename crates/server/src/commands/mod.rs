@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod bench;
+pub(crate) mod callback;
 pub(crate) mod check;
 mod client;
 pub(crate) mod demo;

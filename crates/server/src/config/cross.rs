@@ -52,7 +52,7 @@ pub(super) fn verified<'d>(
 pub(super) fn services<'d>(walk: &mut Walk<'d>, lines: &[line::Draft<'d>]) {
     for line in lines {
         let (keys, word) = match line.service {
-            Service::Orders | Service::Hook => (&OF_PAIRS[..], "pairs"),
+            Service::Orders | Service::Hook | Service::Reserve => (&OF_PAIRS[..], "pairs"),
             Service::Pairs { .. } => (&OF_ORDERS[..], "orders"),
         };
         for key in keys.iter().filter(|key| line.section.has(key)) {

@@ -108,6 +108,8 @@ pub(crate) struct Hooked {
 pub(crate) enum Service {
     /// By the code of an order.
     Orders,
+    /// Everyone reaches the operator.
+    Reserve,
     /// By a hook.
     Hook,
     /// By the caller's number and the one dialled.
@@ -223,12 +225,17 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super
         walk.get(&section, "strangers", |value| value::word(value, STRANGERS)).or(Strangers::Tell);
     let reserved = walk.get(&section, "reserved", value::flag).or(false);
     let service = match service {
-        Service::Orders | Service::Hook => service,
+        Service::Orders | Service::Hook | Service::Reserve => service,
         Service::Pairs { .. } => Service::Pairs { strangers, reserved },
     };
     let trunk = trunks(walk, &section);
     let language = walk.get(&section, "language", language).or("ru".to_owned());
     let operator = walk.get(&section, "operator", |value| operator(value, plan)).ok();
+    if service == Service::Reserve && !section.has("operator") {
+        let text =
+            "is needed: whoever calls a line with service = \"reserve\" is put through to its operator";
+        walk.fault(section.place("operator"), text);
+    }
     let hooked = hooked(walk, &section, service, operator.is_some());
     let quiet = super::policy::quiet(walk, &section, policy.quiet.as_ref());
     let manner = manner(walk, &section, &policy.dial);
@@ -242,13 +249,13 @@ fn hooked<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, has_
             let text = "is missing: which [[hook]] says what becomes of calls?";
             walk.fault(section.place("hook"), text);
         }
-        (Service::Orders | Service::Pairs { .. }, Given::Is(_)) => {
+        (Service::Orders | Service::Pairs { .. } | Service::Reserve, Given::Is(_)) => {
             let text =
                 "means nothing without service = \"hook\"; strangers_hook and approval_hook are for others";
             walk.fault(section.place("hook"), text);
         }
         (Service::Hook, Given::Is(_) | Given::Faulty)
-        | (Service::Orders | Service::Pairs { .. }, Given::Absent | Given::Faulty) => {}
+        | (Service::Orders | Service::Pairs { .. } | Service::Reserve, Given::Absent | Given::Faulty) => {}
     }
     let failure = walk.get(section, "hook_failure", |value| value::word(value, FAILURES));
     if failure == Given::Is(HookFailure::Reserve) && !has_operator {
@@ -337,7 +344,7 @@ const SERVICES: &[(&str, Result<Service, &str>)] = &[
     ("orders", Ok(Service::Orders)),
     ("pairs", Ok(Service::Pairs { strangers: Strangers::Tell, reserved: false })),
     ("hook", Ok(Service::Hook)),
-    ("reserve", Err("is not available yet")),
+    ("reserve", Ok(Service::Reserve)),
     ("scenario", Err("is not available yet")),
 ];
 

@@ -117,7 +117,7 @@ impl Checked {
     /// The numbers that pairs are given.
     pub(crate) fn pool(&self) -> Vec<store::PoolNumber> {
         let given = |line: &Line| match line.service {
-            Service::Orders | Service::Hook => None,
+            Service::Orders | Service::Hook | Service::Reserve => None,
             Service::Pairs { reserved, .. } => Some(store::PoolNumber { number: line.number, reserved }),
         };
         self.lines.iter().filter_map(given).collect()
@@ -162,15 +162,12 @@ impl Checked {
 
     /// What the API must know. `languages` are those of the prompt library, in its order.
     pub(crate) fn api(&self, languages: &[String], privacy: api::Privacy) -> api::Settings {
+        let orders = self.lines.iter().filter(|line| line.service == Service::Orders);
         api::Settings {
             plan: self.node.plan,
             tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
-            lines: self
-                .lines
-                .iter()
-                .filter(|line| line.service == Service::Orders)
-                .map(|line| (line.number, line.manner.code_length))
-                .collect(),
+            lines: orders.map(|line| (line.number, line.manner.code_length)).collect(),
+            every_line: self.lines.iter().map(|line| line.number).collect(),
             pool: api::PoolSettings {
                 ours: self.lines.iter().map(|line| line.number).collect(),
                 cool_off: self.pool.cool_off,
@@ -233,6 +230,7 @@ impl Line {
             warning: manner.warning,
             service: match self.service {
                 Service::Orders => b2bua::Service::Orders(self.orders()),
+                Service::Reserve => b2bua::Service::Reserve,
                 Service::Hook => b2bua::Service::Hook(b2bua::HookLine {
                     hook: self.hooked.hook.as_deref()?.into(),
                     answers_first: self.hooked.answers_first,

@@ -5,7 +5,8 @@ use b2bua::snapshot::{
     Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
 };
 use b2bua::{
-    AgentListener, Attestation, CallId, Code, IdentityFault, PairId, Record, Role, Side, Verification,
+    AgentListener, Attestation, CallId, Cause, Code, IdentityFault, Outcome, PairId, Record, Role, Side,
+    Tried, Verification,
 };
 use number::Number;
 use sip::Transport;
@@ -13,7 +14,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -54,8 +55,11 @@ form!(struct DialogSnapshot {
     least,
     terms,
 });
+form!(struct Tried { side, number, dialled, rang, answered, ended, outcome });
+form!(struct Outcome { side, cause, status, q850 });
 form!(struct Record {
     call,
+    callback,
     line,
     dialled,
     trunk,
@@ -64,6 +68,7 @@ form!(struct Record {
     verification,
     callee,
     callee_trunk,
+    tried,
     started,
     answered,
     bridged,
@@ -135,6 +140,40 @@ form!(
         Client = 1,
         A = 2,
         B = 3,
+    }
+);
+form!(
+    enum Cause {
+        HungUp = 0,
+        Cancelled = 1,
+        UnknownLine = 2,
+        NotAcceptable = 3,
+        Unverified = 4,
+        Overloaded = 5,
+        Loop = 6,
+        NoInput = 7,
+        NothingChosen = 8,
+        Busy = 9,
+        NoAnswer = 10,
+        Declined = 11,
+        NoSuchNumber = 12,
+        Unreachable = 13,
+        OperatorUnavailable = 14,
+        MaxDuration = 15,
+        MediaLost = 16,
+        SignallingLost = 17,
+        Ended = 18,
+        Fault = 19,
+        NodeLost = 20,
+        AnsweredElsewhere = 21,
+        NumberNotAllowed = 22,
+        TooManyCalls = 23,
+        Blocked = 24,
+        QuietHours = 25,
+        CallsUsedUp = 26,
+        Refused = 27,
+        HookFailed = 28,
+        NotConnected = 29,
     }
 );
 form!(

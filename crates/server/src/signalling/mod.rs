@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use b2bua::{Behind, CallId, Control, Input, Output, Recording, Switchboard, TrunkStatus};
+use b2bua::{Behind, CallId, Control, Input, Output, Recording, Stage, Switchboard, TrunkStatus, When};
 use bytes::Bytes;
 use clock::Instant;
 use sip::{Flow, Transport};
@@ -57,6 +57,8 @@ pub(crate) enum Turn {
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
     PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
+    /// End a callback that has not come too far; says how far it had come.
+    Cancel { call: CallId, when: When, reply: oneshot::Sender<Option<Stage>> },
     /// Say which messages of a call are kept, and what the wall clock showed at `Instant::ZERO`, in microseconds.
     Trace(CallId, oneshot::Sender<Option<(Kept, u64)>>),
     /// Say how the trunks are.
@@ -278,6 +280,11 @@ impl Loop {
             Turn::PauseRecording { call, paused, reply } => {
                 self.handle(Input::Control(Control::PauseRecording { call, paused }), out);
                 let _ = reply.send(self.board.recording(call));
+            }
+            Turn::Cancel { call, when, reply } => {
+                let found = self.board.stage(call);
+                self.handle(Input::Control(Control::Cancel { call, when }), out);
+                let _ = reply.send(found);
             }
             Turn::Trace(call, reply) => {
                 let epoch_us = self.clock.wall_us(Instant::ZERO);

@@ -114,7 +114,7 @@ impl Trace {
         let who = match callee {
             None => TraceLeg::Caller,
             Some(Callee::Operator) => TraceLeg::Operator,
-            Some(Callee::Party(_) | Callee::Fallback | Callee::Named) => {
+            Some(Callee::Party(_) | Callee::Fallback | Callee::Named | Callee::First | Callee::Second) => {
                 kept.callees = kept.callees.saturating_add(1);
                 TraceLeg::Callee(kept.callees)
             }

@@ -1,5 +1,6 @@
 //! Whole calls in virtual time.
 
+mod callbacks;
 mod early_media;
 mod guarded;
 mod hooks;

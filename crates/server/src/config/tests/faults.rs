@@ -280,6 +280,14 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
 }
 
 #[test]
+fn a_reserve_line_has_an_operator() {
+    let told = fault(|text| *text = text.replace("[[line]]", "[[line]]\nservice = \"reserve\""));
+    assert!(told.contains("operator: is needed"), "{told}");
+    let line = "service = \"reserve\"\noperator = \"+74950000001\"\n";
+    assert_eq!(good(&format!("{LEAST}{line}")).lines[0].service, Service::Reserve);
+}
+
+#[test]
 fn sections_have_the_brackets_they_need() {
     let single = fault(|text| *text = text.replace("[[line]]", "[line]"));
     assert!(single.contains("line: write [[line]], in double brackets"), "{single}");

@@ -1,0 +1,289 @@
+//! A callback or a plan as someone asks for it, checked.
+
+use std::time::Duration;
+
+use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
+use number::Number;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::{Callback, CallbackNumber, CallbackSide, Timestamp, Ulid};
+
+use crate::draft::{NumberText, check_data};
+use crate::interface::Settings;
+use crate::problem::{Fault, Problem};
+
+/// Furthest in the future that a callback begins.
+const FURTHEST: Duration = Duration::from_secs(30 * 86_400);
+/// Longest a phone rings, seconds.
+const LONGEST_RING: u32 = 180;
+/// Longest two talk, seconds: a day.
+const LONGEST_TALK: u32 = 86_400;
+
+/// The body of `POST /v1/callbacks`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallbackBody {
+    pub(crate) first: SideBody,
+    pub(crate) second: SideBody,
+    pub(crate) plan: Option<String>,
+    pub(crate) at: Option<String>,
+    pub(crate) line: Option<NumberText>,
+    pub(crate) max_seconds: Option<u32>,
+    pub(crate) record: Option<bool>,
+    pub(crate) data: Option<Box<RawValue>>,
+}
+
+/// The body of `PUT /v1/callback-plans/{name}`, and a plan as it is kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanBody {
+    #[serde(default)]
+    pub(crate) first: MannerBody,
+    #[serde(default)]
+    pub(crate) second: MannerBody,
+    pub(crate) line: Option<NumberText>,
+    pub(crate) max_seconds: Option<u32>,
+    pub(crate) record: Option<bool>,
+}
+
+/// One side: a number, several, or several with how they are called.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a number, a list of numbers, or an object with numbers")]
+pub(crate) enum SideBody {
+    One(NumberText),
+    Several(Vec<NumberBody>),
+    Whole(WholeBody),
+}
+
+/// Numbers, and how they are called.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WholeBody {
+    numbers: Vec<NumberBody>,
+    strategy: Option<StrategyWord>,
+    ring_seconds: Option<u32>,
+    line: Option<NumberText>,
+    prompt: Option<String>,
+    confirm: Option<bool>,
+}
+
+/// A number, alone or with how long it rings.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a number, or an object with number and ring_seconds")]
+pub(crate) enum NumberBody {
+    Bare(NumberText),
+    Timed(TimedBody),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimedBody {
+    number: NumberText,
+    ring_seconds: Option<u32>,
+}
+
+/// How one side is called, whoever is of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MannerBody {
+    strategy: Option<StrategyWord>,
+    ring_seconds: Option<u32>,
+    line: Option<NumberText>,
+    prompt: Option<String>,
+    confirm: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StrategyWord {
+    InOrder,
+    AtOnce,
+    Random,
+}
+
+impl StrategyWord {
+    fn word(self) -> &'static str {
+        match self {
+            Self::InOrder => Strategy::InOrder,
+            Self::AtOnce => Strategy::AtOnce,
+            Self::Random => Strategy::Random,
+        }
+        .word()
+    }
+}
+
+impl SideBody {
+    fn split(self) -> (Vec<NumberBody>, MannerBody) {
+        match self {
+            Self::One(number) => (vec![NumberBody::Bare(number)], MannerBody::default()),
+            Self::Several(numbers) => (numbers, MannerBody::default()),
+            Self::Whole(WholeBody { numbers, strategy, ring_seconds, line, prompt, confirm }) => {
+                (numbers, MannerBody { strategy, ring_seconds, line, prompt, confirm })
+            }
+        }
+    }
+}
+
+impl MannerBody {
+    /// What is not said here is as `otherwise` has it.
+    fn or(self, otherwise: Self) -> Self {
+        Self {
+            strategy: self.strategy.or(otherwise.strategy),
+            ring_seconds: self.ring_seconds.or(otherwise.ring_seconds),
+            line: self.line.or(otherwise.line),
+            prompt: self.prompt.or(otherwise.prompt),
+            confirm: self.confirm.or(otherwise.confirm),
+        }
+    }
+
+    fn check(&self, which: &str, settings: &Settings) -> Result<Option<Number>, Problem> {
+        check_range(self.ring_seconds, LONGEST_RING, &format!("{which}.ring_seconds"))?;
+        if let Some(prompt) = &self.prompt {
+            check_prompt(prompt, &format!("{which}.prompt"))?;
+        }
+        let line = self.line.as_ref();
+        line.map(|line| check_line(&line.0, &format!("{which}.line"), settings)).transpose()
+    }
+}
+
+impl PlanBody {
+    /// Everything that can be wrong with a plan.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), Problem> {
+        self.first.check("first", settings)?;
+        self.second.check("second", settings)?;
+        if let Some(line) = &self.line {
+            check_line(&line.0, "line", settings)?;
+        }
+        check_range(self.max_seconds, LONGEST_TALK, "max_seconds")
+    }
+}
+
+/// Everything that can be wrong with a callback; `plan`: what holds where it says nothing.
+pub(crate) fn check(
+    body: CallbackBody,
+    plan: PlanBody,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Callback, Problem> {
+    let line = match body.line.or(plan.line) {
+        Some(line) => check_line(&line.0, "line", settings)?,
+        None => only_line(settings)?,
+    };
+    let side = |body: SideBody, plan: MannerBody, which: &str| {
+        let (numbers, manner) = body.split();
+        let manner = manner.or(plan);
+        let shown = manner.check(which, settings)?;
+        Ok::<_, Problem>(CallbackSide {
+            numbers: check_numbers(numbers, manner.ring_seconds, which, settings)?,
+            strategy: manner.strategy.map_or(Strategy::InOrder.word(), StrategyWord::word).into(),
+            line: shown.unwrap_or(line),
+            prompt: manner.prompt.map(Into::into),
+            confirm: manner.confirm.unwrap_or(false),
+        })
+    };
+    let first = side(body.first, plan.first, "first")?;
+    let second = side(body.second, plan.second, "second")?;
+    if first.numbers.iter().any(|one| second.numbers.iter().any(|other| one.number == other.number)) {
+        let detail = "nobody can be called to talk to themselves";
+        return Err(Problem::new(Fault::SameNumber, detail).at("second"));
+    }
+    let max_seconds = body.max_seconds.or(plan.max_seconds);
+    check_range(max_seconds, LONGEST_TALK, "max_seconds")?;
+    let data = body.data.map(|data| check_data(&data, Callback::LONGEST_DATA)).transpose()?.flatten();
+    Ok(Callback {
+        id: Ulid::from_parts(now.0, Ulid::generate().random()),
+        created_at: now,
+        at: check_at(body.at.as_deref(), now)?,
+        plan: body.plan.map(Into::into),
+        line,
+        first,
+        second,
+        max_seconds,
+        record: body.record.or(plan.record),
+        data,
+        end: None,
+    })
+}
+
+fn check_numbers(
+    numbers: Vec<NumberBody>,
+    ring_seconds: Option<u32>,
+    which: &str,
+    settings: &Settings,
+) -> Result<Vec<CallbackNumber>, Problem> {
+    if !(1..=MOST_CANDIDATES).contains(&numbers.len()) {
+        let detail = format!("from 1 to {MOST_CANDIDATES} numbers");
+        return Err(Problem::new(Fault::OutOfRange, detail).at(format!("{which}.numbers")));
+    }
+    let mut checked: Vec<CallbackNumber> = Vec::with_capacity(numbers.len());
+    for (place, body) in numbers.into_iter().enumerate() {
+        let field = format!("{which}.numbers[{place}]");
+        let (text, own) = match body {
+            NumberBody::Bare(text) => (text, None),
+            NumberBody::Timed(TimedBody { number, ring_seconds }) => (number, ring_seconds),
+        };
+        check_range(own, LONGEST_RING, &format!("{field}.ring_seconds"))?;
+        let number = settings
+            .plan
+            .parse(&text.0)
+            .map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(&*field))?;
+        if settings.every_line.contains(&number) {
+            let detail = "this is a line of ours: the call would come back to us";
+            return Err(Problem::new(Fault::NumberInvalid, detail).at(&*field));
+        }
+        if checked.iter().any(|one| one.number == number) {
+            return Err(Problem::new(Fault::SameNumber, "it stands there twice").at(&*field));
+        }
+        checked.push(CallbackNumber { number, ring_seconds: own.or(ring_seconds) });
+    }
+    Ok(checked)
+}
+
+fn check_line(text: &str, field: &str, settings: &Settings) -> Result<Number, Problem> {
+    let line = settings
+        .plan
+        .parse(text)
+        .map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(field))?;
+    if settings.every_line.contains(&line) {
+        return Ok(line);
+    }
+    Err(Problem::new(Fault::UnknownLine, "no line has this number").at(field))
+}
+
+/// The line of a node that has but one.
+fn only_line(settings: &Settings) -> Result<Number, Problem> {
+    let mut lines = settings.every_line.iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Ok(*line),
+        (_, _) => {
+            let detail = "this node has several lines; say whose manner the callback has";
+            Err(Problem::new(Fault::MissingField, detail).at("line"))
+        }
+    }
+}
+
+fn check_prompt(key: &str, field: &str) -> Result<(), Problem> {
+    if Prompt::ALL.iter().any(|prompt| prompt.key() == key) {
+        return Ok(());
+    }
+    Err(Problem::new(Fault::UnknownPrompt, "GET /v1/prompts lists them").at(field))
+}
+
+fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem> {
+    if value.is_none_or(|value| (1..=most).contains(&value)) {
+        return Ok(());
+    }
+    Err(Problem::new(Fault::OutOfRange, format!("from 1 to {most}")).at(field))
+}
+
+fn check_at(at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
+    let Some(at) = at else { return Ok(now) };
+    let at: Timestamp = at
+        .parse()
+        .map_err(|_| Problem::new(Fault::WrongType, "a time is written 2026-01-31T12:00:00Z").at("at"))?;
+    if at < now || now.after(FURTHEST) < at {
+        let detail = "a callback begins now, or within thirty days";
+        return Err(Problem::new(Fault::OutOfRange, detail).at("at"));
+    }
+    Ok(at)
+}
