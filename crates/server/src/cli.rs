@@ -104,6 +104,9 @@ pub(crate) struct DemoArgs {
     /// Two people of a pair call each other, there and back, without a code.
     #[arg(long)]
     pub(crate) pairs: bool,
+    /// A callback: one is called, then the other, as a click in a browser would have it.
+    #[arg(long, conflicts_with = "pairs")]
+    pub(crate) callback: bool,
 }
 
 /// `bauta phone`.

@@ -98,6 +98,27 @@ fn the_demo_of_pairs_shows_a_call_each_way_in_which_nothing_leaks() {
 }
 
 #[test]
+fn the_demo_of_a_callback_shows_two_who_are_called_and_learn_nothing_of_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = bauta(&["demo", "--callback", "--out", dir.path().to_str().unwrap()]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}\n{}", text(&output.stderr));
+    assert!(!told.contains(" ✘ ") && told.contains("calls first") && told.contains("calls second"), "{told}");
+    let ladder = std::fs::read_to_string(dir.path().join("ladder.txt")).unwrap();
+    assert!(ladder.contains(&format!("INVITE from {LINE}")), "{ladder}");
+    assert!(ladder.contains("INVITE from +78005550102"), "{ladder}");
+    let record: Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("record.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&record["callback"], record["tried"].as_array().unwrap().len()),
+        (&true.into(), 2),
+        "{record}"
+    );
+    assert_eq!((&record["caller"], &record["callee"]), (&"+79991111111".into(), &"+79992222222".into()));
+    assert!(record["callee_reached"] == true && record["cause"] == "hung-up", "{record}");
+}
+
+#[test]
 fn the_demo_says_what_it_cannot_do() {
     let output = bauta(&["demo", "--language", "xx"]);
     assert_eq!(output.status.code(), Some(2));

@@ -20,7 +20,7 @@ use store::Record;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::ladder::{Ladder, Who};
-use self::stage::{CODE, Stage};
+use self::stage::{CODE, OFFICE, Stage};
 use self::tale::{Tale, Told};
 use super::client::Client;
 use super::loopback::LINE;
@@ -50,8 +50,41 @@ impl fmt::Display for Actor {
 struct Cast {
     caller: Actor,
     callee: Actor,
-    /// Whether they are a pair; they have an order otherwise.
-    of_pair: bool,
+    piece: Piece,
+}
+
+/// What is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    /// A code keyed joins two.
+    Order,
+    /// The number dialled joins two.
+    Pair,
+    /// Both are called, one after the other.
+    Callback,
+}
+
+impl Piece {
+    fn service(self) -> &'static str {
+        match self {
+            Self::Order | Self::Callback => "orders",
+            Self::Pair => "pairs",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::Order => {
+                "One number for everyone: a courier and a client talk, and neither learns the other's."
+            }
+            Self::Pair => {
+                "A pair: two people talk through a number of yours, without a code, and neither learns the other's."
+            }
+            Self::Callback => {
+                "A callback: a click calls one, then the other; each sees a number of yours, and neither learns the other's."
+            }
+        }
+    }
 }
 
 impl Cast {
@@ -114,22 +147,28 @@ struct Played {
     cast: Cast,
     caller: Outcome,
     callee: Outcome,
-    /// Whom the callee's phone showed.
-    shown: Option<String>,
+    /// Whom the caller's phone showed, where it was called, and the callee's.
+    shown: [Option<String>; 2],
     record: Record,
     recording: Vec<u8>,
 }
 
 async fn play(args: &DemoArgs) -> Result<bool, String> {
+    if args.callback {
+        let manager = Actor { word: "manager", ..COURIER };
+        let cast = Cast { caller: manager, callee: CLIENT, piece: Piece::Callback };
+        return act(&args.out, &args.language, cast).await;
+    }
     if !args.pairs {
-        let cast = Cast { caller: COURIER, callee: CLIENT, of_pair: false };
+        let cast = Cast { caller: COURIER, callee: CLIENT, piece: Piece::Order };
         return act(&args.out, &args.language, cast).await;
     }
     let (a, b) = (Actor { word: "driver", ..COURIER }, Actor { word: "passenger", ..CLIENT });
     let there =
-        act(&args.out.join("there"), &args.language, Cast { caller: a, callee: b, of_pair: true }).await?;
-    let back =
-        act(&args.out.join("back"), &args.language, Cast { caller: b, callee: a, of_pair: true }).await?;
+        act(&args.out.join("there"), &args.language, Cast { caller: a, callee: b, piece: Piece::Pair })
+            .await?;
+    let back = act(&args.out.join("back"), &args.language, Cast { caller: b, callee: a, piece: Piece::Pair })
+        .await?;
     Ok(there && back)
 }
 
@@ -140,27 +179,28 @@ async fn act(out: &Path, language: &str, cast: Cast) -> Result<bool, String> {
     let folder = tempfile::Builder::new().prefix("bauta-demo-").tempdir().map_err(text)?;
     let (reports, said) = unbounded_channel();
     let callee = Phone::bind(setup(cast.callee, cast.caller, RINGS), reports).await.map_err(text)?;
-    let mut setup = setup(cast.caller, cast.callee, Duration::ZERO);
+    let rings = if cast.piece == Piece::Callback { RINGS } else { Duration::ZERO };
+    let mut setup = setup(cast.caller, cast.callee, rings);
     setup.talk = Some(TALK);
-    let service = if cast.of_pair { "pairs" } else { "orders" };
-    let stage = Stage::set(folder.path(), language, service, setup.bind, callee.address()).await?;
-    setup.does = Does::Dial {
-        to: format!("sip:{LINE}@{}", stage.sip),
-        server: stage.sip,
-        keys: if cast.of_pair { String::new() } else { CODE.to_owned() },
-        after: LISTENS,
-    };
     let (reports, said_by_caller) = unbounded_channel();
-    let caller = Phone::bind(setup, reports).await.map_err(text)?;
+    let (stage, caller) = if cast.piece == Piece::Callback {
+        let caller = Phone::bind(setup, reports).await.map_err(text)?;
+        let phones = [caller.address(), callee.address()];
+        (Stage::set(folder.path(), language, cast.piece, phones).await?, caller)
+    } else {
+        let stage = Stage::set(folder.path(), language, cast.piece, [setup.bind, callee.address()]).await?;
+        setup.does = Does::Dial {
+            to: format!("sip:{LINE}@{}", stage.sip),
+            server: stage.sip,
+            keys: if cast.piece == Piece::Order { CODE.to_owned() } else { String::new() },
+            after: LISTENS,
+        };
+        (stage, Phone::bind(setup, reports).await.map_err(text)?)
+    };
     let said = Said { caller: said_by_caller, callee: said };
 
     let names = |actor: Actor| [actor.word, actor.number];
-    let about = if cast.of_pair {
-        "A pair: two people talk through a number of yours, without a code, and neither learns the other's."
-    } else {
-        "One number for everyone: a courier and a client talk, and neither learns the other's."
-    };
-    let ladder = Ladder::begin(about, names(cast.caller), LINE, names(cast.callee));
+    let ladder = Ladder::begin(cast.piece.about(), names(cast.caller), LINE, names(cast.callee));
     let mut tale = Tale::new(ladder, language, cast)?;
     let api = Client::new(&stage.server).map_err(|refusal| refusal.to_string())?;
     let played = call(&api, (caller, callee), said, &mut tale, cast).await;
@@ -223,20 +263,35 @@ async fn call(
 ) -> Result<Played, String> {
     let text = |refusal: super::client::Refusal| refusal.to_string();
     let party = |actor: Actor| json!({ "number": actor.number });
-    let (method, path, body) = if cast.of_pair {
-        let body = json!({ "a": party(COURIER), "b": party(CLIENT) });
-        (Method::POST, api.path(&["v1", "pairs"]), body)
-    } else {
-        let body = json!({ "courier": party(COURIER), "client": party(CLIENT) });
-        (Method::PUT, api.path(&["v1", "orders", CODE]), body)
+    let (method, path, body) = match cast.piece {
+        Piece::Order => {
+            let body = json!({ "courier": party(COURIER), "client": party(CLIENT) });
+            (Method::PUT, api.path(&["v1", "orders", CODE]), body)
+        }
+        Piece::Pair => {
+            let body = json!({ "a": party(COURIER), "b": party(CLIENT) });
+            (Method::POST, api.path(&["v1", "pairs"]), body)
+        }
+        Piece::Callback => {
+            let first = json!({ "numbers": [cast.caller.number], "line": OFFICE, "prompt": "wait-client" });
+            let body = json!({ "line": LINE, "first": first, "second": cast.callee.number });
+            (Method::POST, api.path(&["v1", "callbacks"]), body)
+        }
     };
-    let body = Some(("application/json", body.to_string().into()));
-    let _: (_, Value) = api.ask(method, path, body).await.map_err(text)?;
     let mut events = api.send(Method::GET, api.path(&["v1", "events"]), None).await.map_err(text)?;
 
     tale.ladder.start();
     let callee = tokio::spawn(callee.run());
-    let caller = tokio::spawn(caller.run());
+    let body = Some(("application/json", body.to_string().into()));
+    // Whoever dials must find what joins them there, and whoever is called must be there.
+    let caller = if cast.piece == Piece::Callback {
+        let caller = tokio::spawn(caller.run());
+        let _: (_, Value) = api.ask(method, path, body).await.map_err(text)?;
+        caller
+    } else {
+        let _: (_, Value) = api.ask(method, path, body).await.map_err(text)?;
+        tokio::spawn(caller.run())
+    };
     let deadline = tokio::time::Instant::now() + PATIENCE + RECORD_WITHIN;
     let mut beat = tokio::time::interval(Duration::from_millis(100));
     let mut phones = 2;
@@ -262,5 +317,5 @@ async fn call(
     let (_, record) = api.ask(Method::GET, api.path(&["v1", "records", &id]), None).await.map_err(text)?;
     let recording = api.send(Method::GET, api.path(&["v1", "recordings", &id]), None).await.map_err(text)?;
     let recording = recording.bytes().await.map_err(|error| error.to_string())?.to_vec();
-    Ok(Played { cast, caller, callee, shown: tale.shown.take(), record, recording })
+    Ok(Played { cast, caller, callee, shown: std::mem::take(&mut tale.shown), record, recording })
 }

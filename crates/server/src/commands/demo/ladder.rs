@@ -21,6 +21,16 @@ pub(super) enum Who {
     Callee,
 }
 
+impl Who {
+    /// Their place among the two.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Caller => 0,
+            Self::Callee => 1,
+        }
+    }
+}
+
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Row {

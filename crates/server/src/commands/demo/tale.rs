@@ -7,9 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Cast;
 use super::ladder::{self, Ladder, Row, Who};
 use super::prompts::Ear;
+use super::{Cast, Piece};
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(super) struct Tale {
     pub(super) ladder: Ladder,
     /// The call, once its record and its recording are kept.
     pub(super) call: Option<String>,
-    /// Whom the callee's phone showed.
-    pub(super) shown: Option<String>,
+    /// Whom the caller's phone showed, where it was called, and the callee's.
+    pub(super) shown: [Option<String>; 2],
     cast: Cast,
     ears: [Ear; 2],
     hung_up: Option<Who>,
@@ -43,7 +43,7 @@ impl Tale {
         Ok(Self {
             ladder,
             call: None,
-            shown: None,
+            shown: [None, None],
             cast,
             ears: [ear.clone(), ear],
             hung_up: None,
@@ -74,7 +74,7 @@ impl Tale {
             What::Answered => Row::From(who, "200 OK".to_owned()),
             What::Called { from, .. } => {
                 let row = Row::From(who, format!("INVITE from {from}"));
-                self.shown = Some(from);
+                self.shown[who.place()] = Some(from);
                 row
             }
             What::Rang => Row::To(who, "180 Ringing".to_owned()),
@@ -110,10 +110,7 @@ impl Tale {
     }
 
     fn ear(&mut self, who: Who) -> &mut Ear {
-        match who {
-            Who::Caller => &mut self.ears[0],
-            Who::Callee => &mut self.ears[1],
-        }
+        &mut self.ears[who.place()]
     }
 
     /// Takes a piece of the stream of server-sent events.
@@ -137,11 +134,11 @@ impl Tale {
                 let found = if data["order_found"] == true { "found" } else { "unknown" };
                 Row::Decides(format!("order {}: {found}", word(&data["code"])))
             }
-            "call.matched" if self.cast.of_pair => {
+            "call.matched" if self.cast.piece == Piece::Pair => {
                 Row::Decides(format!("a pair: the caller is {}", word(&data["caller_role"])))
             }
             "call.matched" => Row::Decides(format!("the caller is its {}", word(&data["caller_role"]))),
-            "call.dialling" if self.cast.of_pair => {
+            "call.dialling" if self.cast.piece != Piece::Order => {
                 let (role, shown) = (word(&data["callee_role"]), word(&data["shown"]));
                 Row::Decides(format!("calls {role}, shows {shown}"))
             }

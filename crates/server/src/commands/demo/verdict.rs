@@ -8,7 +8,8 @@ use phone::{Outcome, wav};
 use super::super::loopback::LINE;
 use super::ladder::Ladder;
 use super::proof::{Canaries, Hearing, Search};
-use super::{Actor, Cast, Played, address};
+use super::stage::OFFICE;
+use super::{Actor, Cast, Piece, Played, address};
 
 const GOOD: &str = "32;1";
 const BAD: &str = "31;1";
@@ -58,15 +59,16 @@ struct Proved {
 }
 
 fn rows(played: &Played) -> Result<Vec<Proved>, String> {
-    let shown = played.shown.as_deref().unwrap_or("nothing");
-    let Cast { caller, callee, .. } = played.cast;
-    let seen = Proved {
-        good: shown == LINE,
-        title: "seen",
-        text: format!("{caller} dialled {LINE}; the phone of {callee} showed {shown}"),
+    let Cast { caller, callee, piece } = played.cast;
+    let [to_caller, to_callee] = played.shown.each_ref().map(|shown| shown.as_deref().unwrap_or("nothing"));
+    let (good, text) = if piece == Piece::Callback {
+        let text = format!("the phone of {caller} showed {to_caller}; that of {callee} showed {to_callee}");
+        (to_caller == OFFICE && to_callee == LINE, text)
+    } else {
+        (to_callee == LINE, format!("{caller} dialled {LINE}; the phone of {callee} showed {to_callee}"))
     };
     let mut rows = vec![
-        seen,
+        Proved { good, title: "seen", text },
         heard(caller, played.caller.heard.talk(), callee.tone),
         heard(callee, played.callee.heard.talk(), caller.tone),
         hidden([callee, caller], &played.callee, &played.caller),
@@ -136,14 +138,18 @@ fn ending(out: &Path, ladder: &mut Ladder, cast: Cast, failed: usize) {
         (HEAD, "  Next:   "),
         (PLAIN, "bauta check && bauta serve        after the five lines of config/bauta.toml"),
     ]);
-    let next = match cast.of_pair {
-        true => [
+    let next = match cast.piece {
+        Piece::Order => [
+            "bauta order put 12345 --courier +7… --client +7… --token …",
+            "bauta phone dial sip:NUMBER@HOST:5060 --from +7… --digits 12345",
+        ],
+        Piece::Pair => [
             "bauta pair create --a +7… --b +7… --token …",
             "bauta phone dial sip:NUMBER@HOST:5060 --from +7…",
         ],
-        false => [
-            "bauta order put 12345 --courier +7… --client +7… --token …",
-            "bauta phone dial sip:NUMBER@HOST:5060 --from +7… --digits 12345",
+        Piece::Callback => [
+            "bauta callback create --line +7… --first +7… --second +7… --token …",
+            "bauta callback list --token …",
         ],
     };
     for line in next {
