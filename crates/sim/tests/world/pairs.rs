@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::worlds::{CLIENT, COURIER, LINE, OPERATOR, STRANGER, seconds};
-use b2bua::{Across, Cause, Manner, Pair, PairId, Party, Record, Role, Service, Side, Strangers};
+use b2bua::{
+    Across, Action, Advised, Approval, Cause, Manner, Matter, Pair, PairId, Party, Record, Role, Service,
+    Side, Strangers,
+};
 use number::Number;
 use sim::{Act, CalleePlan, CallerPlan, Reaction, Weather, World};
 
@@ -230,4 +233,44 @@ fn who_is_blocked_or_must_not_be_called_is_not_connected_though_a_pair_says_so()
     });
     assert_eq!((cause(&quiet).1, quiet.bridges()), (Cause::QuietHours, 0));
     assert_eq!(record(&quiet).pair, Some(PairId(7)));
+}
+
+/// A line of the pool with this hook for those it connects with nobody, and that one for those it would connect.
+fn hooked(strangers: Option<&str>, approval: Option<&str>) -> b2bua::Config {
+    let mut config = config(Strangers::Refuse);
+    for line in &mut config.lines {
+        line.hooks.strangers = strangers.map(Into::into);
+        line.hooks.approval = approval.map(|hook| Approval { hook: hook.into(), is_open: false });
+    }
+    config
+}
+
+#[test]
+fn strangers_of_the_pool_are_handed_to_their_hook_before_they_are_answered() {
+    let mut world = with_pair(hooked(Some("desk"), None), Manner::default(), 1);
+    world.hooks.say(Advised::Do(vec![Action::Reject { status: 486 }]));
+    world.caller(seconds(0), calling(STRANGER, LINE));
+    let world = run(world);
+    assert_eq!(cause(&world), (Side::Us, Cause::Refused));
+    assert_eq!(&*world.hooks.asked[0].hook, "desk");
+    assert!(record(&world).answered.is_none());
+}
+
+#[test]
+fn a_pair_is_connected_where_its_hook_approves_and_only_there() {
+    for (says, bridges, cause_then) in [
+        (Advised::Approved, 1, (Side::Caller, Cause::HungUp)),
+        (Advised::Vetoed(Some("night".into())), 0, (Side::Us, Cause::Refused)),
+    ] {
+        let mut world = with_pair(hooked(None, Some("ward")), Manner::default(), 1);
+        world.hooks.say(says);
+        world.callee(CLIENT, answering());
+        world.caller(seconds(0), calling(COURIER, LINE));
+        let world = run(world);
+        assert_eq!((world.bridges(), cause(&world)), (bridges, cause_then));
+        let Matter::Approval { caller, callee } = world.hooks.asked[0].matter else {
+            panic!("it is asked whether")
+        };
+        assert_eq!((caller, callee), (Role::A, number(CLIENT)));
+    }
 }
