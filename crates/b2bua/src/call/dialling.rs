@@ -148,25 +148,18 @@ pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Stat
         }
         return parting::refused(cause, core, desk);
     }
-    match callee {
-        Callee::Party(_) | Callee::Fallback | Callee::Operator => {
-            let prompt = match callee {
-                Callee::Party(Role::Courier) => Prompt::WaitCourier,
-                Callee::Party(Role::Client) => Prompt::WaitClient,
-                Callee::Operator => Prompt::OperatorConnecting,
-                Callee::Party(Role::A | Role::B)
-                | Callee::Fallback
-                | Callee::Named
-                | Callee::First
-                | Callee::Second => Prompt::Wait,
-            };
-            core.play(Whose::Caller, core.language, &[prompt, Prompt::Music], true, desk);
-        }
-        // What they hear is for the hook, or the callback, to say.
-        Callee::Second | Callee::Named => {
-            core.play(Whose::Caller, core.language, &[Prompt::Music], true, desk)
-        }
-        Callee::First => {}
+    let heard: &[Prompt] = match callee {
+        Callee::Party(Role::Courier) => &[Prompt::WaitCourier, Prompt::Music],
+        Callee::Party(Role::Client) => &[Prompt::WaitClient, Prompt::Music],
+        Callee::Party(Role::A | Role::B) | Callee::Fallback => &[Prompt::Wait, Prompt::Music],
+        Callee::Operator => &[Prompt::OperatorConnecting, Prompt::Music],
+        // What else they hear is for the hook, or the callback, to say.
+        Callee::Second | Callee::Named => &[Prompt::Music],
+        // Nobody is there yet.
+        Callee::First => &[],
+    };
+    if !heard.is_empty() {
+        core.play(Whose::Caller, core.language, heard, true, desk);
     }
     match Dialling::of(callee, core, desk) {
         Some(dialling) => Box::new(dialling).instead(unreachable(callee), core, desk),
