@@ -22,8 +22,8 @@ fn calls(keys: Keys, count: u16) -> (Loopback, Bauta) {
         code: CODE,
         keys,
         patience: Duration::from_secs(2),
-        // The callee first hears who calls and about what, for eight seconds.
-        talk: Duration::from_secs(14),
+        // The callee first hears who calls and about what, for eight seconds; on a busy machine for twice as long.
+        talk: Duration::from_secs(24),
         hertz: 440.0,
     };
     let callers: Vec<Sipp> = (0..count)
