@@ -46,7 +46,7 @@ fn a_caller_for_whom_openssl_signed_is_joined_and_the_record_says_so() {
         code: CODE,
         keys: Keys::Played,
         patience: Duration::from_secs(2),
-        talk: Duration::from_secs(12),
+        talk: Duration::from_secs(20),
         hertz: 440.0,
     };
     let at = SocketAddr::new(loopback.carrier(), SIP_PORT);

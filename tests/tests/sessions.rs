@@ -32,7 +32,7 @@ fn a_callee_that_wants_a_longer_interval_is_called_with_that() {
         code: CODE,
         keys: Keys::Played,
         patience: Duration::from_secs(2),
-        talk: Duration::from_secs(12),
+        talk: Duration::from_secs(20),
         hertz: 440.0,
     };
     let at = SocketAddr::new(loopback.carrier(), SIP_PORT);

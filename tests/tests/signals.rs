@@ -35,7 +35,7 @@ fn callee(scenario: &str, change: impl FnOnce(Config) -> Config) -> serde_json::
         code: CODE,
         keys: Keys::Played,
         patience: Duration::from_secs(2),
-        talk: Duration::from_secs(14),
+        talk: Duration::from_secs(20),
         hertz: 440.0,
     };
     let at = SocketAddr::new(loopback.carrier(), SIP_PORT);
