@@ -250,7 +250,8 @@ impl Dialling {
         let place = self.callee.place();
         let number = whom.number();
         let overloaded = outcome::ours(Cause::Overloaded);
-        let name = core.try_number(place, number, desk).ok_or(overloaded)?;
+        let too_many = outcome::ours(Cause::TooManyCalls);
+        let name = core.try_number(place, number, desk).ok_or(too_many)?;
         match place {
             Whose::Caller => core.record.caller = number,
             Whose::Callee | Whose::Tried(_) => core.record.callee = number,

@@ -9,6 +9,10 @@ use crate::desk::{Desk, Told};
 use crate::outcome;
 use crate::record::{Outcome, Side, Tried};
 
+/// Numbers called in one call: each has its place in the record, which has an end, and a hook could ask for more and more. Both sides
+/// of a callback are fewer.
+const MOST_TRIED: usize = 12;
+
 /// One who is being called.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -130,14 +134,15 @@ impl Core {
         self.record.tried.get_mut(usize::from(name))
     }
 
-    /// Notes a number that is called now; `None`: there were more than are noted.
+    /// Notes a number that is called now; `None`: there were as many as one call may have.
     pub(crate) fn try_number(
         &mut self,
         place: Whose,
         number: Option<number::Number>,
         desk: &Desk<'_>,
     ) -> Option<u8> {
-        let name = u8::try_from(self.record.tried.len()).ok()?;
+        let name = Some(self.record.tried.len()).filter(|tried| *tried < MOST_TRIED)?;
+        let name = u8::try_from(name).expect("so few fit");
         self.record.tried.push(Tried {
             side: Side::from(place),
             number,

@@ -365,6 +365,18 @@ fn with_hooks(change: impl FnOnce(&mut Hooks)) -> b2bua::Config {
 }
 
 #[test]
+fn a_hook_that_calls_on_and_on_is_stopped_and_the_record_keeps_its_length() {
+    let again = || vec![connecting(CLIENT), Action::Redirect("shop".into())];
+    let mut world = world(config(|_, _| {}), 1, std::iter::repeat_with(again).take(60));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Reject(486)));
+    world.caller(seconds(0), CallerPlan::keying(COURIER, LINE, "").doing(seconds(300), Act::HangUp));
+    world.run_until_quiet();
+    world.assert_clean();
+    assert_eq!(record(&world).tried.len(), 12);
+    assert_eq!(world.hooks.asked.len(), 50);
+}
+
+#[test]
 fn strangers_are_handed_to_their_hook() {
     let config = with_hooks(|hooks| hooks.strangers = Some("desk".into()));
     for keys in ["12345", "999989999799996"] {
