@@ -236,8 +236,9 @@ impl Baresip {
     /// If it heard nothing.
     #[must_use]
     pub fn heard(&self) -> Wav {
-        let file = wait::until("what the phone heard", wait::SOON, || self.heard_file());
-        wav::read(&file)
+        // It closes its recording a moment after the call.
+        let whole = || self.heard_file().filter(|file| wav::is_closed(file));
+        wav::read(&wait::until("what the phone heard", wait::LATER, whole))
     }
 }
 

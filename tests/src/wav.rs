@@ -34,6 +34,13 @@ pub fn read(path: &Path) -> Wav {
     Wav { rate: spec.sample_rate, channels }
 }
 
+/// Whether a phone that writes has told in the header how much there is, as it does when it closes the file.
+#[must_use]
+pub fn is_closed(path: &Path) -> bool {
+    let length = std::fs::read(path).ok().and_then(|file| file.get(40..44).map(<[u8]>::to_vec));
+    length.is_some_and(|length| length != [0; 4])
+}
+
 /// Reads what a phone has written of one channel so far: the header says another length, so the samples are taken as they are,
 /// at 8 kHz where it says no rate yet. `None` if there is no file.
 #[must_use]
