@@ -8,8 +8,6 @@ use super::client::{self, Client, Refusal, print};
 use crate::cli::{CallbackArgs, CallbackCommand, CallbackListArgs, CancelArgs, CreateArgs, Exit};
 
 const JSON: &str = "application/json";
-/// Callbacks asked for at once.
-const PAGE: usize = 500;
 
 /// Does what was asked.
 pub(crate) fn run(args: &CallbackArgs) -> Exit {
@@ -104,33 +102,9 @@ async fn get(client: &Client, id: &str, json: bool) -> Result<Exit, Refusal> {
     shown(&callback, json)
 }
 
-/// One page of a list.
-#[derive(Debug, Deserialize)]
-struct Page {
-    items: Vec<Value>,
-    next_cursor: Option<String>,
-}
-
 async fn list(client: &Client, args: &CallbackListArgs, json: bool) -> Result<Exit, Refusal> {
-    let mut left = args.limit.unwrap_or(usize::MAX);
-    let mut cursor: Option<String> = None;
-    while left > 0 {
-        let mut url = client.path(&["v1", "callbacks"]);
-        let limit = left.min(PAGE).to_string();
-        let given = [("number", args.number.as_ref()), ("limit", Some(&limit)), ("cursor", cursor.as_ref())];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        url.query_pairs_mut().extend_pairs(given);
-        let (_, page) = client.ask::<Page>(Method::GET, url, None).await?;
-        for callback in page.items.iter().take(left) {
-            shown(callback, json)?;
-        }
-        left = left.saturating_sub(page.items.len());
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Ok(Exit::Done)
+    let given = [("number", args.number.as_deref())];
+    client.each(&["v1", "callbacks"], &given, args.limit, |callback| shown(callback, json).map(drop)).await
 }
 
 /// What became of the wish to cancel.

@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::cli::{Exit, ServerArgs};
 
@@ -17,6 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that was not used for so long is not used again: the server closes it after 30 s, maybe just then.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// Items of one page of a list.
+const PAGE: usize = 500;
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+struct Page {
+    items: Vec<Value>,
+    next_cursor: Option<String>,
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -142,6 +153,34 @@ impl Client {
             Ok(problem) => Err(Refusal::Problem(status, problem)),
             Err(_) => Err(Refusal::Failed(format!("{} answered {status}; is this Bauta?", self.url))),
         }
+    }
+
+    /// Every item of a list, page by page, at most so many. `given`: what is asked for.
+    pub(super) async fn each(
+        &self,
+        segments: &[&str],
+        given: &[(&str, Option<&str>)],
+        most: Option<usize>,
+        mut tell: impl FnMut(&Value) -> Result<(), Refusal>,
+    ) -> Result<Exit, Refusal> {
+        let mut left = most.unwrap_or(usize::MAX);
+        let mut cursor: Option<String> = None;
+        while left > 0 {
+            let mut url = self.path(segments);
+            let given = given.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+            url.query_pairs_mut().extend_pairs(given).append_pair("limit", &left.min(PAGE).to_string());
+            if let Some(cursor) = &cursor {
+                url.query_pairs_mut().append_pair("cursor", cursor);
+            }
+            let (_, page) = self.ask::<Page>(Method::GET, url, None).await?;
+            page.items.iter().take(left).try_for_each(&mut tell)?;
+            left = left.saturating_sub(page.items.len());
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(Exit::Done)
     }
 
     /// As [`Self::send`], with the answer read.

@@ -10,8 +10,6 @@ use crate::cli::{Exit, ListArgs, NameArgs, OrderArgs, OrderCommand, PutArgs};
 use crate::config::duration;
 
 const JSON: &str = "application/json";
-/// Orders asked for at once.
-const PAGE: usize = 500;
 
 /// Does what was asked.
 pub(crate) fn run(args: &OrderArgs) -> Exit {
@@ -120,37 +118,15 @@ async fn remove(client: &Client, args: &NameArgs, json: bool) -> Result<Exit, Re
     Ok(Exit::Done)
 }
 
-/// One page of a list.
-#[derive(Debug, Deserialize)]
-struct Page {
-    items: Vec<Value>,
-    next_cursor: Option<String>,
-}
-
 /// Every order, page by page; as JSON one object on each line.
 async fn list(client: &Client, args: &ListArgs, json: bool) -> Result<Exit, Refusal> {
-    let mut left = args.limit.unwrap_or(usize::MAX);
-    let mut cursor: Option<String> = None;
-    while left > 0 {
-        let mut url = client.path(&["v1", "orders"]);
-        let limit = left.min(PAGE).to_string();
-        let given = [
-            ("line", args.line.as_ref()),
-            ("number", args.number.as_ref()),
-            ("limit", Some(&limit)),
-            ("cursor", cursor.as_ref()),
-        ];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        url.query_pairs_mut().extend_pairs(given);
-        let (_, page) = client.ask::<Page>(Method::GET, url, None).await?;
-        for order in page.items.iter().take(left) {
-            if json { print(order)? } else { print(told(order)?)? }
-        }
-        left = left.saturating_sub(page.items.len());
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Ok(Exit::Done)
+    let given = [("line", args.line.as_deref()), ("number", args.number.as_deref())];
+    client
+        .each(
+            &["v1", "orders"],
+            &given,
+            args.limit,
+            |order| if json { print(order) } else { print(told(order)?) },
+        )
+        .await
 }

@@ -10,8 +10,6 @@ use crate::cli::{Exit, ServerArgs};
 use crate::config::duration;
 
 const JSON: &str = "application/json";
-/// Pairs asked for at once.
-const PAGE: usize = 500;
 
 /// `bauta pair`.
 #[derive(Debug, Args)]
@@ -201,38 +199,15 @@ async fn close(client: &Client, args: &IdArgs, json: bool) -> Result<Exit, Refus
     Ok(Exit::Done)
 }
 
-/// One page of a list.
-#[derive(Debug, Deserialize)]
-struct Page {
-    items: Vec<Value>,
-    next_cursor: Option<String>,
-}
-
 /// Every pair, page by page; as JSON one object on each line.
 async fn list(client: &Client, args: &ListArgs, json: bool) -> Result<Exit, Refusal> {
-    let mut left = args.limit.unwrap_or(usize::MAX);
-    let mut cursor: Option<String> = None;
-    let live = (!args.all).then(|| "live".to_owned());
-    while left > 0 {
-        let mut url = client.path(&["v1", "pairs"]);
-        let limit = left.min(PAGE).to_string();
-        let given = [
-            ("number", args.number.as_ref()),
-            ("state", live.as_ref()),
-            ("limit", Some(&limit)),
-            ("cursor", cursor.as_ref()),
-        ];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        url.query_pairs_mut().extend_pairs(given);
-        let (_, page) = client.ask::<Page>(Method::GET, url, None).await?;
-        for pair in page.items.iter().take(left) {
-            if json { print(pair)? } else { print(told(pair)?)? }
-        }
-        left = left.saturating_sub(page.items.len());
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Ok(Exit::Done)
+    let given = [("number", args.number.as_deref()), ("state", (!args.all).then_some("live"))];
+    client
+        .each(
+            &["v1", "pairs"],
+            &given,
+            args.limit,
+            |pair| if json { print(pair) } else { print(told(pair)?) },
+        )
+        .await
 }
