@@ -26,7 +26,7 @@ pub(crate) struct Side {
 }
 
 impl Sides {
-    /// The sides, and the line as this callback has it. `None`: a line is missing, or a side has nobody, or too many.
+    /// The sides, and the callback's line. `None`: a line is missing, or a side has nobody, or too many.
     pub(crate) fn find(
         callback: &Callback,
         lines: &BTreeMap<Number, Arc<Line>>,
@@ -37,10 +37,7 @@ impl Sides {
             is_some.then(|| Side { calling: calling.clone(), shown })
         };
         let sides = Self { first: side(&callback.first)?, second: side(&callback.second)? };
-        let mut line = Line::clone(lines.get(&callback.line)?);
-        line.max_call = callback.max_call.unwrap_or(line.max_call);
-        line.record = callback.record.unwrap_or(line.record);
-        Some((sides, Arc::new(line)))
+        Some((sides, Arc::clone(lines.get(&callback.line)?)))
     }
 
     /// The side this callee is of; `None`: of none.

@@ -8,7 +8,7 @@ use super::{Switchboard, ended};
 use crate::call::{self, Call, Core, Sides, State, Stuff, Timer};
 use crate::callback::Callback;
 use crate::desk::Alarm;
-use crate::interface::{Happening, Notice, Output};
+use crate::interface::{Happening, Manner, Notice, Output};
 use crate::outcome;
 use crate::record::{Cause, Record};
 
@@ -42,7 +42,10 @@ impl Switchboard {
                 // One more than what is written: as if it had come to us.
                 let hops = HOPS + 1;
                 let stuff = Stuff { config, line, caller: None, sides, record, hops, asked: None };
-                let place = self.seat(Call { core: Core::new(stuff), state: State::Arriving });
+                let (max_call, record) = (callback.max_call, callback.record);
+                let mut core = Core::new(stuff);
+                core.manner = Manner { max_call, record, ring_timeout: None };
+                let place = self.seat(Call { core, state: State::Arriving });
                 self.stale.push(place);
                 self.timers.arm(now, Alarm::Call(place, Timer::Store), call::STORE_WITHIN);
                 return;
