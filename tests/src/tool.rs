@@ -18,6 +18,22 @@ pub fn interop(name: &str) -> PathBuf {
     repository().join("tests/interop").join(name)
 }
 
+/// Where tests/run installs packages of Python and of npm.
+///
+/// # Panics
+/// If it has not.
+#[must_use]
+pub fn clients() -> PathBuf {
+    let beside = || {
+        let test = std::env::current_exe().expect("a test knows where it is");
+        let target = test.ancestors().nth(3).expect("a test lies in target/PROFILE/deps");
+        target.join("clients")
+    };
+    let path = std::env::var_os("BAUTA_CLIENTS").map_or_else(beside, PathBuf::from);
+    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
+    path
+}
+
 /// A command for a program that must be installed.
 ///
 /// # Panics
