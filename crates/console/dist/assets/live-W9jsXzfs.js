@@ -1,1 +1,0 @@
-import{a as e,c as t,d as n,f as r,i,l as a,n as o,o as s,r as c,s as l,t as u,u as d}from"./index-DAreKpcA.js";var f=s(`<h1 tabindex="-1"> </h1> <p> </p>`,1);function p(s,p){r(p,!1),c();var m=f(),h=t(m),g=a(h,!0),_=d(h,2),v=a(_,!0);l(()=>{i(g,o.views.live),i(v,u.calls.length)}),e(s,m),n()}export{p as default};
