@@ -11,6 +11,7 @@ mod batch;
 mod block;
 mod callback;
 mod changes;
+mod contact;
 mod digits;
 mod disk;
 mod erase;
@@ -24,8 +25,10 @@ mod idempotency;
 mod index;
 mod json;
 mod keys;
+mod names;
 mod open;
 mod order;
+mod order_list;
 mod outbox;
 mod pair;
 mod quiet;
@@ -41,6 +44,7 @@ pub use block::{Block, Direction};
 pub use callback::{
     Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, PlanPut,
 };
+pub use contact::{Contact, ContactChange, ContactFilter, ContactOutcome, NewContact};
 pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};

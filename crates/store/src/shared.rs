@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ulid::Ulid;
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) disk: Disk,
     pub(crate) orders: OrderIndex,
     pub(crate) pairs: RwLock<Pool>,
+    /// How many contacts there are.
+    pub(crate) contacts: AtomicUsize,
     pub(crate) outbox: Mutex<Outbox>,
     pub(crate) webhooks: RwLock<Arc<[Webhook]>>,
     /// Keys whose answer is being found, with the fingerprint of the request.

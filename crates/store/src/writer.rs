@@ -170,6 +170,7 @@ impl Group<'_> {
                 self.reopen_pair(*id, *expires_at, *version, *now).map(Outcome::Pair)
             }
             Write::PairCalled { id, caller, now } => self.pair_called(*id, *caller, *now),
+            Write::Contact(write) => self.contact(write).map(Outcome::Contact),
             Write::SweepPairs { now, limit } => self.sweep_pairs(*now, *limit).map(Outcome::PairsSwept),
             Write::Sweep { now, limit } => self.sweep(*now, *limit).map(Outcome::Swept),
         }
