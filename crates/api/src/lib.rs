@@ -11,6 +11,7 @@ mod body;
 mod bus;
 mod callbacks;
 mod calls;
+mod contacts;
 mod draft;
 mod etag;
 mod events;
@@ -56,7 +57,7 @@ pub use filter::{Filter, NotAPattern};
 pub use gate::Gate;
 pub use interface::*;
 pub use metrics::{Family, Kind, Sample, Value};
-pub use privacy::Privacy;
+pub use privacy::{Privacy, tells_number};
 pub use serve::serve;
 pub use token::{Role, Token};
 

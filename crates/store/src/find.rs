@@ -105,7 +105,12 @@ impl Shared {
         Ok(order.filter(|order| order.is_live(now)))
     }
 
-    fn find_code(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Order>, StoreError> {
+    pub(crate) fn find_code(
+        &self,
+        line: Number,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<Order>, StoreError> {
         match self.live_order(line.as_u64(), code, now)? {
             Some(order) => Ok(Some(order)),
             None => self.live_order(0, code, now),

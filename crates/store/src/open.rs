@@ -109,6 +109,7 @@ impl Store {
             outbox: Mutex::new(Outbox::read(&disk)?),
             pairs: RwLock::new(Pool::read(&disk, options.pairs_for)?),
             contacts: AtomicUsize::new(contacts),
+            named: AtomicBool::new(contacts > 0),
             disk,
             orders: OrderIndex::new(),
             webhooks: RwLock::new(Arc::new([])),
@@ -130,6 +131,7 @@ impl Store {
             // Were it to die silently, those who wait for the index would wait for ever.
             let loaded = catch_unwind(AssertUnwindSafe(|| loading.orders.load(&loading.disk, stop)));
             loaded.unwrap_or_else(|_| loading.orders.fail());
+            loading.note_names();
         };
         let threads = vec![
             thread("store-write", Box::new(move || writer.run(&waiting)))?,

@@ -110,6 +110,7 @@ impl Writer {
         shared.safe().settling.extend(&records);
         changes.apply()?;
         drop(writing);
+        shared.note_names();
         let mut safe = shared.safe();
         safe.event = self.log.last();
         safe.records = self.history.place();

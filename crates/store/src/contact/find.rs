@@ -8,7 +8,6 @@ use ulid::Ulid;
 
 use super::{Contact, ContactFilter};
 use crate::names::folded;
-use crate::pair::Pool;
 use crate::shared::Shared;
 use crate::{Page, Store, StoreError, changes, keys};
 
@@ -101,12 +100,10 @@ impl Store {
         self.shared().contacts(filter, cursor, crate::page_size(limit))
     }
 
-    /// Whether there is a contact, or an order or pair with a name. Just after opening not every order may have been read.
+    /// Whether there is a contact, or an order or pair with a name. Just after opening not every order may have been read. Never
+    /// waits.
     #[must_use]
     pub fn has_names(&self) -> bool {
-        let shared = self.shared();
-        shared.contacts.load(Ordering::Relaxed) > 0
-            || shared.pool(Pool::has_names)
-            || shared.orders.has_names()
+        self.shared().named.load(Ordering::Relaxed)
     }
 }

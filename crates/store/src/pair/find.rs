@@ -99,7 +99,7 @@ impl Shared {
         self.disk.get(&keys::pair(id))?.map(|value| changes::unpack(&value)).transpose()
     }
 
-    fn find_pair(
+    pub(crate) fn find_pair(
         &self,
         dialled: Number,
         caller: Option<Number>,
