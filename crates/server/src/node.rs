@@ -346,7 +346,7 @@ impl Node {
         }
         self.cards.configure(self.checked.card.clone());
         self.store.set_pool(&self.checked.pool());
-        self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
+        self.gate.configure(self.checked.api(&languages, self.privacy.clone())).await;
         reload.at_restart
     }
 

@@ -9,7 +9,7 @@ use crate::history::Trace;
 use crate::pair::Asked;
 use crate::{
     Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
-    Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, StoreError,
+    Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
     Timestamp, disk, order, record,
 };
 
@@ -30,9 +30,9 @@ pub enum Outcome {
     RemovedOrder(Removal),
     /// A piece of an erasure was done.
     Erased(Progress),
-    /// Whether there was a block to remove, or a callback to end.
+    /// Whether there was a block to remove, a callback or somebody's being signed in to end.
     Removed(bool),
-    /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
+    /// A call was checkpointed or noted, a callback or who signed in kept, an answer remembered, a delivery settled.
     Kept,
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
@@ -75,6 +75,9 @@ pub(crate) enum Write {
     Failed { delivery: Delivery, next_try_at: Timestamp, error: String },
     Dead { delivery: Delivery, error: String, now: Timestamp },
     Replay { webhook: String, events: Vec<Ulid>, now: Timestamp },
+    PutSignIn(Box<SignIn>),
+    UseSignIn { id: [u8; 32], at: Timestamp },
+    EndSignIn([u8; 32]),
     Sweep { now: Timestamp, limit: usize },
     CreatePair { asked: Box<NewPair>, now: Timestamp },
     ChangePair { id: Ulid, change: Box<PairChange>, version: Option<u64>, now: Timestamp },

@@ -35,6 +35,7 @@ mod pair;
 mod quiet;
 mod record;
 mod shared;
+mod sign_in;
 mod timestamp;
 mod writer;
 mod zones;
@@ -63,6 +64,7 @@ pub use pair::{
 };
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
+pub use sign_in::SignIn;
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 
