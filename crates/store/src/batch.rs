@@ -3,12 +3,13 @@
 use number::Number;
 use ulid::Ulid;
 
+use crate::contact::ContactWrite;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::pair::Asked;
 use crate::{
-    Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
-    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
+    Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
+    Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
     Timestamp, disk, order, record,
 };
 
@@ -45,6 +46,8 @@ pub enum Outcome {
     Swept(Vec<Order>),
     /// A pair as it now is, or why it is not as asked.
     Pair(Asked),
+    /// What became of a contact.
+    Contact(ContactOutcome),
     /// How many pairs had ended or were forgotten.
     PairsSwept(usize),
 }
@@ -81,6 +84,7 @@ pub(crate) enum Write {
     ClosePair { id: Ulid, version: Option<u64>, now: Timestamp },
     ReopenPair { id: Ulid, expires_at: Timestamp, version: Option<u64>, now: Timestamp },
     PairCalled { id: Ulid, caller: Option<Number>, now: Timestamp },
+    Contact(Box<ContactWrite>),
     SweepPairs { now: Timestamp, limit: usize },
 }
 

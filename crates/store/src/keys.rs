@@ -14,6 +14,9 @@
 //! | `c` | callback | [`crate::Callback`] |
 //! | `w` | callback | nothing: the callback is not over |
 //! | `y` | name | [`crate::CallbackPlan`] |
+//! | `g` | contact | [`crate::Contact`] |
+//! | `h` | number | which contact's it is |
+//! | `f` | name without capitals, zero, contact | the contact's number |
 //! | `e` | event | its place in the log, then [`crate::Event`], JSON |
 //! | `k` | event | an event that left the log while someone is still to be told of it |
 //! | `q` | webhook, zero, event | how often it was tried, and when next |
@@ -33,6 +36,7 @@ use number::Number;
 use ulid::Ulid;
 
 use crate::Timestamp;
+use crate::names::folded;
 
 /// A key.
 pub(crate) type Key = Vec<u8>;
@@ -55,6 +59,10 @@ pub(crate) const CALLBACKS: &[u8] = b"c";
 pub(crate) const WAITING_CALLBACKS: &[u8] = b"w";
 /// All plans of callbacks.
 pub(crate) const CALLBACK_PLANS: &[u8] = b"y";
+/// All contacts by name.
+pub(crate) const CONTACT_NAMES: &[u8] = b"f";
+/// All contacts by number.
+pub(crate) const CONTACT_NUMBERS: &[u8] = b"h";
 /// All that was called, for redial.
 pub(crate) const CALLED: &[u8] = b"l";
 /// All events that left the log.
@@ -92,6 +100,11 @@ pub(crate) fn orders_of(line: u64) -> Key {
     key([ORDERS, &line.to_be_bytes()])
 }
 
+/// The line of an order's key.
+pub(crate) fn line_of(order: &[u8]) -> Option<u64> {
+    order.strip_prefix(ORDERS)?.first_chunk::<8>().map(|line| u64::from_be_bytes(*line))
+}
+
 pub(crate) fn pair(id: Ulid) -> Key {
     key([PAIRS, &id.to_bytes()])
 }
@@ -126,6 +139,25 @@ pub(crate) fn waiting_callback(id: Ulid) -> Key {
 
 pub(crate) fn callback_plan(name: &str) -> Key {
     key([CALLBACK_PLANS, name.as_bytes()])
+}
+
+pub(crate) fn contact(id: Ulid) -> Key {
+    key([b"g", &id.to_bytes()])
+}
+
+pub(crate) fn contact_of(number: Number) -> Key {
+    key([CONTACT_NUMBERS, &number.as_u64().to_be_bytes()])
+}
+
+pub(crate) fn contact_name(name: &str, id: Ulid) -> Key {
+    key([CONTACT_NAMES, folded(name).as_bytes(), &[0], &id.to_bytes()])
+}
+
+/// The name, without capitals, and the contact of such a key.
+pub(crate) fn read_contact_name(key: &[u8]) -> Option<(&str, Ulid)> {
+    let (name, id) = key.strip_prefix(CONTACT_NAMES)?.split_last_chunk::<16>()?;
+    let name = std::str::from_utf8(name.strip_suffix(&[0])?).ok()?;
+    Some((name, Ulid::from_bytes(*id)))
 }
 
 /// A block of calls.
@@ -231,6 +263,7 @@ mod tests {
         let id = Ulid(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
         assert_eq!(read_queued(&queued("shop", id)), Some(("shop", id)));
         assert_eq!(read_id(&dead("shop", id)), Some(id));
+        assert_eq!(read_contact_name(&contact_name("Иван", id)), Some(("иван", id)));
         assert_eq!(read_block(&block(7)), Some(7));
         let of = answer("k", 0);
         assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));

@@ -110,6 +110,7 @@ impl Writer {
         shared.safe().settling.extend(&records);
         changes.apply()?;
         drop(writing);
+        shared.note_names();
         let mut safe = shared.safe();
         safe.event = self.log.last();
         safe.records = self.history.place();
@@ -170,6 +171,7 @@ impl Group<'_> {
                 self.reopen_pair(*id, *expires_at, *version, *now).map(Outcome::Pair)
             }
             Write::PairCalled { id, caller, now } => self.pair_called(*id, *caller, *now),
+            Write::Contact(write) => self.contact(write).map(Outcome::Contact),
             Write::SweepPairs { now, limit } => self.sweep_pairs(*now, *limit).map(Outcome::PairsSwept),
             Write::PutSignIn(sign_in) => self.put_sign_in(sign_in),
             Write::UseSignIn { id, at } => self.use_sign_in(*id, *at),

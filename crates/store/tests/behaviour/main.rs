@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod calls;
+mod contacts;
 mod events;
 mod idempotency;
 mod model;

@@ -30,8 +30,11 @@ pub(crate) fn open(dir: &Path) -> Store {
 }
 
 pub(crate) fn order(n: u64) -> Order {
-    let party =
-        |number: u64| Party { number: Number::parse(&number.to_string()).expect("a number"), language: None };
+    let party = |number: u64| Party {
+        number: Number::parse(&number.to_string()).expect("a number"),
+        language: None,
+        name: None,
+    };
     Order {
         limits: store::OrderLimits::default(),
         code: format!("{:05}", n % CODES).into(),
