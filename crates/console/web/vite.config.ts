@@ -20,7 +20,7 @@ export default defineConfig({
         // The content security policy allows no data: addresses for scripts and styles.
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
-        license: { fileName: 'licenses.md' },
+        license: { fileName: 'licenses.txt' },
         reportCompressedSize: false,
         rolldownOptions: {
             output: {

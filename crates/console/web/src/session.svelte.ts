@@ -1,8 +1,10 @@
 // Who is here. A session that ends is asked for again over what one was doing; requests that met its end wait and go on.
 
 import { api, ask } from './api/client';
-import type { Session } from './api/ahead';
 import { asProblem } from './api/problem';
+import type { components } from './api/schema';
+
+export type Session = components['schemas']['Session'];
 
 export type Login = { token: string } | { user: string; password: string };
 

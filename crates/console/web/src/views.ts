@@ -3,7 +3,7 @@
 import type { Component } from 'svelte';
 
 import type { Icon } from './parts/icons';
-import type { Session } from './api/ahead';
+import type { Session } from './session.svelte';
 import type { shell } from './words/shell';
 
 export type ViewName = keyof typeof shell.views;
@@ -17,7 +17,7 @@ export interface View {
     readonly load: () => Promise<{ default: Component }>;
 }
 
-const everybody = ['admin', 'app', 'operator'] as const;
+const everybody = ['admin', 'operator'] as const;
 const admins = ['admin'] as const;
 
 const listed: readonly Omit<View, 'load'>[] = [

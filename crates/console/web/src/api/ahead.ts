@@ -1,39 +1,46 @@
 // Parts of the interface that docs/openapi.json does not have yet.
 
-export interface Session {
-    name: string;
-    role: 'admin' | 'app' | 'operator';
-    may_reveal: boolean;
-    /** Their own phone. */
-    number: string | null;
-    expires_at: string;
-    csrf: string;
-    /** Whether calls come with a link to a card. */
-    card: boolean;
-}
-
 interface Answer<T> {
     headers: Record<string, unknown>;
     content: { 'application/json': T };
-}
-
-interface None {
-    headers: Record<string, unknown>;
-    content?: never;
 }
 
 interface Json<T> {
     content: { 'application/json': T };
 }
 
+export interface Contact {
+    id: string;
+    name: string;
+    number: string;
+    note: string | null;
+    data: unknown;
+    created_at: string;
+    updated_at: string;
+}
+
+interface Path {
+    parameters: { path: { id: string } };
+}
+
 export interface Ahead {
-    '/v1/session': {
-        get: { responses: { 200: Answer<Session> } };
-        post: {
-            requestBody: Json<{ token: string } | { user: string; password: string }>;
-            responses: { 201: Answer<Session> };
+    '/v1/contacts': {
+        get: {
+            parameters: { query?: { query?: string; limit?: number; cursor?: string } };
+            responses: { 200: Answer<{ items: Contact[]; next_cursor: string | null }> };
         };
-        delete: { responses: { 204: None } };
+        post: {
+            requestBody: Json<{ name: string; number: string; note?: string | null; data?: unknown }>;
+            responses: { 201: Answer<Contact> };
+        };
+    };
+    '/v1/contacts/{id}': {
+        get: Path & { responses: { 200: Answer<Contact> } };
+        patch: Path & {
+            requestBody: Json<{ name?: string; number?: string; note?: string | null; data?: unknown }>;
+            responses: { 200: Answer<Contact> };
+        };
+        delete: Path & { responses: { 204: { headers: Record<string, unknown>; content?: never } } };
     };
     '/v1/reveals': {
         post: {

@@ -32,7 +32,7 @@ function hear(told: Told): void {
     switch (told.kind) {
         case 'status':
             status = told.status;
-            if (status === 'out' && session.now) void session.find();
+            if (status === 'out' && session.now) void session.find().then(() => session.state === 'in' && begin());
             return;
         case 'all':
             status = told.status;
