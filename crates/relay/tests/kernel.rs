@@ -146,6 +146,7 @@ impl Stage {
             io: Io::Auto,
             shortcuts: at(By::Shortcuts),
             lanes: at(By::Lanes),
+            max_wait: None,
             recordings: recording::Settings::wav("/nowhere".into()),
             sessions: rtp::Settings {
                 addresses: vec![ours],

@@ -534,6 +534,7 @@ fn start_relay(
         io: checked.media.backend,
         shortcuts: checked.media.shortcuts.clone(),
         lanes: checked.media.lanes.clone(),
+        max_wait: checked.media.max_wait,
         recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };

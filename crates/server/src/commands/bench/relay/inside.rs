@@ -115,6 +115,7 @@ impl Bridge {
             },
             shortcuts: at(Backend::Xdp),
             lanes: at(Backend::AfXdp),
+            max_wait: None,
             // Nothing is recorded.
             recordings: recording::Settings::wav("/nonexistent".into()),
             sessions: rtp::Settings {
