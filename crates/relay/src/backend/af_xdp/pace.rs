@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// A worker comes for so many frames at a time, which share what coming costs.
-const TOGETHER: u32 = 24;
+const TOGETHER: u32 = 16;
 /// The longest it lets pass between two times where nobody says otherwise: no packet waits longer, and a network adds ten times as
-/// much. However many come, half of that passes.
+/// much. However many come, a third of that passes.
 const LONGEST: Duration = Duration::from_micros(300);
 /// Over so long packets are counted.
 const WINDOW: Duration = Duration::from_millis(10);
@@ -66,7 +66,7 @@ impl Pace {
 
     /// In which as many packets come as are to come together, so many coming in a window.
     fn pause_for(&self, in_window: u32) -> Duration {
-        (WINDOW * TOGETHER / in_window.max(1)).clamp(self.longest / 2, self.longest)
+        (WINDOW * TOGETHER / in_window.max(1)).clamp(self.longest / 3, self.longest)
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
             pace.pause(begin + WINDOW)
         };
         assert_eq!(after(5_000, 0), None);
-        assert_eq!([after(800, 100), after(5_000, 100)], [100, 50].map(|us| Some(Duration::from_micros(us))));
+        assert_eq!([after(800, 90), after(9_000, 90)], [90, 30].map(|us| Some(Duration::from_micros(us))));
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let begin = Instant::now();
         let mut pace = Pace::new(begin, None);
         pace.count(2_000, 0);
-        let [often, between, seldom] = [150, 240, 300].map(Duration::from_micros);
+        let [often, between, seldom] = [100, 160, 300].map(Duration::from_micros);
         assert_eq!(pace.pause(begin + WINDOW), Some(often));
         assert_eq!(pace.pause(begin + WINDOW * 3 / 2), Some(often));
         pace.count(300, 300);
