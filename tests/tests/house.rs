@@ -8,7 +8,7 @@ use tests::tool::repository;
 use toml::Table;
 
 /// Who may use whom: the whole list.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     (
         "server",
         &[
@@ -27,7 +27,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "clock",
         ],
     ),
-    ("api", &["store", "recording", "b2bua", "number"]),
+    ("api", &["store", "recording", "b2bua", "number", "console"]),
     ("relay", &["recording", "rtp", "clock"]),
     ("b2bua", &["ua", "sip", "sdp", "ivr", "rtp", "stir", "number", "clock"]),
     ("ua", &["sip"]),
@@ -37,6 +37,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("sim", &["b2bua", "sip", "sdp", "rtp", "stir", "number", "clock"]),
     ("stir", &["number"]),
     ("sdp", &[]),
+    ("console", &[]),
     ("recording", &[]),
     ("ivr", &[]),
     ("number", &[]),

@@ -246,6 +246,9 @@ mod tests {
         Settings {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![],
+            users: vec![],
+            console: crate::ConsoleSettings::default(),
+            proxies: vec![],
             lines: [(line("+74950000001"), 5), (line("+74950000002"), 4)].into(),
             pool: crate::PoolSettings::default(),
             every_line: [line("+74950000001"), line("+74950000002")].into(),

@@ -4,12 +4,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use store::{OutboxStatus, Store, StoreError, Ulid};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use crate::attempts::Attempts;
 use crate::bus::Bus;
 use crate::interface::{Ask, Settings};
 use crate::problem::{Fault, Problem};
 use crate::rate::Rates;
+use crate::sign_in;
 use crate::traffic::Traffic;
 use crate::webhooks::Deliveries;
 
@@ -36,6 +38,8 @@ struct Inner {
     traffic: Traffic,
     deliveries: Arc<Deliveries>,
     rates: Rates,
+    attempts: Attempts,
+    sign_ins: watch::Sender<()>,
 }
 
 impl Gate {
@@ -54,12 +58,18 @@ impl Gate {
             traffic: Traffic::default(),
             deliveries: Arc::default(),
             rates: Rates::default(),
+            attempts: Attempts::default(),
+            sign_ins: watch::Sender::new(()),
         }))
     }
 
-    /// Takes new settings for requests that begin from now on.
-    pub fn configure(&self, settings: Settings) {
+    /// Takes new settings for requests that begin from now on. Whoever they no longer know is signed out.
+    pub async fn configure(&self, settings: Settings) {
+        let proofs = sign_in::proofs(&settings);
         *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        // That it failed is logged; no request of theirs is answered any more in any case.
+        let _ = self.store(move |store| store.end_other_sign_ins(&proofs)).await;
+        self.sign_ins_changed();
     }
 
     /// Where the store's events are heard.
@@ -74,6 +84,20 @@ impl Gate {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    /// Somebody signed in or out, or the configuration knows others: whoever listens finds out whether they still may.
+    pub(crate) fn sign_ins_changed(&self) {
+        self.0.sign_ins.send_replace(());
+    }
+
+    /// Changes whenever somebody who listens may no longer be allowed to.
+    pub(crate) fn sign_ins(&self) -> watch::Receiver<()> {
+        self.0.sign_ins.subscribe()
     }
 
     pub(crate) fn traffic(&self) -> &Traffic {
@@ -191,6 +215,9 @@ pub(crate) mod tests {
         let settings = Settings {
             plan: Plan::of("RU").unwrap(),
             tokens: vec![Token::new("secret", Role::Admin)],
+            users: vec![],
+            console: crate::ConsoleSettings::default(),
+            proxies: vec![],
             lines: [(Number::parse("+74950000001").unwrap(), 5)].into(),
             pool: crate::PoolSettings::default(),
             every_line: [Number::parse("+74950000001").unwrap()].into(),

@@ -1,20 +1,24 @@
-//! What stands before every route: a place among the requests under way, a token that may, the whole body.
+//! What stands before every route: a place among the requests under way, somebody who may, the whole body.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::audit::{About, Note};
 use crate::gate::Gate;
-use crate::idempotency;
+use crate::interface::Settings;
+use crate::origin::{Origin, Peer};
 use crate::problem::{Fault, Problem};
 use crate::router::Takes;
+use crate::sign_in::{self, Person};
 use crate::token::{self, Caller, Role};
-use crate::{Token, body};
+use crate::{body, idempotency};
 
 /// What a route asks of whoever calls it.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +39,26 @@ pub(crate) async fn admit(
     }
 }
 
-async fn pass(gate: &Gate, rule: Rule, request: Request, next: Next) -> Result<Response, Problem> {
-    let Some(roles) = rule.roles else {
-        // Open routes are what orchestrators ask to learn whether we live: they are not queued behind others.
-        return Ok(next.run(request).await);
-    };
+async fn pass(gate: &Gate, rule: Rule, mut request: Request, next: Next) -> Result<Response, Problem> {
     let settings = gate.settings();
-    let (caller, token) = authenticate(&settings.tokens, request.headers(), roles)?;
-    if let Some(per_second) = token.requests_per_second() {
+    let peer = request.extensions().get::<Peer>().copied();
+    let peer = peer.ok_or_else(|| Problem::new(Fault::Internal, "the connection is not known"))?;
+    let origin = Origin::of(peer, request.headers(), &settings.proxies);
+    request.extensions_mut().insert(origin.clone());
+    let Some(roles) = rule.roles else {
+        let Takes::Whole(limit) = rule.takes else {
+            // Open routes are what orchestrators ask to learn whether we live: they are not queued behind others.
+            return Ok(next.run(request).await);
+        };
+        let _place = place(gate)?;
+        let (head, body) = request.into_parts();
+        let body = body::collect(body, limit).await?;
+        return Ok(next.run(Request::from_parts(head, Body::from(body))).await);
+    };
+    let person = authenticate(gate, &settings, &origin, &mut request).await?;
+    let caller = person.caller;
+    admitted(caller, roles)?;
+    if let Some(per_second) = person.requests_per_second {
         gate.rates().take(caller.digest, per_second).map_err(|wait| too_often(per_second, wait))?;
     }
     let pattern = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -52,9 +68,13 @@ async fn pass(gate: &Gate, rule: Rule, request: Request, next: Next) -> Result<R
         let status = answered.as_ref().map_or_else(|problem| problem.fault.status(), Response::status);
         let about = answered.as_ref().ok().and_then(|response| response.extensions().get::<About>());
         let about = about.map(|about| about.0);
-        note.about(about).write(gate, token.name().to_owned(), status).await?;
+        note.about(about).write(gate, person.name.to_string(), status).await?;
     }
     answered
+}
+
+fn place(gate: &Gate) -> Result<OwnedSemaphorePermit, Problem> {
+    gate.place().ok_or_else(|| Problem::new(Fault::Overloaded, "try again shortly"))
 }
 
 /// What a route answers to someone who may ask.
@@ -65,7 +85,7 @@ async fn answer(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let _place = gate.place().ok_or_else(|| Problem::new(Fault::Overloaded, "try again shortly"))?;
+    let _place = place(gate)?;
     request.extensions_mut().insert(caller);
     let Takes::Whole(limit) = rule.takes else { return Ok(next.run(request).await) };
     let (head, body) = request.into_parts();
@@ -78,27 +98,39 @@ async fn answer(
     idempotency::once(gate, caller, &key, print, next.run(request)).await
 }
 
-fn authenticate<'t>(
-    tokens: &'t [Token],
-    headers: &HeaderMap,
-    roles: &[Role],
-) -> Result<(Caller, &'t Token), Problem> {
-    let (caller, token) = match headers.get(header::AUTHORIZATION) {
-        None => return Err(unauthorized("send Authorization: Bearer <token>", "Bearer realm=\"bauta\"")),
-        Some(value) => {
-            bearer(value).and_then(|presented| token::find(tokens, presented)).ok_or_else(|| {
-                unauthorized(
-                    "this token is not known here",
-                    "Bearer realm=\"bauta\", error=\"invalid_token\"",
-                )
-            })?
-        }
+/// Who asks: by a token, or by the cookie of whoever signed in, which counts only from a page of ours.
+async fn authenticate(
+    gate: &Gate,
+    settings: &Settings,
+    origin: &Origin,
+    request: &mut Request,
+) -> Result<Person, Problem> {
+    if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        let token = bearer(value).and_then(|presented| token::find(&settings.tokens, presented));
+        let unknown = || {
+            unauthorized("this token is not known here", "Bearer realm=\"bauta\", error=\"invalid_token\"")
+        };
+        return token.map(Person::of_token).ok_or_else(unknown);
+    }
+    let Some(signed_in) = sign_in::find(gate, request.headers()).await? else {
+        let detail = "send Authorization: Bearer <token>, or sign in by POST /v1/session";
+        return Err(unauthorized(detail, "Bearer realm=\"bauta\""));
     };
+    origin.check_site(request.headers())?;
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        signed_in.check_csrf(request.headers())?;
+    }
+    let person = signed_in.person.clone();
+    request.extensions_mut().insert(signed_in);
+    Ok(person)
+}
+
+fn admitted(caller: Caller, roles: &[Role]) -> Result<(), Problem> {
     if roles.contains(&caller.role) {
-        return Ok((caller, token));
+        return Ok(());
     }
     let may: Vec<&str> = roles.iter().map(|role| role.word()).collect();
-    let detail = format!("the token has role {}; needed: {}", caller.role, may.join(" or "));
+    let detail = format!("whoever asks has role {}; needed: {}", caller.role, may.join(" or "));
     let challenge = HeaderValue::from_static("Bearer realm=\"bauta\", error=\"insufficient_scope\"");
     Err(Problem::new(Fault::Forbidden, detail).with_header(header::WWW_AUTHENTICATE, challenge))
 }

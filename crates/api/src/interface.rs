@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use b2bua::{CallId, Recording, Stage, TrunkStatus, When};
+use b2bua::{CallId, Network, Recording, Stage, TrunkStatus, When};
 use number::{Number, Plan};
 use serde::Serialize;
 use store::{Callback, NewEvent, StoreError};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::metrics::Family;
 use crate::privacy::Privacy;
 use crate::token::Token;
+use crate::user::User;
 
 /// What only the server can do or tell.
 #[derive(Debug)]
@@ -275,6 +276,12 @@ pub struct Settings {
     pub plan: Plan,
     /// Who may do what.
     pub tokens: Vec<Token>,
+    /// Who signs in with a password.
+    pub users: Vec<User>,
+    /// What holds for the console.
+    pub console: ConsoleSettings,
+    /// Who is believed to say for whom they ask and by what.
+    pub proxies: Vec<Network>,
     /// Digits of a code by line: every line with service `orders`.
     pub lines: BTreeMap<Number, u8>,
     /// What holds for pairs.
@@ -289,6 +296,33 @@ pub struct Settings {
     pub recordings: recording::Settings,
     /// How numbers stand in records, so that they can be searched by number.
     pub privacy: Privacy,
+}
+
+/// What holds for the console.
+#[derive(Debug, Clone)]
+pub struct ConsoleSettings {
+    /// Whether there is one; without it nobody signs in.
+    pub enabled: bool,
+    /// What it is called.
+    pub title: String,
+    /// How long somebody who signed in is known at most.
+    pub session: Duration,
+    /// How long without a request.
+    pub idle: Duration,
+    /// Whether there is somewhere a card of whoever calls.
+    pub card: bool,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            title: "Bauta".to_owned(),
+            session: Duration::from_secs(12 * 3_600),
+            idle: Duration::from_secs(3_600),
+            card: false,
+        }
+    }
 }
 
 /// What holds for pairs.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+mod attempts;
 mod audit;
 mod blocks;
 mod body;
@@ -14,6 +15,7 @@ mod calls;
 mod draft;
 mod etag;
 mod events;
+mod files;
 mod filter;
 mod gate;
 mod guard;
@@ -28,6 +30,7 @@ mod numbering;
 mod numbers;
 mod openapi;
 mod orders;
+mod origin;
 mod page;
 mod pair_draft;
 mod pairs;
@@ -43,11 +46,13 @@ mod recordings;
 mod records;
 mod router;
 mod serve;
+mod sign_in;
 mod simulate;
 mod token;
 mod trace;
 mod traffic;
 mod trunks;
+mod user;
 pub mod webhooks;
 
 pub use body::read_json;
@@ -59,6 +64,7 @@ pub use metrics::{Family, Kind, Sample, Value};
 pub use privacy::Privacy;
 pub use serve::serve;
 pub use token::{Role, Token};
+pub use user::{NotAHash, User, password_hash};
 
 /// How long the server may take to answer an [`Ask`].
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);

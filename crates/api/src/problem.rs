@@ -38,6 +38,10 @@ pub(crate) enum Fault {
     IdempotencyKeyReused,
     IdempotencyKeyBusy,
     Unauthorized,
+    LoginFailed,
+    LoginTooOften,
+    CsrfMissing,
+    CrossOrigin,
     Forbidden,
     NoSuchPath,
     OrderUnknown,
@@ -80,7 +84,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 69] = [
+const ROWS: [(Fault, &str, S, &str); 73] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -125,8 +129,17 @@ const ROWS: [(Fault, &str, S, &str); 69] = [
         S::CONFLICT,
         "A request with this idempotency key is under way",
     ),
-    (Fault::Unauthorized, "unauthorized", S::UNAUTHORIZED, "A valid bearer token is needed"),
-    (Fault::Forbidden, "forbidden", S::FORBIDDEN, "This token may not do that"),
+    (Fault::Unauthorized, "unauthorized", S::UNAUTHORIZED, "A valid bearer token or session is needed"),
+    (Fault::LoginFailed, "login-failed", S::UNAUTHORIZED, "Nobody is known by this"),
+    (Fault::LoginTooOften, "login-too-often", S::TOO_MANY_REQUESTS, "Too many attempts failed"),
+    (
+        Fault::CsrfMissing,
+        "csrf-missing",
+        S::FORBIDDEN,
+        "The request does not say that a page of ours sent it",
+    ),
+    (Fault::CrossOrigin, "cross-origin", S::FORBIDDEN, "The request comes from another site"),
+    (Fault::Forbidden, "forbidden", S::FORBIDDEN, "Whoever asks may not do that"),
     (Fault::NoSuchPath, "no-such-path", S::NOT_FOUND, "There is nothing at this path"),
     (Fault::OrderUnknown, "order-unknown", S::NOT_FOUND, "There is no such order"),
     (Fault::LineNeeded, "line-needed", S::CONFLICT, "Several lines have such an order"),

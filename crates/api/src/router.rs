@@ -10,17 +10,18 @@ use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use futures_util::FutureExt;
 
 use crate::gate::Gate;
 use crate::guard::{self, Rule};
 use crate::import;
+use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, events, health, numbers, openapi, orders, pairs, people, prompts,
-    recordings, records, simulate, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, events, files, health, numbers, openapi, orders, pairs, people, prompts,
+    recordings, records, sign_in, simulate, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -61,6 +62,8 @@ const ADMIN: &[Role] = &[Role::Admin];
 
 /// A JSON body: an order with its data, quoted generously.
 const JSON: Takes = Takes::Whole(128 * 1024);
+/// A name and a password.
+const PASSWORD: Takes = Takes::Whole(8 * 1024);
 /// A write without a body; a few bytes are forgiven.
 const EMPTY: Takes = Takes::Whole(1024);
 
@@ -73,7 +76,11 @@ pub(crate) fn routes() -> Vec<Route> {
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
     let dead_letters = "/v1/webhooks/{name}/dead-letters";
     let wav = Takes::Whole(crate::MAX_PROMPT);
+    let session = "/v1/session";
     vec![
+        row(&post, session, None, PASSWORD, sign_in::begin),
+        row(&get, session, Some(WATCHERS), Nothing, sign_in::get),
+        row(&delete, session, Some(WATCHERS), EMPTY, sign_in::end),
         row(&get, "/v1/orders", Some(READERS), Nothing, orders::list),
         row(&put, order, Some(WRITERS), JSON, orders::put),
         row(&get, order, Some(READERS), Nothing, orders::get),
@@ -159,6 +166,8 @@ pub(crate) fn router(gate: Gate) -> Router {
         let guarded = middleware::from_fn_with_state((gate.clone(), rule), guard::admit);
         router = router.route(template(route.path), route.answers.route_layer(guarded));
     }
+    // What browsers are given is no part of the interface, and so not of its description.
+    let router = router.route("/", get(files::page)).route("/assets/{*path}", get(files::asset));
     dressed(router, gate)
 }
 
@@ -189,6 +198,7 @@ async fn no_such_method() -> Problem {
 async fn around(State(gate): State<Gate>, request: Request<Body>, next: Next) -> Response {
     let began = tokio::time::Instant::now();
     let method = known_method(request.method());
+    let tls = request.extensions().get::<Peer>().is_some_and(|peer| peer.tls);
     let pattern = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned();
     // A panic of ours ends one request, not the connection with whatever else waits on it.
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -201,6 +211,10 @@ async fn around(State(gate): State<Gate>, request: Request<Body>, next: Next) ->
         (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if tls {
+        // RFC 6797 §7.2: never in the clear.
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     gate.traffic().count(method, &pattern, response.status().as_u16(), began.elapsed());
     response
@@ -246,7 +260,8 @@ mod tests {
 
     async fn status(router: Router, path: &str) -> (u16, String) {
         let request = Request::builder().uri(path).header("authorization", "Bearer secret");
-        let request = request.body(Body::empty()).unwrap();
+        let peer = Peer { address: [127, 0, 0, 1].into(), tls: false };
+        let request = request.extension(peer).body(Body::empty()).unwrap();
         let response = TowerToHyperService::new(router).call(request).await.unwrap();
         let status = response.status().as_u16();
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();

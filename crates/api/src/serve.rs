@@ -1,21 +1,26 @@
 //! Connections: accepted up to a bound, with patience for neither slow requests nor slow readers.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::gate::Gate;
+use crate::origin::Peer;
 use crate::router;
 
 /// Connections at once. Further ones wait in the kernel's queue.
@@ -35,7 +40,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output = ()>) {
     let app = router::router(gate.clone());
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let closing = watch::Sender::new(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -44,21 +49,23 @@ pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output =
             Some(_) = connections.join_next() => continue,
             () = &mut stop => break,
         };
-        let Some((stream, permit)) = accepted else {
+        let Some((stream, address, permit)) = accepted else {
             tokio::select! {
                 () = tokio::time::sleep(ACCEPT_AGAIN) => continue,
                 () = &mut stop => break,
             }
         };
-        let connection = graceful.watch(connection(stream, app.clone()));
+        let peer = Peer { address: address.ip().to_canonical(), tls: false };
+        let (app, closed) = (app.clone(), closing.subscribe());
         connections.spawn(async move {
-            // How a connection ends is the peer's business.
-            let _ = connection.await;
+            until(closed, connection(stream, peer, app)).await;
             drop(permit);
         });
     }
     gate.bus().close();
-    if tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await.is_err() {
+    closing.send_replace(true);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
         tracing::warn!("requests still under way were cut off");
     }
     // Nothing of them holds the store once this returns.
@@ -68,12 +75,12 @@ pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output =
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             let _ = stream.set_nodelay(true);
-            Some((stream, permit))
+            Some((stream, address, permit))
         }
         Err(error) => {
             tracing::warn!(%error, "no HTTP connection can be accepted");
@@ -82,15 +89,51 @@ async fn accept(
     }
 }
 
-type Connection =
-    http1::Connection<TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>>, TowerToHyperService<Router>>;
+/// The application, which is told of each request from where it comes.
+#[derive(Clone)]
+struct Told {
+    app: TowerToHyperService<Router>,
+    peer: Peer,
+}
 
-fn connection(stream: TcpStream, app: Router) -> Connection {
+impl Service<Request<Incoming>> for Told {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.app.call(request)
+    }
+}
+
+/// A connection to its end; from the moment everything closes it answers what it is being asked, and no more.
+async fn until<S>(mut closed: watch::Receiver<bool>, connection: UpgradeableConnection<Patient<S>, Told>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let mut connection = pin!(connection);
+    // How a connection ends is the peer's business.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = closed.wait_for(|closed| *closed) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+type Patient<S> = TokioIo<std::pin::Pin<Box<TimeoutStream<S>>>>;
+
+fn connection<S>(stream: S, peer: Peer, app: Router) -> UpgradeableConnection<Patient<S>, Told>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(app))
+        .serve_connection(TokioIo::new(Box::pin(stream)), Told { app: TowerToHyperService::new(app), peer })
+        .with_upgrades()
 }

@@ -1,4 +1,4 @@
-//! Who may do what: bearer tokens (RFC 6750) with one role each.
+//! Who may do what: bearer tokens (RFC 6750) with one role each; people who sign in have one of the roles, too.
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,8 +76,18 @@ impl Token {
         Self { requests_per_second, ..self }
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { role: self.role, digest: self.digest, may_reveal: self.role == Role::Admin }
+    }
+
+    /// Everything that is said of it, so that what was begun by another's right has another.
+    pub(crate) fn proof(&self) -> [u8; 32] {
+        let said = Sha256::new().chain_update("token\0").chain_update(self.digest);
+        said.chain_update(format!("\0{}\0{}", self.name, self.role)).finalize().into()
     }
 
     pub(crate) fn requests_per_second(&self) -> Option<u32> {
@@ -102,15 +112,17 @@ impl fmt::Debug for Token {
 pub(crate) struct Caller {
     pub(crate) role: Role,
     pub(crate) digest: [u8; 32],
+    /// Whether numbers that are masked for this role may be shown whole, which is written down each time.
+    pub(crate) may_reveal: bool,
 }
 
 /// Finds the token presented. Every token is compared to its end, whether or not one has matched, so that
 /// time tells nothing.
-pub(crate) fn find<'t>(tokens: &'t [Token], presented: &str) -> Option<(Caller, &'t Token)> {
+pub(crate) fn find<'t>(tokens: &'t [Token], presented: &str) -> Option<&'t Token> {
     let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
     tokens.iter().fold(None, |found, token| {
         let same = bool::from(token.digest.ct_eq(&digest));
-        if same { Some((Caller { role: token.role, digest }, token)) } else { found }
+        if same { Some(token) } else { found }
     })
 }
 
@@ -121,8 +133,8 @@ mod tests {
     #[test]
     fn a_token_is_found_by_its_secret_only() {
         let tokens = [Token::new("one", Role::App), Token::new("two", Role::Admin)];
-        assert_eq!(find(&tokens, "two").map(|(caller, _)| caller.role), Some(Role::Admin));
-        assert_eq!(find(&tokens, "one").map(|(caller, _)| caller.role), Some(Role::App));
+        assert_eq!(find(&tokens, "two").map(Token::role), Some(Role::Admin));
+        assert_eq!(find(&tokens, "one").map(Token::role), Some(Role::App));
         assert!(find(&tokens, "three").is_none());
         assert!(find(&tokens, "").is_none());
     }

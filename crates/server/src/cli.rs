@@ -45,6 +45,8 @@ enum Command {
     Simulate(SimulateArgs),
     /// Read recordings without a server.
     Recording(RecordingArgs),
+    /// Make the hash of a password for [[http.user]]: asks for it twice, or reads it from standard input.
+    Password,
 }
 
 impl Cli {
@@ -61,6 +63,7 @@ impl Cli {
             Command::Callback(args) => commands::callback::run(&args),
             Command::Simulate(args) => commands::simulate::run(&args),
             Command::Recording(args) => commands::recording::run(&args),
+            Command::Password => commands::password::run(),
         }
     }
 }

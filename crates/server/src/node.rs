@@ -338,7 +338,7 @@ impl Node {
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.store.set_pool(&self.checked.pool());
-        self.gate.configure(self.checked.api(&languages, self.privacy.clone()));
+        self.gate.configure(self.checked.api(&languages, self.privacy.clone())).await;
         reload.at_restart
     }
 

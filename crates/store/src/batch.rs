@@ -8,8 +8,8 @@ use crate::history::Trace;
 use crate::pair::Asked;
 use crate::{
     Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
-    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, StoreError, Timestamp, disk,
-    order, record,
+    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
+    Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -29,9 +29,9 @@ pub enum Outcome {
     RemovedOrder(Removal),
     /// A piece of an erasure was done.
     Erased(Progress),
-    /// Whether there was a block to remove, or a callback to end.
+    /// Whether there was a block to remove, a callback or somebody's being signed in to end.
     Removed(bool),
-    /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
+    /// A call was checkpointed or noted, a callback or who signed in kept, an answer remembered, a delivery settled.
     Kept,
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
@@ -72,6 +72,9 @@ pub(crate) enum Write {
     Failed { delivery: Delivery, next_try_at: Timestamp, error: String },
     Dead { delivery: Delivery, error: String, now: Timestamp },
     Replay { webhook: String, events: Vec<Ulid>, now: Timestamp },
+    PutSignIn(Box<SignIn>),
+    UseSignIn { id: [u8; 32], at: Timestamp },
+    EndSignIn([u8; 32]),
     Sweep { now: Timestamp, limit: usize },
     CreatePair { asked: Box<NewPair>, now: Timestamp },
     ChangePair { id: Ulid, change: Box<PairChange>, version: Option<u64>, now: Timestamp },

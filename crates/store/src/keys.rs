@@ -24,6 +24,7 @@
 //! | `J` | block | where it lies |
 //! | `A` | entry | [`crate::AuditEntry`] |
 //! | `C` | line, code | how many calls an order has had |
+//! | `S` | SHA-256 of what a browser shows | [`crate::SignIn`] |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
 //! Numbers in keys are big-endian, so that keys sort as the numbers do.
@@ -70,6 +71,8 @@ pub(crate) const QUEUES: &[u8] = b"q";
 pub(crate) const COUNTS: &[u8] = b"n";
 /// All answers.
 pub(crate) const ANSWERS: &[u8] = b"i";
+/// All who are signed in.
+pub(crate) const SIGN_INS: &[u8] = b"S";
 /// Everything that is to be forgotten at some moment.
 pub(crate) const EXPIRIES: &[u8] = b"x";
 
@@ -165,6 +168,10 @@ pub(crate) fn dead_of(webhook: &str) -> Key {
 
 pub(crate) fn counts(webhook: &str) -> Key {
     key([COUNTS, webhook.as_bytes()])
+}
+
+pub(crate) fn sign_in(id: &[u8; 32]) -> Key {
+    key([SIGN_INS, id])
 }
 
 pub(crate) fn answer(chosen: &str, part: u8) -> Key {

@@ -31,6 +31,7 @@ mod pair;
 mod quiet;
 mod record;
 mod shared;
+mod sign_in;
 mod timestamp;
 mod writer;
 mod zones;
@@ -57,6 +58,7 @@ pub use pair::{
 };
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
+pub use sign_in::SignIn;
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 

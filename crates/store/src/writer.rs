@@ -171,6 +171,9 @@ impl Group<'_> {
             }
             Write::PairCalled { id, caller, now } => self.pair_called(*id, *caller, *now),
             Write::SweepPairs { now, limit } => self.sweep_pairs(*now, *limit).map(Outcome::PairsSwept),
+            Write::PutSignIn(sign_in) => self.put_sign_in(sign_in),
+            Write::UseSignIn { id, at } => self.use_sign_in(*id, *at),
+            Write::EndSignIn(id) => self.end_sign_in(*id).map(Outcome::Removed),
             Write::Sweep { now, limit } => self.sweep(*now, *limit).map(Outcome::Swept),
         }
     }

@@ -32,7 +32,9 @@ async fn every_operation_admits_the_roles_it_names_and_no_other() {
     let world = World::new().await;
     for (method, path, roles) in operations() {
         let Some(roles) = roles else {
-            assert!(world.send(world.bare(method, &path)).await.status < 400, "{path}");
+            // Whoever signs in has to say as whom.
+            let answer = world.send(world.bare(method, &path)).await;
+            assert!(answer.status < 400 || path == "/v1/session" && answer.status == 415, "{path}");
             continue;
         };
         for role in Role::ALL {
@@ -71,7 +73,7 @@ async fn new_tokens_count_from_the_next_request_on() {
     assert_eq!(world.get(Role::App, "/v1/orders").await.status, 200);
     let mut settings = crate::world::settings(world.dir.path());
     settings.tokens.retain(|token| token.role() != Role::App);
-    world.gate.configure(settings);
+    world.gate.configure(settings).await;
     assert_eq!(world.get(Role::App, "/v1/orders").await.status, 401);
 }
 

@@ -18,6 +18,7 @@ mod prompts;
 mod receiver;
 mod recordings;
 mod records;
+mod sign_in;
 mod tour;
 mod webhooks;
 mod world;

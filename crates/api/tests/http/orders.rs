@@ -67,7 +67,7 @@ async fn where_several_lines_have_the_code_the_line_must_be_named() {
     let world = World::new().await;
     let mut settings = crate::world::settings(world.dir.path());
     settings.lines.values_mut().for_each(|length| *length = 5);
-    world.gate.configure(settings);
+    world.gate.configure(settings).await;
     world.put("/v1/orders/12345", &order_on(LINE)).await;
     world.put("/v1/orders/12345", &order_on(SHORT_LINE)).await;
     let problem = (409, "line-needed".into(), Some("line".into()));

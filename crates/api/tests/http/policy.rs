@@ -123,7 +123,7 @@ async fn a_token_that_asks_too_often_is_told_when_to_come_back() {
     let world = World::new().await;
     let mut settings = settings(world.dir.path());
     settings.tokens.push(Token::new("slow", Role::App).limited(Some(1)));
-    world.gate.configure(settings);
+    world.gate.configure(settings).await;
     let ask = || world.send(world.bare(Method::GET, "/v1/orders").bearer_auth("slow"));
     let mut refused = ask().await;
     for _ in 0..100 {
@@ -156,7 +156,7 @@ async fn whoever_looks_or_acts_is_written_down_and_whoever_sees_masked_numbers_i
         Token::new(&secret(Role::App), Role::App).named("shop"),
         Token::new(&secret(Role::Operator), Role::Operator).named("desk"),
     ];
-    world.gate.configure(settings);
+    world.gate.configure(settings).await;
     world.put("/v1/orders/12345", &order()).await;
     world.get(Role::App, "/v1/orders/12345").await;
     world.get(Role::Operator, "/v1/orders/12345").await;

@@ -157,7 +157,7 @@ fn files(world: &World, octets: &[u8], format: Format) -> recording::Settings {
 async fn sealed(server: &[u8], with: u8, format: Format) -> (World, String, PathBuf) {
     let world = World::new().await;
     let recordings = files(&world, server, format);
-    world.gate.configure(api::Settings { recordings, ..settings(world.dir.path()) });
+    world.gate.configure(api::Settings { recordings, ..settings(world.dir.path()) }).await;
     let files = files(&world, &[with], format);
     let mut kept = record(0);
     let name = format!("{}.{}", kept.id, files.suffix());

@@ -131,7 +131,7 @@ async fn numbers_are_searched_in_the_form_records_have_them() {
     let mut kept = record(0);
     kept.caller = Some(privacy.show(number::Number::parse("79991111111").unwrap()));
     world.store.finish(&kept, vec![]).unwrap();
-    world.gate.configure(api::Settings { privacy, ..crate::world::settings(world.dir.path()) });
+    world.gate.configure(api::Settings { privacy, ..crate::world::settings(world.dir.path()) }).await;
     let page = world.get(Role::App, "/v1/records?number=89991111111").await.json();
     assert_eq!(page["items"][0]["id"], kept.id.to_string());
 }

@@ -46,6 +46,9 @@ pub(crate) fn settings(dir: &Path) -> Settings {
     Settings {
         plan: Plan::of("RU").unwrap(),
         tokens: Role::ALL.map(|role| Token::new(&secret(role), role)).to_vec(),
+        users: vec![],
+        console: api::ConsoleSettings::default(),
+        proxies: vec![],
         lines: [(line(LINE), 5), (line(SHORT_LINE), 4)].into(),
         pool: api::PoolSettings {
             ours: POOL.map(line).into(),

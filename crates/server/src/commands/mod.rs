@@ -9,6 +9,7 @@ mod import;
 mod loopback;
 pub(crate) mod order;
 pub(crate) mod pair;
+pub(crate) mod password;
 pub(crate) mod phone;
 pub(crate) mod recording;
 pub(crate) mod simulate;

@@ -1,8 +1,10 @@
-//! `[http]` and `[[http.token]]`: the API and who may use it.
+//! `[http]`, `[[http.token]]` and `[[http.user]]`: the API and who may use it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use api::Role;
+use b2bua::Network;
+use number::Plan;
 use toml::de::DeValue;
 
 use super::secret::{self, Keys};
@@ -11,7 +13,7 @@ use super::walk::{Schema, Section, Walk};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "http",
-    keys: &["listen", "token"],
+    keys: &["listen", "proxies", "token", "user"],
     refused: &[("tls", NO_TLS), ("certificate_file", NO_TLS), ("key_file", NO_TLS), ("key", NO_TLS)],
 };
 
@@ -21,6 +23,15 @@ pub(super) const TOKEN: Schema = Schema {
     name: "http.token",
     keys: &["name", "role", "token", "token_env", "token_file", "requests_per_second"],
     refused: &[],
+};
+
+pub(super) const USER: Schema = Schema {
+    name: "http.user",
+    keys: &["name", "password_hash", "role", "reveal", "number"],
+    refused: &[(
+        "password",
+        "passwords do not stand in this file: write password_hash, which `bauta password` makes",
+    )],
 };
 
 const SECRET: Keys = Keys { plain: "token", environment: "token_env", file: "token_file" };
@@ -35,6 +46,10 @@ pub(crate) struct Http {
     pub(crate) listen: Vec<SocketAddr>,
     /// Who may use it.
     pub(crate) tokens: Vec<Token>,
+    /// Who signs in at the console.
+    pub(crate) users: Vec<api::User>,
+    /// Who is believed to say for whom they ask.
+    pub(crate) proxies: Vec<Network>,
 }
 
 /// `[[http.token]]`.
@@ -46,7 +61,7 @@ pub(crate) struct Token {
     pub(crate) token: api::Token,
 }
 
-pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Http {
+pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, plan: Plan) -> Http {
     let section = walk.section(root, &SCHEMA);
     let default = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = walk.list(&section, "listen", value::socket_address).or(vec![default]);
@@ -65,7 +80,57 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Http {
     if !listen.is_empty() && !section.has("token") {
         walk.warn(section.here(), "no [[http.token]]: nobody can put orders");
     }
-    Http { listen, tokens }
+    let users = users(walk, &section, plan);
+    let proxies = walk.list(&section, "proxies", proxy).or(Vec::new());
+    Http { listen, tokens, users, proxies }
+}
+
+/// A proxy stands beside us: what strangers say of themselves is never believed.
+fn proxy(value: &DeValue<'_>) -> Result<Network, String> {
+    let network = value::network(value)?;
+    let private = |first: [u8; 4], prefix| {
+        let range = Network { address: first.into(), prefix };
+        network.prefix >= prefix && network.address.is_ipv4() && range.contains(network.address)
+    };
+    let beside = match network.address {
+        IpAddr::V4(_) => {
+            [([127, 0, 0, 0], 8), ([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16)]
+                .into_iter()
+                .any(|(first, prefix)| private(first, prefix))
+        }
+        IpAddr::V6(v6) if v6.is_loopback() => true,
+        // RFC 4193.
+        IpAddr::V6(v6) => v6.is_unique_local() && network.prefix >= 7,
+    };
+    let far = "is no private or loopback network (RFC 1918, RFC 4193): anyone there could say to be anyone";
+    if beside { Ok(network) } else { Err(far.to_owned()) }
+}
+
+fn users<'d>(walk: &mut Walk<'d>, section: &Section<'d>, plan: Plan) -> Vec<api::User> {
+    let mut users: Vec<(String, api::User)> = Vec::new();
+    for section in walk.sections(section, &USER) {
+        let name = walk.needed(&section, "name", "write what they sign in with", value::name);
+        let roles = [Role::Admin, Role::Operator].map(|role| (role.word(), Ok(role)));
+        let role = walk
+            .needed(&section, "role", "write \"admin\" or \"operator\"", |value| value::word(value, &roles));
+        let reveal = walk.get(&section, "reveal", value::flag).or(false);
+        let number = walk.get(&section, "number", |value| value::number(value, plan)).ok();
+        let why = "write what `bauta password` prints";
+        // Of a hash no message says anything.
+        let user = walk.needed(&section, "password_hash", why, |value| {
+            let hash = value::text(value)?;
+            let (name, role) = (name.as_deref().unwrap_or_default(), role.unwrap_or(Role::Operator));
+            api::User::new(name, &hash, role).map_err(|error| error.to_string())
+        });
+        let Some(name) = name else { continue };
+        if users.iter().any(|(other, _)| *other == name) {
+            walk.fault(section.place("name"), "another [[http.user]] has the same; each needs their own");
+        }
+        if let Some(user) = user.filter(|_| role.is_some()) {
+            users.push((name, user.revealing(reveal).reached_at(number)));
+        }
+    }
+    users.into_iter().map(|(_, user)| user).collect()
 }
 
 fn tokens<'d>(walk: &mut Walk<'d>, section: &Section<'d>, local: bool) -> Vec<Token> {

@@ -5,6 +5,7 @@
 
 mod account;
 mod address;
+mod console;
 mod cross;
 pub(crate) mod duration;
 mod hook;
@@ -39,6 +40,7 @@ use toml::de::DeTable;
 
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
+pub(crate) use console::Console;
 pub(crate) use http::Http;
 pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Hooked, Line, Operator, Service};
@@ -73,6 +75,7 @@ const SECTIONS: &[&Schema] = &[
     &prompts::SCHEMA,
     &keeping::STORE,
     &http::SCHEMA,
+    &console::SCHEMA,
     &webhook::SCHEMA,
     &notices::SCHEMA,
     &recordings::SCHEMA,
@@ -97,6 +100,8 @@ pub(crate) struct Checked {
     pub(crate) policy: Policy,
     pub(crate) prompts: Prompts,
     pub(crate) http: Http,
+    /// What people use in a browser.
+    pub(crate) console: Console,
     pub(crate) webhooks: Vec<Webhook>,
     /// How the parties of a new order are told which number to dial.
     pub(crate) notices: Option<Notices>,
@@ -198,7 +203,8 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let policy = policy::read(walk, &root);
     let lines = line::read(walk, &root, node.plan, &policy);
     let pool = pool::read(walk, &root);
-    let http = http::read(walk, &root);
+    let http = http::read(walk, &root, node.plan);
+    let console = console::read(walk, &root);
     let webhooks = webhook::read(walk, &root);
     let notices = notices::read(walk, &root, node.plan);
     keeping::store(walk, &root);
@@ -231,6 +237,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         policy,
         prompts,
         http,
+        console,
         webhooks: webhooks?,
         notices,
         recording,

@@ -166,6 +166,15 @@ impl Checked {
         api::Settings {
             plan: self.node.plan,
             tokens: self.http.tokens.iter().map(|token| token.token.clone()).collect(),
+            users: self.http.users.clone(),
+            console: api::ConsoleSettings {
+                enabled: self.console.enabled,
+                title: self.console.title.clone(),
+                session: self.console.session,
+                idle: self.console.idle,
+                card: false,
+            },
+            proxies: self.http.proxies.clone(),
             lines: orders.map(|line| (line.number, line.manner.code_length)).collect(),
             every_line: self.lines.iter().map(|line| line.number).collect(),
             pool: api::PoolSettings {

@@ -12,7 +12,7 @@ pub(crate) struct Reload {
 }
 
 impl Checked {
-    /// Takes trunks, lines, the policy, hooks, what holds for the pool, tokens and whom we believe of `next`; all else stays, and what
+    /// Takes trunks, lines, the policy, hooks, what holds for the pool and the console, tokens, users, proxies and whom we believe of `next`; all else stays, and what
     /// differs of it is named.
     pub(crate) fn reloaded(&self, next: Self) -> Reload {
         let differences = [
@@ -37,10 +37,13 @@ impl Checked {
             pool: next.pool,
             identity: next.identity,
             hooks: next.hooks,
+            console: next.console,
             ..self.clone()
         };
         checked.pool.keep = self.pool.keep;
         checked.http.tokens = next.http.tokens;
+        checked.http.users = next.http.users;
+        checked.http.proxies = next.http.proxies;
         Reload { at_restart: at_restart.collect(), checked }
     }
 }
