@@ -340,6 +340,61 @@ fn rfc3339(seconds: u64) -> String {
 }
 
 #[test]
+fn each_side_hears_its_text_which_was_spoken_before_anyone_was_rung() {
+    let office = Office::open();
+    let plan = json!({ "second": { "prompt": { "text": "A call from the shop", "language": "en" } } });
+    assert_eq!(office.bauta.http("PUT", "/v1/callback-plans/shop", Some(&plan)).0, 201);
+    let mut body = one_each();
+    body["plan"] = json!("shop");
+    body["first"]["prompt"] = json!({ "text": "Соединяем с клиентом по заказу" });
+    let id = office.ask(&body);
+    let spoken = || -> Vec<std::path::PathBuf> {
+        let folder = std::fs::read_dir(office.bauta.dir().join("data/speech")).expect("it is there");
+        let files = folder.map(|file| file.expect("it can be listed").path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "wav")).collect()
+    };
+    let files = spoken();
+    assert_eq!(files.len(), 2, "both are spoken by the time the callback is accepted: {files:?}");
+    let files = files.into_iter().enumerate().map(|(place, path)| (place.to_string(), path)).collect();
+    let texts = Library { texts: office.prompts.texts.clone(), files };
+    let hears = |call: &Call| {
+        wait::until("a text", wait::LATER, || {
+            let heard = call.media.heard();
+            ["0", "1"].into_iter().find(|key| texts.find(key, &heard).is_some())
+        })
+    };
+    let mut first = office.first.incoming();
+    first.answer();
+    let of_first = hears(&first);
+    let mut second = office.second.incoming();
+    second.answer();
+    assert_ne!(of_first, hears(&second), "each hears its own");
+    Scene::talk(&mut first, &mut second);
+    first.hang_up();
+    second.expect_bye();
+    assert_eq!(office.await_state(&id, "ended")["cause"], "hung-up");
+    assert_eq!(spoken().len(), 2);
+    office.assert_masked();
+    office.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_callback_whose_text_cannot_be_spoken_is_refused_and_rings_nobody() {
+    let office = Office::with(|config| config.set("speech.command", vec!["false".to_owned()]));
+    let mut body = one_each();
+    body["first"]["prompt"] = json!({ "text": "Здравствуйте" });
+    let (status, problem) = office.bauta.http("POST", "/v1/callbacks", Some(&body));
+    assert_eq!((status, &problem["code"]), (503, &json!("speech-failed")), "{problem:#}");
+    assert_eq!(problem["field"], "first.prompt.text");
+    // Whoever is asked for without a text is rung, and nobody was before.
+    office.ask(&one_each());
+    let mut first = office.first.incoming();
+    first.refuse("486 Busy", &[]);
+    assert!(!office.first.was_called() && !office.second.was_called());
+    assert_eq!(office.bauta.http("GET", "/v1/callbacks", None).1["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn two_real_phones_are_called_and_talk() {
     let loopback = Loopback::claim();
     let mut agent = Baresip::start(COURIER, 440.0, Answering::Auto);

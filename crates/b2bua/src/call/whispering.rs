@@ -143,8 +143,7 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
         Callee::First | Callee::Second => {
             let side = core.sides.as_deref()?.side(callee)?;
             let language = core.line.language;
-            let prompt = side.calling.prompt.into_iter();
-            let sounds = prompt.map(|prompt| place(language, prompt).into()).collect();
+            let sounds = directed::sounds(side.calling.prompt.as_slice(), language);
             let within = core.line.confirm.unwrap_or(CONFIRM_WITHIN);
             let confirm = side.calling.confirm.then_some(within);
             Some(Said { language, sounds, confirm })

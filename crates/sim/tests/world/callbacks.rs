@@ -38,6 +38,10 @@ fn one(text: &str) -> Calling {
     calling(&[text], Strategy::InOrder)
 }
 
+fn prompt() -> Option<b2bua::Speech> {
+    Some(b2bua::Speech::Prompt(b2bua::Prompt::ClientCalling, None))
+}
+
 fn answers(after: u64) -> CalleePlan {
     CalleePlan::new(Reaction::Answer(seconds(after)))
 }
@@ -141,9 +145,9 @@ fn each_side_sees_the_line_it_is_to_see() {
 
 #[test]
 fn each_side_hears_its_prompt_and_voicemail_does_not_take_the_call() {
-    let prompt = Some(b2bua::Prompt::ClientCalling);
-    let first = Calling { prompt, ..one(AGENT) };
-    let second = Calling { prompt, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
+    let made = Some(b2bua::Speech::Made(std::sync::Arc::new(rtp::Prompt::new(&[1; 80]))));
+    let first = Calling { prompt: prompt(), ..one(AGENT) };
+    let second = Calling { prompt: made, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
     let mut human = answers(1).doing(seconds(60), Act::HangUp);
     human.keys = vec![(seconds(2), '1')];
     let plans = [(AGENT, answers(1)), (CLIENT, answers(1)), (SPARE, human)];
@@ -153,7 +157,7 @@ fn each_side_hears_its_prompt_and_voicemail_does_not_take_the_call() {
     let of = |number: &str, cause| (number.to_owned(), cause);
     let expected = [of(AGENT, Cause::HungUp), of(CLIENT, Cause::NoAnswer), of(SPARE, Cause::HungUp)];
     assert_eq!(tried(&world), expected);
-    assert_eq!(world.played(), [vec![12], vec![18], vec![12, 15], vec![12, 15]]);
+    assert_eq!(world.played(), [vec![12], vec![18], vec![sim::MADE, 15], vec![sim::MADE, 15]]);
 }
 
 #[test]
@@ -482,9 +486,8 @@ fn crossing_answers(seed: u64) -> World {
 }
 
 fn confirmed(seed: u64) -> World {
-    let prompt = Some(b2bua::Prompt::ClientCalling);
-    let first = Calling { prompt, confirm: true, ..calling(&[AGENT, THIRD], Strategy::InOrder) };
-    let second = Calling { prompt, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
+    let first = Calling { prompt: prompt(), confirm: true, ..calling(&[AGENT, THIRD], Strategy::InOrder) };
+    let second = Calling { prompt: prompt(), confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
     let mut human = answers(1);
     human.keys = vec![(seconds(2), '1')];
     let plans = [
