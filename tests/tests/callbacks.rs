@@ -194,6 +194,75 @@ fn of_two_called_at_once_the_first_to_answer_takes_the_call() {
 }
 
 #[test]
+fn voicemail_that_answers_first_does_not_take_the_call_from_whoever_presses_the_key() {
+    let office = Office::open();
+    let body = json!({
+        "line": LINE,
+        "first": { "numbers": [COURIER], "line": DESK },
+        "second": { "numbers": [CLIENT, SPARE], "strategy": "at-once", "confirm": true, "prompt": "courier-calling" },
+    });
+    let id = office.ask(&body);
+    let mut first = office.first.incoming();
+    first.answer();
+    let (one, other) = (office.second.incoming(), office.second.incoming());
+    let (mut voicemail, mut human) = if called(&one).contains(SPARE) { (one, other) } else { (other, one) };
+    voicemail.answer();
+    let hears = |call: &Call| {
+        wait::until_true("the prompt", wait::LATER, || {
+            office.prompts.find("courier-calling", &call.media.heard()).is_some()
+        });
+    };
+    hears(&voicemail);
+    // It rings on, is answered, and hears the same.
+    human.provisional("180 Ringing");
+    human.answer();
+    hears(&human);
+    human.media.press("1");
+    voicemail.expect_bye();
+    Scene::talk(&mut first, &mut human);
+    human.hang_up();
+    first.expect_bye();
+    let callback = office.await_state(&id, "ended");
+    let of = |number: &str| {
+        let tried = callback["tried"].as_array().expect("a list");
+        let number = format!("+{number}");
+        tried.iter().find(|tried| tried["number"] == json!(number)).expect("it was called")["cause"].clone()
+    };
+    assert_eq!((of(SPARE), of(CLIENT)), (json!("answered-elsewhere"), json!("hung-up")), "{callback:#}");
+    office.assert_masked();
+    office.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_first_side_that_hangs_up_in_its_prompt_is_left_for_the_next() {
+    let office = Office::open();
+    let body = json!({
+        "line": LINE,
+        "first": { "numbers": [COURIER, SPARE], "line": DESK, "prompt": "courier-calling" },
+        "second": CLIENT,
+    });
+    let id = office.ask(&body);
+    let mut voicemail = office.first.incoming();
+    voicemail.answer();
+    wait::until_true("the prompt", wait::LATER, || {
+        office.prompts.find("courier-calling", &voicemail.media.heard()).is_some()
+    });
+    voicemail.hang_up();
+    let mut first = office.first.incoming();
+    assert!(called(&first).contains(SPARE), "{}", called(&first));
+    first.answer();
+    let mut second = office.second.incoming();
+    second.answer();
+    Scene::talk(&mut first, &mut second);
+    first.hang_up();
+    second.expect_bye();
+    let callback = office.await_state(&id, "ended");
+    assert_eq!((&callback["tried"][0]["cause"], &callback["cause"]), (&json!("hung-up"), &json!("hung-up")));
+    assert_eq!(callback["tried"].as_array().map(Vec::len), Some(3), "{callback:#}");
+    office.bauta.assert_no_fault();
+}
+
+#[test]
 fn a_callback_is_cancelled_only_while_it_has_not_come_too_far() {
     let office = Office::open();
     let id = office.ask(&one_each());
