@@ -56,7 +56,9 @@ impl Template {
         match host {
             None | Some("") => return Err("write an address that begins with https:// or http://".to_owned()),
             Some(host) if host.contains(['{', '}', '@']) => {
-                return Err("the server of the address is written out, without braces and passwords".to_owned());
+                return Err(
+                    "the server of the address is written out, without braces and passwords".to_owned()
+                );
             }
             Some(_) => {}
         }
@@ -79,7 +81,8 @@ impl Template {
 
     /// The link; `None` where nothing of what it needs is known, or it would tell a telephone number: operators do not see those.
     pub(crate) fn fill(&self, values: &Values<'_>) -> Option<String> {
-        let data: Vec<Value> = values.data.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let data: Vec<Value> =
+            values.data.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         let (mut url, mut wanted, mut found) = (String::new(), 0, 0);
         for piece in &self.0 {
             let value = match piece {
