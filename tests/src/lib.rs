@@ -7,6 +7,7 @@ pub mod baresip;
 pub mod browser;
 pub mod canary;
 pub mod config;
+pub mod console;
 pub mod dnsmasq;
 pub mod frozen;
 pub mod g711;
