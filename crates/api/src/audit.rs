@@ -46,6 +46,8 @@ const NOTED: &[(Method, &str, Noted, &str)] = &[
     (Method::GET, "/v1/people/{number}", Noted::Done, "person.exported"),
     (Method::DELETE, "/v1/people/{number}", Noted::Done, "person.erased"),
     (Method::GET, "/v1/events", Noted::Shown, "events.listened"),
+    (Method::GET, "/v1/ws", Noted::Shown, "events.listened"),
+    (Method::DELETE, "/v1/session", Noted::Done, "session.ended"),
     (Method::GET, "/v1/webhooks/{name}/dead-letters", Noted::Shown, "dead-letters.listed"),
     (Method::GET, "/v1/audit", Noted::Done, "audit.read"),
 ];

@@ -110,7 +110,9 @@ async fn authenticate(
         let unknown = || {
             unauthorized("this token is not known here", "Bearer realm=\"bauta\", error=\"invalid_token\"")
         };
-        return token.map(Person::of_token).ok_or_else(unknown);
+        let person = token.map(Person::of_token).ok_or_else(unknown)?;
+        request.extensions_mut().insert(person.right());
+        return Ok(person);
     }
     let Some(signed_in) = sign_in::find(gate, request.headers()).await? else {
         let detail = "send Authorization: Bearer <token>, or sign in by POST /v1/session";
@@ -121,6 +123,7 @@ async fn authenticate(
         signed_in.check_csrf(request.headers())?;
     }
     let person = signed_in.person.clone();
+    request.extensions_mut().insert(signed_in.right());
     request.extensions_mut().insert(signed_in);
     Ok(person)
 }

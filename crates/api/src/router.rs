@@ -126,6 +126,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),
+        row(&get, "/v1/ws", Some(READERS), Nothing, events::socket),
         row(&get, "/v1/webhooks", Some(ADMIN), Nothing, webhooks::list),
         row(&get, dead_letters, Some(ADMIN), Nothing, webhooks::dead_letters),
         row(&post, "/v1/webhooks/{name}/dead-letters/replay", Some(ADMIN), JSON, webhooks::replay),

@@ -19,6 +19,7 @@ mod receiver;
 mod recordings;
 mod records;
 mod sign_in;
+mod sockets;
 mod tour;
 mod webhooks;
 mod world;
