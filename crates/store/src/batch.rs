@@ -109,6 +109,19 @@ impl Batch {
         self.writes.is_empty()
     }
 
+    /// What of it cannot be kept: with this the whole of it will be refused.
+    #[must_use]
+    pub fn fault(&self) -> Option<&StoreError> {
+        self.fault.as_ref()
+    }
+
+    /// With the writes of another after its own.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.check(other.fault.map_or(Ok(()), Err));
+        other.writes.into_iter().fold(self, Self::with)
+    }
+
     /// [`crate::Store::put_order`]. With `announce`, the event `order.put` is appended.
     #[must_use]
     pub fn put_order(mut self, order: Order, now: Timestamp, announce: bool) -> Self {

@@ -40,7 +40,7 @@ pub use audit::{AuditEntry, NewAudit};
 pub use batch::{Batch, Outcome};
 pub use block::{Block, Direction};
 pub use callback::{
-    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, PlanPut,
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackPrompt, CallbackSide, FoundCallback, PlanPut,
 };
 pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;

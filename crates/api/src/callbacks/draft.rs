@@ -6,7 +6,7 @@ use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
 use number::Number;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Callback, CallbackNumber, CallbackSide, Timestamp, Ulid};
+use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, Timestamp, Ulid};
 
 use crate::draft::{NumberText, check_data};
 use crate::interface::Settings;
@@ -63,7 +63,7 @@ pub(crate) struct WholeBody {
     strategy: Option<StrategyWord>,
     ring_seconds: Option<u32>,
     line: Option<NumberText>,
-    prompt: Option<String>,
+    prompt: Option<PromptBody>,
     confirm: Option<bool>,
 }
 
@@ -89,8 +89,52 @@ pub(crate) struct MannerBody {
     strategy: Option<StrategyWord>,
     ring_seconds: Option<u32>,
     line: Option<NumberText>,
-    prompt: Option<String>,
+    prompt: Option<PromptBody>,
     confirm: Option<bool>,
+}
+
+/// What a side hears first: a prompt by its key, or a text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the key of a prompt, or an object with text and language")]
+pub(crate) enum PromptBody {
+    Key(String),
+    Text(TextBody),
+}
+
+/// A text to be spoken.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TextBody {
+    pub(crate) text: String,
+    pub(crate) language: Option<String>,
+}
+
+impl PromptBody {
+    fn check(&self, field: &str, settings: &Settings) -> Result<(), Problem> {
+        match self {
+            Self::Key(key) => check_key(key, field),
+            Self::Text(TextBody { text, language }) => {
+                check_text(text, &format!("{field}.text"))?;
+                match language {
+                    Some(language) if !settings.languages.contains(language) => {
+                        let known = settings.languages.join(", ");
+                        let problem = Problem::new(Fault::UnknownLanguage, format!("there are {known}"));
+                        Err(problem.at(format!("{field}.language")))
+                    }
+                    Some(_) | None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn kept(self) -> CallbackPrompt {
+        match self {
+            Self::Key(key) => CallbackPrompt::Key(key.into()),
+            Self::Text(TextBody { text, language }) => {
+                CallbackPrompt::Text { text: text.into(), language: language.map(Into::into) }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -139,7 +183,7 @@ impl MannerBody {
     fn check(&self, which: &str, settings: &Settings) -> Result<Option<Number>, Problem> {
         check_range(self.ring_seconds, LONGEST_RING, &format!("{which}.ring_seconds"))?;
         if let Some(prompt) = &self.prompt {
-            check_prompt(prompt, &format!("{which}.prompt"))?;
+            prompt.check(&format!("{which}.prompt"), settings)?;
         }
         let line = self.line.as_ref();
         line.map(|line| check_line(&line.0, &format!("{which}.line"), settings)).transpose()
@@ -177,7 +221,7 @@ pub(crate) fn check(
             numbers: check_numbers(numbers, manner.ring_seconds, which, settings)?,
             strategy: manner.strategy.map_or(Strategy::InOrder.word(), StrategyWord::word).into(),
             line: shown.unwrap_or(line),
-            prompt: manner.prompt.map(Into::into),
+            prompt: manner.prompt.map(PromptBody::kept),
             confirm: manner.confirm.unwrap_or(false),
         })
     };
@@ -262,11 +306,22 @@ fn only_line(settings: &Settings) -> Result<Number, Problem> {
     }
 }
 
-fn check_prompt(key: &str, field: &str) -> Result<(), Problem> {
+fn check_key(key: &str, field: &str) -> Result<(), Problem> {
     if Prompt::ALL.iter().any(|prompt| prompt.key() == key) {
         return Ok(());
     }
     Err(Problem::new(Fault::UnknownPrompt, "GET /v1/prompts lists them").at(field))
+}
+
+/// What no voice can say would only be heard as nothing, or not be spoken at all.
+fn check_text(text: &str, field: &str) -> Result<(), Problem> {
+    let is_said = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    let length = text.chars().count();
+    if !text.trim().is_empty() && length <= CallbackPrompt::LONGEST_TEXT && text.chars().all(is_said) {
+        return Ok(());
+    }
+    let detail = format!("1 to {} characters that can be said", CallbackPrompt::LONGEST_TEXT);
+    Err(Problem::new(Fault::TextInvalid, detail).at(field))
 }
 
 fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem> {

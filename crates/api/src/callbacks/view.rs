@@ -3,8 +3,11 @@
 use b2bua::Stage;
 use number::Number;
 use serde::Serialize;
-use store::{Callback, CallbackSide, FoundCallback, Json, Record, Timestamp, TriedRecord, Ulid};
+use store::{
+    Callback, CallbackPrompt, CallbackSide, FoundCallback, Json, Record, Timestamp, TriedRecord, Ulid,
+};
 
+use super::draft::{PromptBody, TextBody};
 use crate::privacy::{last4, mask_json, masked};
 use crate::token::{Caller, Role};
 
@@ -39,7 +42,7 @@ struct SideView {
     numbers: Vec<NumberView>,
     strategy: Box<str>,
     line: String,
-    prompt: Option<Box<str>>,
+    prompt: Option<PromptBody>,
     confirm: bool,
 }
 
@@ -97,8 +100,19 @@ impl SideView {
             numbers: numbers.collect(),
             strategy: side.strategy,
             line: side.line.to_string(),
-            prompt: side.prompt,
+            prompt: side.prompt.map(|prompt| prompt_view(prompt, masks)),
             confirm: side.confirm,
+        }
+    }
+}
+
+/// Whoever may not see numbers sees no digit of a text: any may be somebody's.
+fn prompt_view(prompt: CallbackPrompt, masks: bool) -> PromptBody {
+    match prompt {
+        CallbackPrompt::Key(key) => PromptBody::Key(key.into()),
+        CallbackPrompt::Text { text, language } => {
+            let text = if masks { text.replace(char::is_numeric, "*") } else { text.into() };
+            PromptBody::Text(TextBody { text, language: language.map(Into::into) })
         }
     }
 }

@@ -5,6 +5,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use store::{CallbackEnd, Record, TriedRecord, Ulid};
 
+use crate::desk::UNSPEAKABLE;
 use crate::world::{LINE, SHORT_LINE, World};
 
 const PATH: &str = "/v1/callbacks";
@@ -51,6 +52,36 @@ async fn a_callback_is_taken_kept_and_read_back() {
     assert_eq!(events[0].call.map(|call| call.to_string()), Some(id));
 }
 
+fn with_text(prompt: Value) -> Value {
+    let mut body = both();
+    body["second"] = json!({ "numbers": ["+79992222222"], "prompt": prompt });
+    body
+}
+
+#[tokio::test]
+async fn a_text_is_kept_as_it_was_said_and_one_that_cannot_be_spoken_is_refused() {
+    let world = World::new().await;
+    let said = json!({ "text": "Заказ +7 999 111-22-33 готов", "language": "ru" });
+    let id = created(&world, &with_text(said.clone())).await;
+    let read = async |role| world.get(role, &format!("{PATH}/{id}")).await.json()["second"]["prompt"].clone();
+    assert_eq!(read(Role::App).await, said);
+    let shown = read(Role::Operator).await["text"].as_str().unwrap().to_owned();
+    assert_eq!(shown, "Заказ +* *** ***-**-** готов");
+    // The longest there may be, on both sides, with as many numbers and as much data as there may be.
+    let longest = |first: u32| {
+        let numbers: Vec<String> = (first..first + 5).map(|n| format!("+7999{n:07}")).collect();
+        json!({ "numbers": numbers, "prompt": { "text": "\u{1F600}".repeat(500), "language": "ru" } })
+    };
+    let mut body = both();
+    (body["first"], body["second"], body["data"]) = (longest(10), longest(20), json!("x".repeat(510)));
+    created(&world, &body).await;
+    let unspeakable = with_text(json!({ "text": UNSPEAKABLE }));
+    let refused = world.post(Role::App, PATH, &unspeakable).await;
+    let field = Some("second.prompt.text".to_owned());
+    assert_eq!(refused.problem(), (503, "speech-failed".to_owned(), field));
+    assert_eq!(world.store.waiting_callbacks().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_callback_is_named() {
     let world = World::new().await;
@@ -79,6 +110,14 @@ async fn what_is_wrong_with_a_callback_is_named() {
             with("first", json!({ "numbers": ["+79991111111"], "prompt": "none" })),
             "unknown-prompt",
             "first.prompt",
+        ),
+        (with_text(json!({ "text": " " })), "text-invalid", "second.prompt.text"),
+        (with_text(json!({ "text": "x".repeat(501) })), "text-invalid", "second.prompt.text"),
+        (with_text(json!({ "text": "a\u{7}b" })), "text-invalid", "second.prompt.text"),
+        (
+            with_text(json!({ "text": "Hello", "language": "tlh" })),
+            "unknown-language",
+            "second.prompt.language",
         ),
         (
             with("second", json!({ "numbers": ["+79992222222"], "ring_seconds": 500 })),
@@ -204,7 +243,7 @@ async fn a_plan_says_what_a_callback_does_not() {
     let plan = json!({
         "line": LINE, "max_seconds": 300, "record": true,
         "first": { "strategy": "at-once", "ring_seconds": 20, "line": SHORT_LINE },
-        "second": { "prompt": "courier-calling", "confirm": true },
+        "second": { "prompt": { "text": "Вас ждут" }, "confirm": true },
     });
     let put = world.put(PLAN, &plan).await;
     assert_eq!((put.status, put.header("etag").is_empty()), (201, false));
@@ -223,7 +262,7 @@ async fn a_plan_says_what_a_callback_does_not() {
     assert_eq!(read["first"], first);
     assert_eq!(
         (&read["second"]["prompt"], &read["second"]["line"]),
-        (&json!("courier-calling"), &json!(LINE))
+        (&json!({ "text": "Вас ждут", "language": null }), &json!(LINE))
     );
     assert_eq!((&read["max_seconds"], &read["record"]), (&json!(300), &json!(false)));
     assert_eq!(read["plan"], "desk");
@@ -262,6 +301,8 @@ async fn a_plan_that_cannot_be_is_refused() {
         (PLAN, json!({ "first": { "strategy": "never" } }), "wrong-type"),
         (PLAN, json!({ "second": { "numbers": ["+79991111111"] } }), "unknown-field"),
         (PLAN, json!({ "line": "+74959999999" }), "unknown-line"),
+        (PLAN, json!({ "first": { "prompt": { "text": "" } } }), "text-invalid"),
+        (PLAN, json!({ "first": { "prompt": 7 } }), "wrong-type"),
         ("/v1/callback-plans/Desk", json!({}), "out-of-range"),
     ] {
         assert_eq!(world.put(path, &body).await.problem().1, code, "{body}");

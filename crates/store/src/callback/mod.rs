@@ -64,10 +64,29 @@ pub struct CallbackSide {
     /// The line they see.
     #[serde(with = "crate::digits")]
     pub line: Number,
-    /// Key of the prompt they hear first.
-    pub prompt: Option<Box<str>>,
+    /// What they hear first.
+    pub prompt: Option<CallbackPrompt>,
     /// Whether whoever answers presses 1 to take the call.
     pub confirm: bool,
+}
+
+/// What a side of a callback hears first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallbackPrompt {
+    /// A prompt of the library, by its key.
+    Key(Box<str>),
+    /// What is spoken of a text.
+    Text {
+        /// The text, at most [`CallbackPrompt::LONGEST_TEXT`] characters.
+        text: Box<str>,
+        /// Name of the language it is in; `None`: the line's.
+        language: Option<Box<str>>,
+    },
+}
+
+impl CallbackPrompt {
+    /// Most characters of a text: those of both sides stand beside everything else in one value of the store.
+    pub const LONGEST_TEXT: usize = 500;
 }
 
 /// One number of a side.
@@ -85,7 +104,7 @@ pub struct CallbackNumber {
 pub struct CallbackEnd {
     /// When.
     pub at: Timestamp,
-    /// `cancelled`, `missed`, `blocked`, `quiet-hours` or `fault`.
+    /// `cancelled`, `missed`, `blocked`, `quiet-hours`, `unspoken` or `fault`.
     pub cause: Box<str>,
 }
 
