@@ -366,7 +366,7 @@ impl Browser {
     /// If it cannot be run.
     #[must_use]
     pub fn axe(&self) -> Vec<String> {
-        let path = tool::clients().join("node/node_modules/axe-core/axe.min.js");
+        let path = tool::installed("node/node_modules/axe-core/axe.min.js");
         let source = std::fs::read_to_string(&path);
         let source =
             source.unwrap_or_else(|fault| panic!("{}: {fault} (tests/run installs it)", path.display()));

@@ -50,7 +50,7 @@ fn the_examples_for_a_shell_are_taken() {
 fn a_python_client_is_generated_and_used() {
     let scene = Scene::brief(|config| config);
     let dir = tempfile::tempdir().unwrap();
-    let bin = tool::clients().join("python/bin");
+    let bin = tool::installed("python/bin");
     let config = tool::repository().join("tests/clients/python.yaml");
     let mut generate = Command::new(bin.join("openapi-python-client"));
     generate.current_dir(dir.path()).args(["generate", "--meta", "none", "--fail-on-warning"]);
@@ -72,7 +72,7 @@ fn a_python_client_is_generated_and_used() {
 fn a_typescript_client_is_generated_and_used() {
     let scene = Scene::brief(|config| config);
     let dir = tempfile::tempdir().unwrap();
-    let modules = tool::clients().join("node/node_modules");
+    let modules = tool::installed("node/node_modules");
     let node = |program: &str| Command::new(modules.join(".bin").join(program));
     std::os::unix::fs::symlink(&modules, dir.path().join("node_modules")).unwrap();
     std::fs::write(dir.path().join("package.json"), r#"{"type":"module"}"#).unwrap();

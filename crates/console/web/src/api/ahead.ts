@@ -19,11 +19,36 @@ export interface Contact {
     updated_at: string;
 }
 
+/** What a trunk did in one step of time. */
+export interface Point {
+    at: string;
+    calls: number;
+    answered: number;
+    answer_seizure_ratio: number | null;
+    post_dial_delay_p50_ms: number | null;
+    post_dial_delay_p95_ms: number | null;
+    talk_seconds: number;
+    mos_mean: number | null;
+    mos_p5: number | null;
+    most_at_once: number;
+}
+
+export interface Statistics {
+    step: 'minute' | 'hour' | 'day';
+    trunks: { trunk: string; points: Point[] }[];
+}
+
 interface Path {
     parameters: { path: { id: string } };
 }
 
 export interface Ahead {
+    '/v1/statistics': {
+        get: {
+            parameters: { query: { from?: string; to?: string; step?: 'minute' | 'hour' | 'day'; trunk?: string } };
+            responses: { 200: Answer<Statistics> };
+        };
+    };
     '/v1/contacts': {
         get: {
             parameters: { query?: { query?: string; limit?: number; cursor?: string } };

@@ -36,6 +36,7 @@ const russian: Record<Code, string> = {
     'login-failed': 'Неверное имя, пароль или токен',
     'login-too-often': 'Слишком много неудачных попыток, подождите',
     'csrf-missing': 'Сеанс сменился, обновите страницу',
+    'upgrade-needed': 'Здесь говорят по WebSocket',
     'cross-origin': 'Этот запрос пришёл с чужой страницы',
     forbidden: 'На это нет прав',
     'no-such-path': 'Такого адреса нет',
