@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod calls;
+mod contacts;
 mod contract;
 mod desk;
 mod events;
