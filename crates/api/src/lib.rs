@@ -49,6 +49,7 @@ mod router;
 mod serve;
 mod sign_in;
 mod simulate;
+mod statistics;
 mod token;
 mod trace;
 mod traffic;

@@ -20,8 +20,8 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, people,
-    prompts, recordings, records, sign_in, simulate, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    people, prompts, recordings, records, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -130,6 +130,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
+        row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

@@ -7,6 +7,7 @@ use crate::contact::ContactWrite;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::pair::Asked;
+use crate::statistics::{Share, Trunks};
 use crate::{
     Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
     Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
@@ -57,14 +58,14 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
     RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
-    Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
+    Checkpoint { call: Ulid, trunks: Trunks, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
     Audit(NewAudit),
     EraseOrders(Erasure),
     Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
-    Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
+    Finish { trace: Trace, shares: Vec<Share>, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
     PutCallback { callback: Box<Callback>, event: NewEvent },
     EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
     PutPlan { plan: Box<CallbackPlan>, wanted: Precondition },
@@ -166,7 +167,12 @@ impl Batch {
     pub fn checkpoint(mut self, record: &Record, snapshot: &[u8]) -> Self {
         let json = self.json_of(record);
         let snapshot = if snapshot.len() > disk::LONGEST_VALUE { &[] } else { snapshot };
-        self.with(Write::Checkpoint { call: record.id, json, snapshot: snapshot.into() })
+        self.with(Write::Checkpoint {
+            call: record.id,
+            trunks: Trunks::of(record),
+            json,
+            snapshot: snapshot.into(),
+        })
     }
 
     /// The node is alive at this moment: [`crate::Store::last_alive`].
@@ -185,7 +191,8 @@ impl Batch {
         for event in &events {
             self.check(event::check(event));
         }
-        self.with(Write::Finish { trace: Trace::of(record), callback: record.callback, json, events })
+        let (trace, shares) = (Trace::of(record), Share::of(record));
+        self.with(Write::Finish { trace, shares, callback: record.callback, json, events })
     }
 
     /// [`crate::Store::append_events`], one.

@@ -28,6 +28,7 @@
 //! | `A` | entry | [`crate::AuditEntry`] |
 //! | `C` | line, code | how many calls an order has had |
 //! | `S` | SHA-256 of what a browser shows | [`crate::SignIn`] |
+//! | `u` | step, its beginning, trunk | how the trunk did in it |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
 //! Numbers in keys are big-endian, so that keys sort as the numbers do.
@@ -220,6 +221,21 @@ pub(crate) fn read_expiry(expiry: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((Timestamp(u64::from_be_bytes(at.try_into().ok()?)), of))
 }
 
+/// All points of a step.
+pub(crate) fn tallies(step: u8) -> Key {
+    key([b"u", &[step]])
+}
+
+pub(crate) fn tally(step: u8, at: u64, trunk: &str) -> Key {
+    key([b"u", &[step], &at.to_be_bytes(), trunk.as_bytes()])
+}
+
+/// The beginning of the step, and the trunk.
+pub(crate) fn read_tally(tally: &[u8]) -> Option<(u64, &str)> {
+    let (at, trunk) = tally.strip_prefix(b"u")?.get(1..)?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*at), std::str::from_utf8(trunk).ok()?))
+}
+
 /// The webhook and the event of a queue's key.
 pub(crate) fn read_queued(queued: &[u8]) -> Option<(&str, Ulid)> {
     let (webhook, id) = queued.strip_prefix(QUEUES)?.split_last_chunk::<16>()?;
@@ -265,6 +281,7 @@ mod tests {
         assert_eq!(read_id(&dead("shop", id)), Some(id));
         assert_eq!(read_contact_name(&contact_name("Иван", id)), Some(("иван", id)));
         assert_eq!(read_block(&block(7)), Some(7));
+        assert_eq!(read_tally(&tally(2, 7, "main")), Some((7, "main")));
         let of = answer("k", 0);
         assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));
     }

@@ -36,6 +36,7 @@ mod quiet;
 mod record;
 mod shared;
 mod sign_in;
+mod statistics;
 mod timestamp;
 mod writer;
 mod zones;
@@ -65,6 +66,7 @@ pub use pair::{
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use sign_in::SignIn;
+pub use statistics::{Point, Step};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 

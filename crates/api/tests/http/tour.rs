@@ -134,6 +134,7 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
         (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/statistics", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),

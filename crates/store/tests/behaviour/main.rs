@@ -14,4 +14,5 @@ mod outbox;
 mod pairs;
 mod policy;
 mod pool_model;
+mod statistics;
 mod world;

@@ -53,7 +53,14 @@ pub(crate) fn call(n: u64) -> Ulid {
 }
 
 fn record(n: u64) -> Record {
-    Record { id: call(n), started_at: NOW, caller: Some(format!("+{n}")), ..Record::default() }
+    Record {
+        id: call(n),
+        trunk: "main".to_owned(),
+        started_at: NOW,
+        caller: Some(format!("+{n}")),
+        talk_seconds: 1.5,
+        ..Record::default()
+    }
 }
 
 fn event(n: u64, kind: &str) -> NewEvent {
