@@ -5,6 +5,7 @@
 mod callbacks;
 mod calls;
 mod contacts;
+mod canaries;
 mod contract;
 mod desk;
 mod events;
@@ -19,6 +20,7 @@ mod prompts;
 mod receiver;
 mod recordings;
 mod records;
+mod reveals;
 mod sign_in;
 mod sockets;
 mod tour;
