@@ -59,9 +59,13 @@ pub(crate) async fn get(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<LiveCall>, Problem> {
-    let id = call_id(&id).ok_or_else(unknown)?;
-    let call = gate.bus().live(|live| live.call(Ulid(id.0)).cloned()).ok_or_else(unknown)?;
-    Ok(Json(shown(call, caller)))
+    Ok(Json(shown(find(&gate, &id)?, caller)))
+}
+
+/// A call that is going on.
+pub(crate) fn find(gate: &Gate, id: &str) -> Result<LiveCall, Problem> {
+    let id = call_id(id).ok_or_else(unknown)?;
+    gate.bus().live(|live| live.call(Ulid(id.0)).cloned()).ok_or_else(unknown)
 }
 
 /// `DELETE /v1/calls/{id}`

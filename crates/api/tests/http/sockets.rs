@@ -49,10 +49,9 @@ impl Socket {
 
     async fn event(&mut self) -> Value {
         loop {
-            match self.next().await.expect("it goes on") {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Ping(_) => {}
-                other => panic!("{other:?}"),
+            let message = self.next().await.expect("it goes on");
+            if !message.is_ping() {
+                return serde_json::from_str(message.to_text().unwrap()).unwrap();
             }
         }
     }

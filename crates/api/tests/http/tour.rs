@@ -86,6 +86,8 @@ fn asked() -> Vec<Asked> {
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
         (Method::GET, order, json, Some(("if-none-match", ""))),
+        (Method::PATCH, order, json, None),
+        (Method::POST, "/v1/reveals", json, None),
         (Method::GET, "/v1/orders", json, None),
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
