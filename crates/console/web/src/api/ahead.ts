@@ -19,23 +19,24 @@ export interface Contact {
     updated_at: string;
 }
 
-/** What a trunk did in one step of time. */
+/** How a trunk did for a while. */
 export interface Point {
     at: string;
+    trunk: string;
     calls: number;
     answered: number;
     answer_seizure_ratio: number | null;
     post_dial_delay_p50_ms: number | null;
     post_dial_delay_p95_ms: number | null;
     talk_seconds: number;
-    mos_mean: number | null;
+    mos: number | null;
     mos_p5: number | null;
     most_at_once: number;
 }
 
 export interface Statistics {
     step: 'minute' | 'hour' | 'day';
-    trunks: { trunk: string; points: Point[] }[];
+    points: Point[];
 }
 
 interface Path {
@@ -67,12 +68,4 @@ export interface Ahead {
         };
         delete: Path & { responses: { 204: { headers: Record<string, unknown>; content?: never } } };
     };
-    '/v1/reveals': {
-        post: {
-            requestBody: Json<{ kind: RevealKind; id: string }>;
-            responses: { 200: Answer<{ numbers: { role: string; number: string }[] }> };
-        };
-    };
 }
-
-export type RevealKind = 'call' | 'record' | 'order' | 'pair' | 'callback' | 'contact';

@@ -17,6 +17,12 @@ test('what it says stays', () => {
     expect(planPut(planForm(plan))).toEqual(put);
 });
 
+test('a text is spoken in place of a prompt', () => {
+    const prompt = { text: 'Добрый день', language: 'ru' };
+    const plan = { name: 'p', updated_at: '', first: { ...side, prompt }, second: side, line: null, max_seconds: null, record: null };
+    expect(planPut(planForm(plan))).toEqual({ first: { prompt }, second: {} });
+});
+
 test('what is no number is left to the server to refuse', () => {
     expect(planPut({ ...planForm(null), max: 'an hour' })).toMatchObject({ max_seconds: 'an hour' });
 });

@@ -11,6 +11,9 @@ export interface SideForm {
     ring: string;
     line: string;
     prompt: string;
+    /** In place of a prompt: what is spoken, and in which language. */
+    text: string;
+    language: string;
     confirm: '' | 'yes' | 'no';
 }
 
@@ -27,11 +30,14 @@ const said = (value: boolean | null): '' | 'yes' | 'no' => (value === null ? '' 
 const number = (value: number | string | null): string => (value === null ? '' : String(value));
 
 function sideForm(side: Plan['first'] | null): SideForm {
+    const prompt = side?.prompt ?? null;
     return {
         strategy: side?.strategy ?? '',
         ring: number(side?.ring_seconds ?? null),
         line: number(side?.line ?? null),
-        prompt: side?.prompt ?? '',
+        prompt: typeof prompt === 'string' ? prompt : '',
+        text: typeof prompt === 'object' ? (prompt?.text ?? '') : '',
+        language: typeof prompt === 'object' ? (prompt?.language ?? '') : '',
         confirm: said(side?.confirm ?? null),
     };
 }
@@ -58,7 +64,9 @@ function sidePut(side: SideForm): NonNullable<PlanPut['first']> {
         ...(side.strategy && { strategy: side.strategy }),
         ...(side.ring.trim() && { ring_seconds: whole(side.ring) }),
         ...(side.line.trim() && { line: side.line.trim() }),
-        ...(side.prompt.trim() && { prompt: side.prompt.trim() }),
+        ...(side.text.trim()
+            ? { prompt: { text: side.text.trim(), ...(side.language && { language: side.language }) } }
+            : side.prompt.trim() && { prompt: side.prompt.trim() }),
         ...(side.confirm && { confirm: side.confirm === 'yes' }),
     };
 }

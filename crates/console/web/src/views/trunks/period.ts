@@ -67,7 +67,7 @@ export function columns(points: readonly Point[], { from, to, step }: Range): Co
         asr: each<number | null>((point) => point.answer_seizure_ratio, null),
         pddMedian: each<number | null>((point) => point.post_dial_delay_p50_ms, null),
         pdd95: each<number | null>((point) => point.post_dial_delay_p95_ms, null),
-        mos: each<number | null>((point) => point.mos_mean, null),
+        mos: each<number | null>((point) => point.mos, null),
         mos5: each<number | null>((point) => point.mos_p5, null),
         once: each((point) => point.most_at_once, 0),
         minutes: each((point) => point.talk_seconds / 60, 0),
