@@ -76,6 +76,7 @@ pub(crate) enum Fault {
     PromptUnusable,
     TextInvalid,
     SpeechFailed,
+    UpgradeNeeded,
     TooManyStreams,
     Overloaded,
     StoreFailed,
@@ -84,7 +85,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 73] = [
+const ROWS: [(Fault, &str, S, &str); 74] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -188,6 +189,7 @@ const ROWS: [(Fault, &str, S, &str); 73] = [
     (Fault::PromptUnusable, "prompt-unusable", S::UNPROCESSABLE_ENTITY, "This recording cannot be a prompt"),
     (Fault::TextInvalid, "text-invalid", S::UNPROCESSABLE_ENTITY, "This text cannot be spoken"),
     (Fault::SpeechFailed, "speech-failed", S::SERVICE_UNAVAILABLE, "The text was not spoken"),
+    (Fault::UpgradeNeeded, "upgrade-needed", S::UPGRADE_REQUIRED, "A WebSocket is spoken here"),
     (Fault::TooManyStreams, "too-many-streams", S::SERVICE_UNAVAILABLE, "Too many listen to events"),
     (Fault::Overloaded, "overloaded", S::SERVICE_UNAVAILABLE, "Too many requests are under way"),
     (Fault::StoreFailed, "store-failed", S::SERVICE_UNAVAILABLE, "The store failed"),

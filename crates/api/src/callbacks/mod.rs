@@ -121,7 +121,8 @@ pub(crate) async fn cancel(
     Ok(Json(Cancelled { cancelled: when.allows(found), found: found.word() }))
 }
 
-async fn find(gate: &Gate, id: &str) -> Result<FoundCallback, Problem> {
+/// A callback that is kept, and what became of it.
+pub(crate) async fn find(gate: &Gate, id: &str) -> Result<FoundCallback, Problem> {
     let unknown = || Problem::new(Fault::CallbackUnknown, "GET /v1/callbacks lists them");
     let id = Ulid(call_id(id).ok_or_else(unknown)?.0);
     gate.store(move |store| store.callback(id)).await?.ok_or_else(unknown)

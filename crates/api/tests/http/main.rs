@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod calls;
+mod canaries;
 mod contract;
 mod desk;
 mod events;
@@ -18,7 +19,9 @@ mod prompts;
 mod receiver;
 mod recordings;
 mod records;
+mod reveals;
 mod sign_in;
+mod sockets;
 mod tour;
 mod webhooks;
 mod world;

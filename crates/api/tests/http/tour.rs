@@ -86,6 +86,8 @@ fn asked() -> Vec<Asked> {
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
         (Method::GET, order, json, Some(("if-none-match", ""))),
+        (Method::PATCH, order, json, None),
+        (Method::POST, "/v1/reveals", json, None),
         (Method::GET, "/v1/orders", json, None),
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
@@ -175,8 +177,9 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
     had.extend(crate::sign_in::toured(&world).await);
-    // A stream has no end to be read to; its tests are in `events`.
+    // A stream has no end to be read to; its tests are in `events` and `sockets`.
     had.insert(("GET".into(), "/v1/events".into(), 200));
+    had.insert(("GET".into(), "/v1/ws".into(), 101));
     assert_eq!(had, described());
 }
 
