@@ -32,6 +32,7 @@ mod quiet;
 mod record;
 mod shared;
 mod timestamp;
+mod window;
 mod writer;
 mod zones;
 
@@ -59,6 +60,7 @@ pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
+pub use window::Window;
 
 /// Most entries of one page.
 const LONGEST_PAGE: usize = 1_000;
