@@ -212,6 +212,14 @@ pub enum Output {
         /// On which order.
         code: Code,
     },
+    /// The store has permitted a call to a party on this order, and it is not made: a rule forbids it. It counts for none of the
+    /// order's calls.
+    Uncalled {
+        /// The line called through.
+        line: Number,
+        /// On which order.
+        code: Code,
+    },
     /// This pair connects two now: its end may move, and whom a party alone calls back is known.
     PairCalled {
         /// Which.
@@ -281,7 +289,7 @@ pub enum Query {
         caller: Number,
     },
     /// Whether this party may be called now: nobody is blocked from whom, they are not to be left in peace, and the order
-    /// has calls left.
+    /// has calls left, of which one is taken.
     Permit {
         /// The line called.
         line: Number,

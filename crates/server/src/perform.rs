@@ -105,6 +105,10 @@ impl World {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(|batch| batch.note_called(line, callee, code.as_str(), at));
             }
+            Output::Uncalled { line, code } => {
+                let at = Timestamp(self.scribe.clock.wall_ms(now));
+                self.keeper.keep(|batch| batch.release_call(line, code.as_str(), at));
+            }
             Output::PairCalled { pair, caller } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(|batch| batch.pair_called(pair_ulid(pair), caller, at));

@@ -219,6 +219,7 @@ impl Walk {
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
+            | Output::Uncalled { .. }
             | Output::PairCalled { .. }
             | Output::Trunk(_)
             | Output::Shedding(_)

@@ -87,6 +87,7 @@ impl Audit {
             | Output::Consult(_)
             | Output::Checkpoint(_)
             | Output::Called { .. }
+            | Output::Uncalled { .. }
             | Output::PairCalled { .. }
             | Output::Shedding(_)
             | Output::Counted(_) => {}

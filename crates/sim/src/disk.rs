@@ -37,6 +37,7 @@ impl Disk {
             | Output::Verify { .. }
             | Output::Consult(_)
             | Output::Called { .. }
+            | Output::Uncalled { .. }
             | Output::PairCalled { .. }
             | Output::Notice(_)
             | Output::Trunk(_)

@@ -459,6 +459,7 @@ impl World {
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),
+            Output::Uncalled { code, .. } => self.orders.uncalled.push(code),
             Output::PairCalled { pair, caller } => self.orders.connected.push((pair, caller)),
             Output::Record(_)
             | Output::Heard(_)

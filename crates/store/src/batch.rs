@@ -33,6 +33,8 @@ pub enum Outcome {
     Removed(bool),
     /// A call was checkpointed or noted, a callback kept, an answer remembered, a delivery settled.
     Kept,
+    /// Whether the order had a call left.
+    Reserved(bool),
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
     /// An event was appended.
@@ -54,6 +56,8 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
     RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
+    ReserveCall { line: Number, code: Box<str>, now: Timestamp },
+    ReleaseCall { line: Number, code: Box<str>, now: Timestamp },
     Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
@@ -139,6 +143,20 @@ impl Batch {
     pub fn note_called(mut self, line: Number, callee: Number, code: &str, at: Timestamp) -> Self {
         self.check(order::check_code(code));
         self.with(Write::NoteCalled { line, callee, code: code.into(), at })
+    }
+
+    /// Takes one of the calls that the order with this code has left: two that ask at the same time never take the same one.
+    #[must_use]
+    pub fn reserve_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReserveCall { line, code: code.into(), now })
+    }
+
+    /// A call that was reserved is not made after all.
+    #[must_use]
+    pub fn release_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReleaseCall { line, code: code.into(), now })
     }
 
     /// [`crate::Store::checkpoint`].

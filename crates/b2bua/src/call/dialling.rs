@@ -145,6 +145,9 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
 /// Calls somebody, unless a rule forbids the number; the caller, if there is one, is told and hears music.
 pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if let Err(cause) = guard(callee, core, desk) {
+        if let Some((_, Some(code))) = called_party(callee, core) {
+            desk.out.push(Output::Uncalled { line: core.line.number, code });
+        }
         if callee == Callee::Named {
             return directed::resume(outcome::ours(cause), core, desk);
         }

@@ -354,6 +354,7 @@ impl Loop {
                 | Output::Verify { .. }
                 | Output::Consult(_)
                 | Output::Called { .. }
+                | Output::Uncalled { .. }
                 | Output::PairCalled { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)

@@ -57,6 +57,14 @@ fn a_number_that_must_not_be_dialled_is_not_and_the_caller_hears_so() {
 }
 
 #[test]
+fn a_call_that_was_permitted_and_is_forbidden_counts_for_none_of_its_order() {
+    let refused = run(world(|config| config.lines[0].dial.deny = prefixes(&["+79992"])));
+    assert_eq!((cause(&refused).1, refused.orders.uncalled.len()), (Cause::NumberNotAllowed, 1));
+    let talks = run(world(|_| {}));
+    assert_eq!((cause(&talks).1, talks.orders.uncalled.len()), (Cause::HungUp, 0));
+}
+
+#[test]
 fn operators_are_dialled_by_the_same_rules() {
     let mut world = world(|config| {
         config.lines[0].dial = DialRules { allow: prefixes(&["+79"]), deny: Vec::new() };
