@@ -95,6 +95,25 @@ fn an_order_has_as_many_calls_as_it_says() {
 }
 
 #[test]
+fn what_was_dialled_this_hour_counts_after_a_kill() {
+    let mut scene = Scene::brief(|config| config.set("policy.callee_calls_per_hour", 1));
+    put(&scene, &order());
+    let (mut out, mut back) = scene.talking(COURIER);
+    out.hang_up();
+    back.expect_bye();
+    let _ = scene.bauta.await_record();
+    scene.bauta.kill_and_restart();
+    let mut second = scene.arrive(COURIER);
+    scene.await_prompt(&second, "start");
+    second.media.press(CODE);
+    scene.await_prompt(&second, "try-later");
+    second.expect_bye();
+    let records = scene.bauta.await_records(2);
+    assert!(records.iter().any(|record| record["cause"] == json!("too-many-calls")), "{records:#?}");
+    assert!(!scene.callee.was_called());
+}
+
+#[test]
 fn of_two_calls_at_the_same_time_one_is_an_orders_last() {
     let scene = Scene::brief(|config| config);
     let mut body = order();

@@ -105,6 +105,11 @@ impl World {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(|batch| batch.note_called(line, callee, code.as_str(), at));
             }
+            Output::Tallied(tallied) => {
+                let until = Timestamp(self.scribe.clock.wall_ms_until(now, tallied.until));
+                let tally = recovery::tally(tallied, until);
+                self.keeper.keep(|batch| batch.tally(tally));
+            }
             Output::Uncalled { line, code } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(|batch| batch.release_call(line, code.as_str(), at));

@@ -220,6 +220,7 @@ impl Walk {
             | Output::Leg { .. }
             | Output::Called { .. }
             | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Trunk(_)
             | Output::Shedding(_)

@@ -88,6 +88,7 @@ impl Audit {
             | Output::Checkpoint(_)
             | Output::Called { .. }
             | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Shedding(_)
             | Output::Counted(_) => {}

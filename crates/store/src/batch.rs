@@ -8,8 +8,8 @@ use crate::history::Trace;
 use crate::pair::Asked;
 use crate::{
     Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
-    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, StoreError, Timestamp, disk,
-    order, record,
+    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, StoreError, Tally,
+    Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -58,6 +58,7 @@ pub(crate) enum Write {
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
     ReserveCall { line: Number, code: Box<str>, now: Timestamp },
     ReleaseCall { line: Number, code: Box<str>, now: Timestamp },
+    Tally(Tally),
     Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),

@@ -31,6 +31,7 @@ mod pair;
 mod quiet;
 mod record;
 mod shared;
+mod tally;
 mod timestamp;
 mod window;
 mod writer;
@@ -58,6 +59,7 @@ pub use pair::{
 };
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
+pub use tally::{Tally, TallyOf};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
 pub use window::Window;

@@ -140,6 +140,7 @@ impl Group<'_> {
                 self.reserve_call(*line, code, *now).map(Outcome::Reserved)
             }
             Write::ReleaseCall { line, code, now } => self.release_call(*line, code, *now),
+            Write::Tally(tally) => self.tally(tally),
             Write::Checkpoint { call, json, snapshot } => self.checkpoint(*call, json, snapshot),
             Write::PutBlock(block) => self.put_block(block),
             Write::RemoveBlock(id) => self.take_block(*id).map(Outcome::Removed),

@@ -106,6 +106,24 @@ fn a_class_takes_as_many_calls_at_once_as_it_may_and_then_takes_them_again() {
 }
 
 #[test]
+fn what_was_dialled_this_hour_counts_after_the_death_of_the_node() {
+    let mut world = world(|config| config.guards.callee_calls_per_hour = Some(1));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    let call = || CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(60), Act::HangUp);
+    world.caller(seconds(0), call());
+    world.run_for(seconds(100));
+    world.die(seconds(1));
+    world.caller(seconds(10), call());
+    // An hour after the first it is forgotten.
+    world.caller(seconds(3_700), call());
+    world.run_until_quiet();
+    world.assert_clean();
+    let causes: Vec<Cause> =
+        world.audit.records.iter().map(|record| record.outcome.expect("it is over").cause).collect();
+    assert_eq!(causes, [Cause::HungUp, Cause::TooManyCalls, Cause::HungUp]);
+}
+
+#[test]
 fn a_blocked_caller_is_refused_before_the_answer() {
     let mut world = world(|_| {});
     world.orders.blocked.push(number(COURIER));

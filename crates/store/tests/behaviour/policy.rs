@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Block, Direction, NewAudit, Options, Precondition, Put, Quiet, Removal, Ulid};
+use store::{Block, Direction, NewAudit, Options, Precondition, Put, Quiet, Removal, Tally, TallyOf, Ulid};
 
 use crate::world::{CLIENT, COURIER, LINE, NOW, OTHER_LINE, STRANGER, World, at, number, order};
 
@@ -145,6 +145,33 @@ fn calls_are_counted_of_the_order_that_is_reached() {
     let call = store::Batch::new().note_called(number(LINE), number(CLIENT), "12345", at(20));
     store.apply(call).unwrap();
     assert_eq!(store.find_spent(number(LINE), "12345", at(21)).unwrap().unwrap().calls, 1);
+}
+
+#[test]
+fn how_often_what_was_dialled_is_kept_until_its_time_or_until_it_is_erased() {
+    let mut world = World::new();
+    let tally = |of: TallyOf, until: u64, count| Tally { of, until: at(until), count };
+    let client = || TallyOf::Callee(number(CLIENT));
+    let put = |store: &store::Store, tally| store.apply(store::Batch::new().tally(tally)).unwrap();
+    put(world.store(), tally(client(), 100, 1));
+    put(world.store(), tally(client(), 100, 2));
+    put(world.store(), tally(TallyOf::Caller(number(COURIER)), 200, 3));
+    put(world.store(), tally(TallyOf::Class("dear".into()), 300, 4));
+    let store = world.reopen();
+    let found = |ms| store.tallies(at(ms)).unwrap();
+    let caller = tally(TallyOf::Caller(number(COURIER)), 200, 3);
+    let class = tally(TallyOf::Class("dear".into()), 300, 4);
+    assert_eq!(found(99), [tally(client(), 100, 2), caller.clone(), class.clone()]);
+    assert_eq!(found(100), [caller.clone(), class.clone()]);
+    // Counted anew after that, the sweep that was for the old one takes nothing away.
+    put(store, tally(client(), 400, 1));
+    store.sweep(at(150), 100).unwrap();
+    assert_eq!(found(0), [tally(client(), 400, 1), caller, class.clone()]);
+    let erasure = store::Erasure { number: number(COURIER), shown: None, records: false, blocks: false };
+    assert_eq!(store.erase(&erasure).unwrap().redials, 1);
+    assert_eq!(found(0), [tally(client(), 400, 1), class]);
+    store.sweep(at(1_000), 100).unwrap();
+    assert_eq!(found(0), []);
 }
 
 #[test]
