@@ -25,6 +25,7 @@
 //! | `A` | entry | [`crate::AuditEntry`] |
 //! | `C` | line, code | how many calls an order has had |
 //! | `S` | SHA-256 of what a browser shows | [`crate::SignIn`] |
+//! | `T` | what, its name or number | how often it was dialled, and until when that counts |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
 //! Numbers in keys are big-endian, so that keys sort as the numbers do.
@@ -73,6 +74,8 @@ pub(crate) const COUNTS: &[u8] = b"n";
 pub(crate) const ANSWERS: &[u8] = b"i";
 /// All who are signed in.
 pub(crate) const SIGN_INS: &[u8] = b"S";
+/// How often what was dialled.
+pub(crate) const TALLIES: &[u8] = b"T";
 /// Everything that is to be forgotten at some moment.
 pub(crate) const EXPIRIES: &[u8] = b"x";
 
@@ -98,6 +101,10 @@ pub(crate) fn pair(id: Ulid) -> Key {
 
 pub(crate) fn called(line: Number, callee: Number) -> Key {
     key([CALLED, &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
+}
+
+pub(crate) fn tally(kind: u8, of: &[u8]) -> Key {
+    key([TALLIES, &[kind], of])
 }
 
 pub(crate) fn checkpoint(call: Ulid) -> Key {

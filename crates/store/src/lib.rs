@@ -32,7 +32,9 @@ mod quiet;
 mod record;
 mod shared;
 mod sign_in;
+mod tally;
 mod timestamp;
+mod window;
 mod writer;
 mod zones;
 
@@ -59,8 +61,10 @@ pub use pair::{
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use sign_in::SignIn;
+pub use tally::{Tally, TallyOf};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
+pub use window::Window;
 
 /// Most entries of one page.
 const LONGEST_PAGE: usize = 1_000;

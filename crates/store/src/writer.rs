@@ -136,6 +136,11 @@ impl Group<'_> {
                 self.remove_order(*line, code, *now, *precondition).map(Outcome::RemovedOrder)
             }
             Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
+            Write::ReserveCall { line, code, now } => {
+                self.reserve_call(*line, code, *now).map(Outcome::Reserved)
+            }
+            Write::ReleaseCall { line, code, now } => self.release_call(*line, code, *now),
+            Write::Tally(tally) => self.tally(tally),
             Write::Checkpoint { call, json, snapshot } => self.checkpoint(*call, json, snapshot),
             Write::PutBlock(block) => self.put_block(block),
             Write::RemoveBlock(id) => self.take_block(*id).map(Outcome::Removed),

@@ -354,6 +354,8 @@ impl Loop {
                 | Output::Verify { .. }
                 | Output::Consult(_)
                 | Output::Called { .. }
+                | Output::Uncalled { .. }
+                | Output::Tallied(_)
                 | Output::PairCalled { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)
@@ -367,6 +369,9 @@ impl Loop {
     /// Takes up the calls that were going on when the node died, before anything is heard of anybody.
     pub(crate) fn restore(&mut self, recovered: Recovered) {
         let (mut out, mut lost) = (Vec::new(), Vec::new());
+        for tallied in recovered.tallied {
+            self.board.remember(tallied);
+        }
         for call in recovered.calls {
             let now = self.clock.now();
             self.board.restore(now, call, recovered.can_go_on, &mut out);
