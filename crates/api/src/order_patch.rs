@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use store::{Order, Party, Quiet, Timestamp};
 
+use crate::body::given;
 use crate::draft::{NumberText, check_data, check_expiry, check_person, check_quiet, other_than};
 use crate::interface::Settings;
-use crate::pair_draft::given;
 use crate::problem::Problem;
 
 /// The body of `PATCH /v1/orders/{code}`.
@@ -29,6 +29,8 @@ pub(crate) struct OrderPatch {
 #[serde(deny_unknown_fields)]
 struct PartyPatch {
     number: Option<NumberText>,
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     language: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
@@ -72,7 +74,11 @@ impl PartyPatch {
             Some(language) => language.clone(),
             None => before.language.as_deref().map(str::to_owned),
         };
-        check_person(self.number.as_ref().unwrap_or(&known), language, which, settings)
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => before.name.as_deref().map(str::to_owned),
+        };
+        check_person(self.number.as_ref().unwrap_or(&known), language, name, which, settings)
     }
 
     fn quiet(&self, before: Option<&Quiet>, which: &str) -> Result<Option<Quiet>, Problem> {

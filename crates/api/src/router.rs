@@ -20,8 +20,8 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, events, files, health, numbers, openapi, orders, pairs, people, prompts,
-    recordings, records, reveals, sign_in, simulate, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -57,6 +57,8 @@ const EDITORS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Whoever is threatened calls the shop: its programs and its people block.
 const BLOCKERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
+/// Contacts are known by those who call them.
+const CALLERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Running calls are for those who watch them.
 const WATCHERS: &[Role] = &[Role::Admin, Role::Operator];
 /// Collectors of metrics.
@@ -105,6 +107,11 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
         row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
         row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
+        row(&get, "/v1/contacts", Some(CALLERS), Nothing, contacts::list),
+        row(&post, "/v1/contacts", Some(CALLERS), JSON, contacts::create),
+        row(&get, "/v1/contacts/{id}", Some(CALLERS), Nothing, contacts::get),
+        row(&patch, "/v1/contacts/{id}", Some(CALLERS), JSON, contacts::change),
+        row(&delete, "/v1/contacts/{id}", Some(CALLERS), EMPTY, contacts::delete),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
@@ -127,6 +134,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
+        row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

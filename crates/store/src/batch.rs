@@ -3,13 +3,15 @@
 use number::Number;
 use ulid::Ulid;
 
+use crate::contact::ContactWrite;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::pair::Asked;
+use crate::statistics::{Share, Trunks};
 use crate::{
-    Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
-    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
-    Timestamp, disk, order, record,
+    Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
+    Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
+    Tally, Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -33,6 +35,8 @@ pub enum Outcome {
     Removed(bool),
     /// A call was checkpointed or noted, a callback or who signed in kept, an answer remembered, a delivery settled.
     Kept,
+    /// Whether the order had a call left.
+    Reserved(bool),
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
     /// An event was appended.
@@ -45,6 +49,8 @@ pub enum Outcome {
     Swept(Vec<Order>),
     /// A pair as it now is, or why it is not as asked.
     Pair(Asked),
+    /// What became of a contact.
+    Contact(ContactOutcome),
     /// How many pairs had ended or were forgotten.
     PairsSwept(usize),
 }
@@ -54,14 +60,17 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
     RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
-    Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
+    ReserveCall { line: Number, code: Box<str>, now: Timestamp },
+    ReleaseCall { line: Number, code: Box<str>, now: Timestamp },
+    Tally(Tally),
+    Checkpoint { call: Ulid, trunks: Trunks, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
     Audit(NewAudit),
     EraseOrders(Erasure),
     Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
-    Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
+    Finish { trace: Trace, shares: Vec<Share>, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
     PutCallback { callback: Box<Callback>, event: NewEvent },
     EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
     PutPlan { plan: Box<CallbackPlan>, wanted: Precondition },
@@ -81,6 +90,7 @@ pub(crate) enum Write {
     ClosePair { id: Ulid, version: Option<u64>, now: Timestamp },
     ReopenPair { id: Ulid, expires_at: Timestamp, version: Option<u64>, now: Timestamp },
     PairCalled { id: Ulid, caller: Option<Number>, now: Timestamp },
+    Contact(Box<ContactWrite>),
     SweepPairs { now: Timestamp, limit: usize },
 }
 
@@ -157,12 +167,31 @@ impl Batch {
         self.with(Write::NoteCalled { line, callee, code: code.into(), at })
     }
 
+    /// Takes one of the calls that the order with this code has left: two that ask at the same time never take the same one.
+    #[must_use]
+    pub fn reserve_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReserveCall { line, code: code.into(), now })
+    }
+
+    /// A call that was reserved is not made after all.
+    #[must_use]
+    pub fn release_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReleaseCall { line, code: code.into(), now })
+    }
+
     /// [`crate::Store::checkpoint`].
     #[must_use]
     pub fn checkpoint(mut self, record: &Record, snapshot: &[u8]) -> Self {
         let json = self.json_of(record);
         let snapshot = if snapshot.len() > disk::LONGEST_VALUE { &[] } else { snapshot };
-        self.with(Write::Checkpoint { call: record.id, json, snapshot: snapshot.into() })
+        self.with(Write::Checkpoint {
+            call: record.id,
+            trunks: Trunks::of(record),
+            json,
+            snapshot: snapshot.into(),
+        })
     }
 
     /// The node is alive at this moment: [`crate::Store::last_alive`].
@@ -181,7 +210,8 @@ impl Batch {
         for event in &events {
             self.check(event::check(event));
         }
-        self.with(Write::Finish { trace: Trace::of(record), callback: record.callback, json, events })
+        let (trace, shares) = (Trace::of(record), Share::of(record));
+        self.with(Write::Finish { trace, shares, callback: record.callback, json, events })
     }
 
     /// [`crate::Store::append_events`], one.

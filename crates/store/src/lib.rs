@@ -11,6 +11,7 @@ mod batch;
 mod block;
 mod callback;
 mod changes;
+mod contact;
 mod digits;
 mod disk;
 mod erase;
@@ -24,15 +25,21 @@ mod idempotency;
 mod index;
 mod json;
 mod keys;
+mod known;
+mod names;
 mod open;
 mod order;
+mod order_list;
 mod outbox;
 mod pair;
 mod quiet;
 mod record;
 mod shared;
 mod sign_in;
+mod statistics;
+mod tally;
 mod timestamp;
+mod window;
 mod writer;
 mod zones;
 
@@ -42,12 +49,14 @@ pub use block::{Block, Direction};
 pub use callback::{
     Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackPrompt, CallbackSide, FoundCallback, PlanPut,
 };
+pub use contact::{Contact, ContactChange, ContactFilter, ContactOutcome, NewContact};
 pub use erase::{Erased, Erasure, Progress};
 pub use error::StoreError;
 pub use event::{Event, Events, NewEvent};
 pub use find::Spent;
 pub use idempotency::{Claim, Idempotency, Response};
 pub use json::{Json, NotJson};
+pub use known::{Known, Somebody};
 pub use open::{Options, Store, StoreStatus};
 pub use order::{Lines, Order, OrderFilter, OrderLimits, Party, PartyFinding, Precondition, Put, Removal};
 pub use outbox::{DeadLetter, Delivery, OutboxStatus, Webhook};
@@ -59,8 +68,11 @@ pub use pair::{
 pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use sign_in::SignIn;
+pub use statistics::{Point, Step};
+pub use tally::{Tally, TallyOf};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
+pub use window::Window;
 
 /// Most entries of one page.
 const LONGEST_PAGE: usize = 1_000;

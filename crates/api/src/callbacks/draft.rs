@@ -1,12 +1,13 @@
 //! A callback or a plan as someone asks for it, checked.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
 use number::Number;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, Timestamp, Ulid};
+use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, NotQuiet, Timestamp, Ulid, Window};
 
 use crate::draft::{NumberText, check_data};
 use crate::interface::Settings;
@@ -27,6 +28,8 @@ pub(crate) struct CallbackBody {
     pub(crate) second: SideBody,
     pub(crate) plan: Option<String>,
     pub(crate) at: Option<String>,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -41,6 +44,8 @@ pub(crate) struct PlanBody {
     pub(crate) first: MannerBody,
     #[serde(default)]
     pub(crate) second: MannerBody,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -48,9 +53,10 @@ pub(crate) struct PlanBody {
 
 /// One side: a number, several, or several with how they are called.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a number, a list of numbers, or an object with numbers")]
+#[serde(untagged, expecting = "a number, a list of numbers, an object with numbers, or one with a contact")]
 pub(crate) enum SideBody {
     One(NumberText),
+    Contact(ContactBody),
     Several(Vec<NumberBody>),
     Whole(WholeBody),
 }
@@ -67,13 +73,25 @@ pub(crate) struct WholeBody {
     confirm: Option<bool>,
 }
 
-/// A number, alone or with how long it rings.
+/// A number, alone or with how long it rings, or whose it is.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a number, or an object with number and ring_seconds")]
+#[serde(untagged, expecting = "a number, or an object with number or contact, and ring_seconds")]
 pub(crate) enum NumberBody {
     Bare(NumberText),
     Timed(TimedBody),
+    Contact(ContactBody),
 }
+
+/// The number of a contact.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContactBody {
+    contact: String,
+    ring_seconds: Option<u32>,
+}
+
+/// Numbers of contacts, by their ids.
+pub(crate) type Known = BTreeMap<String, Number>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,10 +174,32 @@ impl StrategyWord {
     }
 }
 
+impl CallbackBody {
+    /// The contacts it names, each with its field.
+    pub(crate) fn contacts(&self) -> Vec<(String, String)> {
+        let sides = [("first", &self.first), ("second", &self.second)];
+        let named = |(which, side): (&'static str, &SideBody)| match side {
+            SideBody::One(_) => Vec::new(),
+            SideBody::Contact(body) => vec![(format!("{which}.contact"), body.contact.clone())],
+            SideBody::Several(numbers) | SideBody::Whole(WholeBody { numbers, .. }) => {
+                let contact = |(place, number): (usize, &NumberBody)| match number {
+                    NumberBody::Contact(body) => {
+                        Some((format!("{which}.numbers[{place}].contact"), body.contact.clone()))
+                    }
+                    NumberBody::Bare(_) | NumberBody::Timed(_) => None,
+                };
+                numbers.iter().take(MOST_CANDIDATES).enumerate().filter_map(contact).collect()
+            }
+        };
+        sides.into_iter().flat_map(named).collect()
+    }
+}
+
 impl SideBody {
     fn split(self) -> (Vec<NumberBody>, MannerBody) {
         match self {
             Self::One(number) => (vec![NumberBody::Bare(number)], MannerBody::default()),
+            Self::Contact(contact) => (vec![NumberBody::Contact(contact)], MannerBody::default()),
             Self::Several(numbers) => (numbers, MannerBody::default()),
             Self::Whole(WholeBody { numbers, strategy, ring_seconds, line, prompt, confirm }) => {
                 (numbers, MannerBody { strategy, ring_seconds, line, prompt, confirm })
@@ -198,14 +238,16 @@ impl PlanBody {
         if let Some(line) = &self.line {
             check_line(&line.0, "line", settings)?;
         }
+        check_window(self.window.as_deref(), self.time_zone.as_deref())?;
         check_range(self.max_seconds, LONGEST_TALK, "max_seconds")
     }
 }
 
-/// Everything that can be wrong with a callback; `plan`: what holds where it says nothing.
+/// Everything that can be wrong with a callback; `plan`: what holds where it says nothing; `known`: whom it names.
 pub(crate) fn check(
     body: CallbackBody,
     plan: PlanBody,
+    known: &Known,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Callback, Problem> {
@@ -218,7 +260,7 @@ pub(crate) fn check(
         let manner = manner.or(plan);
         let shown = manner.check(which, settings)?;
         Ok::<_, Problem>(CallbackSide {
-            numbers: check_numbers(numbers, manner.ring_seconds, which, settings)?,
+            numbers: check_numbers(numbers, manner.ring_seconds, which, (settings, known))?,
             strategy: manner.strategy.map_or(Strategy::InOrder.word(), StrategyWord::word).into(),
             line: shown.unwrap_or(line),
             prompt: manner.prompt.map(PromptBody::kept),
@@ -231,6 +273,12 @@ pub(crate) fn check(
         let detail = "nobody can be called to talk to themselves";
         return Err(Problem::new(Fault::SameNumber, detail).at("second"));
     }
+    // A plan's zone is that of the plan's hours.
+    let (hours, zone) = match (&body.window, &body.time_zone) {
+        (None, None) => (plan.window, plan.time_zone),
+        (Some(_), _) | (_, Some(_)) => (body.window, body.time_zone),
+    };
+    let window = check_window(hours.as_deref(), zone.as_deref())?;
     let max_seconds = body.max_seconds.or(plan.max_seconds);
     check_range(max_seconds, LONGEST_TALK, "max_seconds")?;
     let data = body.data.map(|data| check_data(&data, Callback::LONGEST_DATA)).transpose()?.flatten();
@@ -238,6 +286,7 @@ pub(crate) fn check(
         id: Ulid::from_parts(now.0, Ulid::generate().random()),
         created_at: now,
         at: check_at(body.at.as_deref(), now)?,
+        window,
         plan: body.plan.map(Into::into),
         line,
         first,
@@ -253,7 +302,7 @@ fn check_numbers(
     numbers: Vec<NumberBody>,
     ring_seconds: Option<u32>,
     which: &str,
-    settings: &Settings,
+    (settings, known): (&Settings, &Known),
 ) -> Result<Vec<CallbackNumber>, Problem> {
     if !(1..=MOST_CANDIDATES).contains(&numbers.len()) {
         let detail = format!("from 1 to {MOST_CANDIDATES} numbers");
@@ -262,15 +311,20 @@ fn check_numbers(
     let mut checked: Vec<CallbackNumber> = Vec::with_capacity(numbers.len());
     for (place, body) in numbers.into_iter().enumerate() {
         let field = format!("{which}.numbers[{place}]");
-        let (text, own) = match body {
-            NumberBody::Bare(text) => (text, None),
-            NumberBody::Timed(TimedBody { number, ring_seconds }) => (number, ring_seconds),
+        let parse = |text: &NumberText| {
+            let read = settings.plan.parse(&text.0);
+            read.map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(&*field))
+        };
+        let (number, own) = match body {
+            NumberBody::Bare(text) => (parse(&text)?, None),
+            NumberBody::Timed(TimedBody { number, ring_seconds }) => (parse(&number)?, ring_seconds),
+            NumberBody::Contact(ContactBody { contact, ring_seconds }) => {
+                let unknown =
+                    || Problem::new(Fault::UnknownContact, "GET /v1/contacts lists them").at(&*field);
+                (*known.get(&contact).ok_or_else(unknown)?, ring_seconds)
+            }
         };
         check_range(own, LONGEST_RING, &format!("{field}.ring_seconds"))?;
-        let number = settings
-            .plan
-            .parse(&text.0)
-            .map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(&*field))?;
         if settings.every_line.contains(&number) {
             let detail = "this is a line of ours: the call would come back to us";
             return Err(Problem::new(Fault::NumberInvalid, detail).at(&*field));
@@ -329,6 +383,18 @@ fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem
         return Ok(());
     }
     Err(Problem::new(Fault::OutOfRange, format!("from 1 to {most}")).at(field))
+}
+
+fn check_window(hours: Option<&str>, zone: Option<&str>) -> Result<Option<Window>, Problem> {
+    let wrong = |detail: &str, field: &str| Problem::new(Fault::WindowInvalid, detail).at(field);
+    let Some(hours) = hours else {
+        let nothing = "means nothing without window beside it";
+        return zone.map_or(Ok(None), |_| Err(wrong(nothing, "time_zone")));
+    };
+    Window::parse(hours, zone).map(Some).map_err(|why| match why {
+        NotQuiet::Hours => wrong("hours are written \"09:00-21:00\"", "window"),
+        NotQuiet::Zone => wrong(&why.to_string(), "time_zone"),
+    })
 }
 
 fn check_at(at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {

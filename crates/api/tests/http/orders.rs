@@ -27,11 +27,11 @@ async fn an_order_is_put_read_replaced_and_removed() {
     let first = put.json();
     assert_eq!(
         first["courier"],
-        json!({"number": "+79991111111", "language": null, "quiet": null, "time_zone": null})
+        json!({"number": "+79991111111", "name": null, "language": null, "quiet": null, "time_zone": null})
     );
     assert_eq!(
         first["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "name": null, "language": "en", "quiet": null, "time_zone": null})
     );
     assert_eq!((&first["line"], &first["data"]), (&Value::Null, &body["data"]));
     assert_eq!(world.get(Role::App, "/v1/orders/12345").await.json(), first);

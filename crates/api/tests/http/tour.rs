@@ -25,7 +25,7 @@ async fn furnished() -> World {
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
     let callback = callback(kept.id, kept.started_at);
-    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
+    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","begins_at":"2026-11-20T08:15:30.250Z","data":null}"#;
     let data = store::Json::parse(created).unwrap();
     let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
     world.store.put_callback(callback, event).unwrap();
@@ -47,6 +47,7 @@ fn callback(id: store::Ulid, at: store::Timestamp) -> store::Callback {
         id,
         created_at: at,
         at,
+        window: None,
         plan: None,
         line: number::Number::parse(crate::world::LINE).unwrap(),
         first: side("+79991111111"),
@@ -69,6 +70,7 @@ fn with_example(request: RequestBuilder, operation: &Value, kind: &str) -> Reque
 }
 
 const BLOCK: &str = "/v1/blocks/{id}";
+const CONTACT: &str = "/v1/contacts/{id}";
 const PROMPT: &str = "/v1/prompts/{language}/{key}";
 
 /// Method, path, type of the example, header.
@@ -113,6 +115,11 @@ fn asked() -> Vec<Asked> {
         (Method::POST, "/v1/blocks", json, None),
         (Method::GET, block, json, None),
         (Method::DELETE, block, json, None),
+        (Method::POST, "/v1/contacts", json, None),
+        (Method::GET, "/v1/contacts", json, None),
+        (Method::GET, CONTACT, json, None),
+        (Method::PATCH, CONTACT, json, None),
+        (Method::DELETE, CONTACT, json, None),
         (Method::GET, "/v1/people/{number}", json, None),
         (Method::DELETE, "/v1/people/{number}", json, None),
         (Method::GET, "/v1/audit", json, None),
@@ -130,6 +137,7 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
         (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/statistics", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
@@ -154,10 +162,11 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     let id = record(0).id.to_string();
     let paths = &document()["paths"];
     let mut had = BTreeSet::new();
-    let (mut blocked, mut pair) = (String::new(), String::new());
+    let (mut made, mut pair) = (String::new(), String::new());
     for (method, pattern, kind, header) in asked() {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
-        let path = if pattern == BLOCK { blocked.clone() } else { filled(pattern, &id, &pair) };
+        let is_made = [BLOCK, CONTACT].contains(&pattern);
+        let path = if is_made { made.clone() } else { filled(pattern, &id, &pair) };
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
         if kind == "audio/wav" {
             request = request.header("content-type", kind).body("RIFF");
@@ -171,8 +180,8 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         if pattern == "/v1/pairs" && method == Method::POST {
             pair = answer.json()["id"].as_str().unwrap().to_owned();
         }
-        if pattern == "/v1/blocks" && method == Method::POST {
-            blocked = answer.header("location").to_owned();
+        if ["/v1/blocks", "/v1/contacts"].contains(&pattern) && method == Method::POST {
+            made = answer.header("location").to_owned();
         }
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
