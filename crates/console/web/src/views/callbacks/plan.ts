@@ -18,6 +18,9 @@ export interface SideForm {
 }
 
 export interface PlanForm {
+    /** Hours of a day, `09:00-21:00`, and the zone of the clock they are of. */
+    window: string;
+    zone: string;
     line: string;
     max: string;
     record: '' | 'yes' | 'no';
@@ -48,6 +51,8 @@ export function planForm(plan: Plan | null): PlanForm {
         line: number(plan?.line ?? null),
         max: number(plan?.max_seconds ?? null),
         record: said(plan?.record ?? null),
+        window: plan?.window ?? '',
+        zone: plan?.time_zone ?? '',
         first: sideForm(plan?.first ?? null),
         second: sideForm(plan?.second ?? null),
     };
@@ -79,5 +84,7 @@ export function planPut(form: PlanForm): PlanPut {
         ...(form.line.trim() && { line: form.line.trim() }),
         ...(form.max.trim() && { max_seconds: whole(form.max) }),
         ...(form.record && { record: form.record === 'yes' }),
+        ...(form.window.trim() && { window: form.window.trim() }),
+        ...(form.zone.trim() && { time_zone: form.zone.trim() }),
     };
 }

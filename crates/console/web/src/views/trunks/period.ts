@@ -1,6 +1,8 @@
 // Over which time charts go, in which steps, and what is drawn of it.
 
-import type { Point } from '../../api/ahead';
+import type { components } from '../../api/schema';
+
+export type Point = components['schemas']['StatisticsPoint'];
 
 export const periods = ['hour', 'day', 'week', 'month', 'year'] as const;
 export type Period = (typeof periods)[number];

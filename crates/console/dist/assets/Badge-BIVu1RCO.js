@@ -1,1 +1,0 @@
-import{H as e,O as t,Q as n,V as r,X as i,et as a,ft as o,lt as s,wt as c}from"./index-Di4mjCvX.js";var l=a(`<span><!></span>`);function u(a,u){let d=t(u,`tone`,3,`plain`);var f=l(),p=o(f);i(p,()=>u.children),c(f),s(()=>r(f,1,e(d()),`s1620ot5`)),n(a,f)}export{u as t};
