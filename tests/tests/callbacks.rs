@@ -234,6 +234,29 @@ fn voicemail_that_answers_first_does_not_take_the_call_from_whoever_presses_the_
 }
 
 #[test]
+fn a_callback_outside_its_hours_waits_and_rings_nobody() {
+    let office = Office::open();
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    let minutes = seconds.as_secs() / 60;
+    let at = |minutes: u64| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+    let mut body = one_each();
+    (body["window"], body["time_zone"]) =
+        (json!(format!("{}-{}", at(minutes + 60), at(minutes + 90))), json!("UTC"));
+    let waits = office.ask(&body);
+    assert_eq!(office.read(&waits)["begins_at"], json!(rfc3339((minutes + 60) * 60).replace('Z', ".000Z")));
+    // The same in its hours begins.
+    body["window"] = json!(format!("{}-{}", at(minutes + 1380), at(minutes + 60)));
+    let begins = office.ask(&body);
+    let mut first = office.first.incoming();
+    first.refuse("486 Busy", &[]);
+    assert_eq!(office.await_state(&begins, "ended")["cause"], "busy");
+    assert!(!office.first.was_called(), "the other waits");
+    assert_eq!(office.cancel(&waits, "not-ringing"), json!({ "cancelled": true, "found": "waiting" }));
+    assert_eq!(office.read(&waits)["cause"], "cancelled");
+}
+
+#[test]
 fn a_first_side_that_hangs_up_in_its_prompt_is_left_for_the_next() {
     let office = Office::open();
     let body = json!({

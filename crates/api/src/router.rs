@@ -20,8 +20,8 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
-    people, prompts, recordings, records, sign_in, simulate, statistics, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
 /// One method of one path.

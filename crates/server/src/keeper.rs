@@ -11,7 +11,7 @@ use b2bua::{
 };
 use clock::Instant;
 use number::Number;
-use store::{Batch, Quiet, Store, StoreError, Timestamp};
+use store::{Batch, Outcome, Quiet, Store, StoreError, Timestamp};
 
 use crate::signalling::Turn;
 use crate::time::wall_ms;
@@ -217,9 +217,42 @@ fn answer(
             tracing::error!(%error, "the store could not be asked");
             Finding::Failed
         });
+        if let (Query::Permit { line, code: Some(code), .. }, Finding::Permitted) = (query, &finding)
+            && has_limit(store, line, code)
+        {
+            reserve(store, turns, call, line, code);
+            continue;
+        }
         if turns.blocking_send(Turn::Board(Input::Found { call, finding })).is_err() {
             return;
         }
+    }
+}
+
+/// Whether the order has only so many calls.
+fn has_limit(store: &Store, line: Number, code: Code) -> bool {
+    let order = store.find_code(line, code.as_str(), Timestamp(wall_ms()));
+    // What cannot be read now is found out when a call is reserved.
+    order.map_or(true, |order| order.is_some_and(|order| order.limits.max_calls.is_some()))
+}
+
+/// Takes one of the order's calls, and answers when it is taken: many may ask for the last at the same time.
+fn reserve(store: &Store, turns: &tokio::sync::mpsc::Sender<Turn>, call: CallId, line: Number, code: Code) {
+    let batch = Batch::new().reserve_call(line, code.as_str(), Timestamp(wall_ms()));
+    let told = turns.clone();
+    // The queue is full only if the loop is dead: then nobody waits for this either.
+    let tell = move |finding| drop(told.try_send(Turn::Board(Input::Found { call, finding })));
+    let answer = tell.clone();
+    let taken = store.commit(batch, move |outcomes| match outcomes.as_deref() {
+        Ok([Outcome::Reserved(true)]) => answer(Finding::Permitted),
+        Ok(_) => answer(Finding::Forbidden(Forbidden::UsedUp)),
+        Err(error) => {
+            tracing::error!(%error, "the store could not take one of an order's calls");
+            answer(Finding::Failed);
+        }
+    });
+    if taken.is_err() {
+        tell(Finding::Failed);
     }
 }
 

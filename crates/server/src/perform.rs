@@ -115,6 +115,15 @@ impl World {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(Batch::new().note_called(line, callee, code.as_str(), at));
             }
+            Output::Tallied(tallied) => {
+                let until = Timestamp(self.scribe.clock.wall_ms_until(now, tallied.until));
+                let tally = recovery::tally(tallied, until);
+                self.keeper.keep(Batch::new().tally(tally));
+            }
+            Output::Uncalled { line, code } => {
+                let at = Timestamp(self.scribe.clock.wall_ms(now));
+                self.keeper.keep(Batch::new().release_call(line, code.as_str(), at));
+            }
             Output::PairCalled { pair, caller } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
                 self.keeper.keep(Batch::new().pair_called(pair_ulid(pair), caller, at));

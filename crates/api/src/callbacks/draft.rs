@@ -7,7 +7,7 @@ use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
 use number::Number;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, Timestamp, Ulid};
+use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, NotQuiet, Timestamp, Ulid, Window};
 
 use crate::draft::{NumberText, check_data};
 use crate::interface::Settings;
@@ -28,6 +28,8 @@ pub(crate) struct CallbackBody {
     pub(crate) second: SideBody,
     pub(crate) plan: Option<String>,
     pub(crate) at: Option<String>,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -42,6 +44,8 @@ pub(crate) struct PlanBody {
     pub(crate) first: MannerBody,
     #[serde(default)]
     pub(crate) second: MannerBody,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -234,6 +238,7 @@ impl PlanBody {
         if let Some(line) = &self.line {
             check_line(&line.0, "line", settings)?;
         }
+        check_window(self.window.as_deref(), self.time_zone.as_deref())?;
         check_range(self.max_seconds, LONGEST_TALK, "max_seconds")
     }
 }
@@ -268,6 +273,12 @@ pub(crate) fn check(
         let detail = "nobody can be called to talk to themselves";
         return Err(Problem::new(Fault::SameNumber, detail).at("second"));
     }
+    // A plan's zone is that of the plan's hours.
+    let (hours, zone) = match (&body.window, &body.time_zone) {
+        (None, None) => (plan.window, plan.time_zone),
+        (Some(_), _) | (_, Some(_)) => (body.window, body.time_zone),
+    };
+    let window = check_window(hours.as_deref(), zone.as_deref())?;
     let max_seconds = body.max_seconds.or(plan.max_seconds);
     check_range(max_seconds, LONGEST_TALK, "max_seconds")?;
     let data = body.data.map(|data| check_data(&data, Callback::LONGEST_DATA)).transpose()?.flatten();
@@ -275,6 +286,7 @@ pub(crate) fn check(
         id: Ulid::from_parts(now.0, Ulid::generate().random()),
         created_at: now,
         at: check_at(body.at.as_deref(), now)?,
+        window,
         plan: body.plan.map(Into::into),
         line,
         first,
@@ -371,6 +383,18 @@ fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem
         return Ok(());
     }
     Err(Problem::new(Fault::OutOfRange, format!("from 1 to {most}")).at(field))
+}
+
+fn check_window(hours: Option<&str>, zone: Option<&str>) -> Result<Option<Window>, Problem> {
+    let wrong = |detail: &str, field: &str| Problem::new(Fault::WindowInvalid, detail).at(field);
+    let Some(hours) = hours else {
+        let nothing = "means nothing without window beside it";
+        return zone.map_or(Ok(None), |_| Err(wrong(nothing, "time_zone")));
+    };
+    Window::parse(hours, zone).map(Some).map_err(|why| match why {
+        NotQuiet::Hours => wrong("hours are written \"09:00-21:00\"", "window"),
+        NotQuiet::Zone => wrong(&why.to_string(), "time_zone"),
+    })
 }
 
 fn check_at(at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {

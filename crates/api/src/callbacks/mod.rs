@@ -51,7 +51,12 @@ pub(crate) async fn create(
         contacts => contacts::numbers(&gate, contacts).await?,
     };
     let callback = draft::check(body, plan, &known, &gate.settings(), now)?;
-    let data = json!({ "line": callback.line.to_string(), "at": callback.at, "data": callback.data });
+    let data = json!({
+        "line": callback.line.to_string(),
+        "at": callback.at,
+        "begins_at": callback.begins_at(),
+        "data": callback.data,
+    });
     let data = store::Json::of(&data).expect("texts have a JSON form");
     let event = NewEvent { kind: "callback.created".to_owned(), at: now, call: Some(callback.id), data };
     let kept = callback.clone();

@@ -129,6 +129,8 @@ async fn what_is_wrong_with_a_callback_is_named() {
         (with("at", json!("2001-01-01T00:00:00Z")), "out-of-range", "at"),
         (with("at", json!("tomorrow")), "wrong-type", "at"),
         (with("plan", json!("none")), "unknown-plan", "plan"),
+        (with("window", json!("9-21")), "window-invalid", "window"),
+        (with("time_zone", json!("UTC")), "window-invalid", "time_zone"),
         (with("data", json!(long)), "data-too-large", "data"),
         (with("colour", json!("red")), "unknown-field", "colour"),
         (json!({ "first": "+79991111111", "second": "+79992222222" }), "missing-field", "line"),
@@ -268,6 +270,36 @@ async fn a_plan_says_what_a_callback_does_not() {
     assert_eq!(read["plan"], "desk");
 }
 
+/// Hours that begin an hour after this moment of some day, UTC, and end half an hour later.
+fn hours_from_now() -> String {
+    let minutes = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60;
+    let text = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    format!("{}-{}", text(minutes + 60), text(minutes + 90))
+}
+
+#[tokio::test]
+async fn a_callback_waits_for_its_hours_and_says_so() {
+    let world = World::new().await;
+    let hours = hours_from_now();
+    let plan = json!({ "line": LINE, "window": hours, "time_zone": "UTC" });
+    assert_eq!(world.put(PLAN, &plan).await.status, 201);
+    assert_eq!(world.get(Role::App, PLAN).await.json()["window"], json!(hours));
+    let mut body = json!({ "plan": "desk", "first": "+79991111111", "second": "+79992222222" });
+    let waits = world.post(Role::App, PATH, &body).await.json();
+    assert_eq!((&waits["window"], &waits["time_zone"]), (&json!(hours), &json!("UTC")));
+    assert_eq!(waits["state"], "waiting");
+    let time = |name: &str| waits[name].as_str().unwrap().parse::<store::Timestamp>().unwrap();
+    let waiting = time("begins_at").since(time("at")).as_secs();
+    assert!((59 * 60..=60 * 60).contains(&waiting), "{waits:#}");
+    let told = world.store.events_after(None, 1).unwrap().events;
+    assert!(told[0].data.as_str().contains(waits["begins_at"].as_str().unwrap()), "{told:?}");
+    // What a callback says of its hours it says in place of its plan.
+    body["window"] = json!("00:00-23:59");
+    body["time_zone"] = json!("Etc/GMT-14");
+    let own = world.post(Role::App, PATH, &body).await.json();
+    assert_eq!((&own["window"], &own["time_zone"]), (&body["window"], &body["time_zone"]));
+}
+
 #[tokio::test]
 async fn of_two_who_change_a_plan_only_one_who_has_read_it_does() {
     let world = World::new().await;
@@ -301,6 +333,7 @@ async fn a_plan_that_cannot_be_is_refused() {
         (PLAN, json!({ "first": { "strategy": "never" } }), "wrong-type"),
         (PLAN, json!({ "second": { "numbers": ["+79991111111"] } }), "unknown-field"),
         (PLAN, json!({ "line": "+74959999999" }), "unknown-line"),
+        (PLAN, json!({ "window": "09:00-21:00", "time_zone": "Mars/Olympus" }), "window-invalid"),
         (PLAN, json!({ "first": { "prompt": { "text": "" } } }), "text-invalid"),
         (PLAN, json!({ "first": { "prompt": 7 } }), "wrong-type"),
         ("/v1/callback-plans/Desk", json!({}), "out-of-range"),

@@ -4,8 +4,8 @@
 
 mod callbacks;
 mod calls;
-mod contacts;
 mod canaries;
+mod contacts;
 mod contract;
 mod desk;
 mod events;

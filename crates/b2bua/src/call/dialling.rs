@@ -137,7 +137,14 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
         Callee::First | Callee::Second => None,
     };
     let Some(leg) = leg else { return Ok(()) };
-    let dialled = desk.counts.take(desk.now, leg, &core.line.dial, &core.config.guards)?;
+    let line = Arc::clone(&core.line);
+    count(leg, &line, core, desk)
+}
+
+/// Counts a leg, unless it must not be dialled by this line's rules.
+fn count(leg: guards::Leg, line: &Line, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+    let dialled = desk.counts.take(desk.now, leg, &line.dial, &core.config.guards)?;
+    desk.out.extend(desk.counts.news().map(Output::Tallied));
     core.dialled.push(dialled);
     Ok(())
 }
@@ -145,6 +152,9 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
 /// Calls somebody, unless a rule forbids the number; the caller, if there is one, is told and hears music.
 pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if let Err(cause) = guard(callee, core, desk) {
+        if let Some((_, Some(code))) = called_party(callee, core) {
+            desk.out.push(Output::Uncalled { line: core.line.number, code });
+        }
         if callee == Callee::Named {
             return directed::resume(outcome::ours(cause), core, desk);
         }
@@ -298,9 +308,7 @@ impl Dialling {
         };
         let Some(callee) = number else { return Ok(()) };
         let leg = guards::Leg { callee, caller, is_party: true };
-        let dialled = desk.counts.take(desk.now, leg, &self.shown.dial, &core.config.guards)?;
-        core.dialled.push(dialled);
-        Ok(())
+        count(leg, &self.shown, core, desk)
     }
 
     /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.

@@ -9,7 +9,7 @@ use super::{Place, Switchboard, ended};
 use crate::call::{self, Call, Core, Leg, Span, State, Stuff};
 use crate::config::Trunk;
 use crate::guards;
-use crate::interface::{Callee, Output};
+use crate::interface::{Callee, Output, Tallied};
 use crate::media::Session;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
@@ -64,6 +64,12 @@ impl Switchboard {
         }
         self.settle(now, out);
         self.keep(out);
+    }
+
+    /// Goes on with what was counted before the node died; what is over by then counts for nothing. Before this switchboard has been
+    /// given anything else.
+    pub fn remember(&mut self, tallied: Tallied) {
+        self.counts.remember(tallied);
     }
 
     /// Says what is to be kept of the calls that have changed.

@@ -75,8 +75,9 @@ impl Callbacks {
         let found = store.waiting_callbacks()?;
         let settled = Timestamp(wall_ms()).after(settling);
         let waiting = found.into_iter().filter(|found| found.record.is_none());
-        let waiting =
-            waiting.map(|FoundCallback { callback, .. }| ((callback.at.max(settled), callback.id), callback));
+        let waiting = waiting.map(|FoundCallback { callback, .. }| {
+            ((callback.begins_at().max(settled), callback.id), callback)
+        });
         Ok(Self {
             store,
             turns,
@@ -117,7 +118,7 @@ impl Callbacks {
                 let kept = (*callback).clone();
                 let done = self.stored(move |store| store.put_callback(kept, event)).await;
                 if done.is_ok() {
-                    self.waiting.insert((callback.at, callback.id), *callback);
+                    self.waiting.insert((callback.begins_at(), callback.id), *callback);
                 }
                 let _ = reply.send(done);
             }
@@ -140,7 +141,8 @@ impl Callbacks {
         let now = Timestamp(wall_ms());
         while let Some(first) = self.waiting.first_entry().filter(|first| first.key().0 <= now) {
             let callback = first.remove();
-            if now.since(callback.at) > LATE {
+            // Its hours may have ended while the node was not there.
+            if now.since(callback.begins_at()) > LATE || callback.opens(now) > now {
                 tracing::warn!(callback = %callback.id, "a callback was missed: the node was not there when it was to begin");
                 self.end(callback.id, "missed").await;
                 continue;
@@ -341,6 +343,7 @@ mod tests {
             id: Ulid(n),
             created_at: at,
             at,
+            window: None,
             plan: None,
             line: Number::parse("+74950000001").unwrap(),
             first: side("+79991111111", "random"),
@@ -440,6 +443,46 @@ mod tests {
         };
         store.put_block(block).unwrap();
         assert!(matches!(asked(1), Permitted::No("blocked")));
+    }
+
+    /// Hours that begin so many minutes after now.
+    fn hours(now: Timestamp, after: u64) -> Option<store::Window> {
+        let minute = |minutes: u64| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+        let begin = now.0 / 60_000 + after;
+        store::Window::parse(&format!("{}-{}", minute(begin), minute(begin + 600)), Some("UTC")).ok()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_comes_before_the_hours_waits_and_who_missed_them_never_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let now = Timestamp(wall_ms());
+        for (n, window) in [(1, hours(now, 300)), (2, hours(now, 1_440 - 300)), (3, hours(now, 300))] {
+            store.put_callback(Callback { window, ..callback(n, now) }, created()).unwrap();
+        }
+        let (turns, mut told) = crate::signalling::queue();
+        let (wishes, wished) = queue();
+        let (stop, draining) = (watch::Sender::new(false), watch::Sender::new(false));
+        let texts = texts(dir.path(), &["false"]);
+        let mut callbacks =
+            Callbacks::recover(store.clone(), turns, knowledge(), texts, Duration::ZERO).unwrap();
+        assert_eq!(callbacks.waiting.len(), 3);
+        assert!(callbacks.waiting.keys().all(|(at, id)| (at.since(now) > LATE) == (id.0 != 2)));
+        // It is looked at when its hours are over: the node slept.
+        let late = callbacks.waiting.pop_last().unwrap().1;
+        let late = Callback { id: Ulid(3), ..late };
+        callbacks.waiting.insert((now, Ulid(3)), late);
+        let running = tokio::spawn(callbacks.run(wished, draining.subscribe(), stop.subscribe()));
+        let begun = told.recv().await.unwrap();
+        let Turn::Board(Input::Control(Control::Originate(begun))) = begun else { panic!("{begun:?}") };
+        assert_eq!(begun.call, CallId(2));
+        let (reply, found) = oneshot::channel();
+        wishes.send(Wish::Cancel { call: CallId(1), when: When::NotRinging, reply }).await.unwrap();
+        assert_eq!(found.await.unwrap(), Some(Stage::Waiting));
+        let cause = |n| store.callback(Ulid(n)).unwrap().unwrap().callback.end.map(|end| end.cause);
+        assert_eq!((cause(1).as_deref(), cause(3).as_deref()), (Some("cancelled"), Some("missed")));
+        stop.send_replace(true);
+        running.await.unwrap();
     }
 
     /// One whose text cannot be spoken ends; one whose text takes its time holds up nobody, and can be cancelled.

@@ -17,7 +17,7 @@ use crate::keys::Key;
 use crate::shared::Shared;
 use crate::writer::Group;
 use crate::{
-    Batch, Json, NewEvent, Outcome, Page, Record, Store, StoreError, Timestamp, changes, disk, keys,
+    Batch, Json, NewEvent, Outcome, Page, Record, Store, StoreError, Timestamp, Window, changes, disk, keys,
 };
 
 /// Most callbacks one page looks at.
@@ -33,8 +33,10 @@ pub struct Callback {
     pub id: Ulid,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// When it is to begin.
+    /// When it is to begin, or when its hours next begin.
     pub at: Timestamp,
+    /// The hours at which it may begin, by the clock of the line's country where they have no zone of their own.
+    pub window: Option<Window>,
     /// The plan it was made by.
     pub plan: Option<Box<str>>,
     /// The line whose manner it has.
@@ -120,6 +122,18 @@ pub struct FoundCallback {
 impl Callback {
     /// Most bytes of [`Callback::data`]: it stands in the record beside each number that was called.
     pub const LONGEST_DATA: usize = 512;
+
+    /// When it begins.
+    #[must_use]
+    pub fn begins_at(&self) -> Timestamp {
+        self.opens(self.at)
+    }
+
+    /// The first moment from this one on at which it may begin.
+    #[must_use]
+    pub fn opens(&self, from: Timestamp) -> Timestamp {
+        self.window.as_ref().map_or(from, |window| window.opens(self.line, from))
+    }
 
     /// Whether this number is one of those to be called.
     #[must_use]

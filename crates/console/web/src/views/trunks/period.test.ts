@@ -1,20 +1,22 @@
 import { expect, test } from 'vitest';
 
-import type { Point } from '../../api/ahead';
-import { columns, range } from './period';
+import { columns, range, type Point } from './period';
 
 const now = Date.parse('2027-01-15T10:20:30Z');
 
 function point(at: string, calls: number): Point {
     return {
         at,
+        trunk: 't',
         calls,
         answered: 1,
+        dialled: 2,
+        reached: 1,
         answer_seizure_ratio: 0.5,
         post_dial_delay_p50_ms: 900,
         post_dial_delay_p95_ms: 3000,
         talk_seconds: 90,
-        mos_mean: 4.1,
+        mos: 4.1,
         mos_p5: 3.2,
         most_at_once: 2,
     };

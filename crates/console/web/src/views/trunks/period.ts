@@ -1,6 +1,8 @@
 // Over which time charts go, in which steps, and what is drawn of it.
 
-import type { Point } from '../../api/ahead';
+import type { components } from '../../api/schema';
+
+export type Point = components['schemas']['StatisticsPoint'];
 
 export const periods = ['hour', 'day', 'week', 'month', 'year'] as const;
 export type Period = (typeof periods)[number];
@@ -67,7 +69,7 @@ export function columns(points: readonly Point[], { from, to, step }: Range): Co
         asr: each<number | null>((point) => point.answer_seizure_ratio, null),
         pddMedian: each<number | null>((point) => point.post_dial_delay_p50_ms, null),
         pdd95: each<number | null>((point) => point.post_dial_delay_p95_ms, null),
-        mos: each<number | null>((point) => point.mos_mean, null),
+        mos: each<number | null>((point) => point.mos, null),
         mos5: each<number | null>((point) => point.mos_p5, null),
         once: each((point) => point.most_at_once, 0),
         minutes: each((point) => point.talk_seconds / 60, 0),
