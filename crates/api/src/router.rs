@@ -20,7 +20,7 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
     people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
