@@ -218,11 +218,11 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     // The second of two who knew the same order learns that there was a first.
     let late = change(Role::Operator, json!({"max_calls": 9}), first.header("etag")).await;
     assert_eq!(late.problem(), (412, "precondition-failed".into(), None));
-    let rest = json!({"client": {"language": "en", "quiet": null}, "max_calls": null, "data": null, "ttl_seconds": 60});
+    let rest = json!({"client": {"name": "Анна", "language": "en", "quiet": null}, "max_calls": null, "data": null, "ttl_seconds": 60});
     let patched = change(Role::App, rest, "").await.json();
     assert_eq!(
         patched["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "name": "Анна", "language": "en", "quiet": null, "time_zone": null})
     );
     assert_eq!((&patched["max_calls"], &patched["data"]), (&Value::Null, &Value::Null));
     assert_ne!(patched["expires_at"], first.json()["expires_at"]);
