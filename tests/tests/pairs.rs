@@ -69,6 +69,29 @@ fn not_connected(scene: &Scene, from: &str, to: &str, records: usize) -> Value {
 }
 
 #[test]
+fn a_pool_of_thousands_is_one_line_of_the_file() {
+    let range = "+74957000000..+74957002999";
+    let scene = Scene::brief(|config| {
+        config
+            .set("trunk.0.numbers", vec![toml::Value::from(range)])
+            .set("line.0.number", range)
+            .set("line.0.service", "pairs")
+    });
+    let last = "74957002999";
+    let mut body = pair();
+    body["number"] = json!(last);
+    make(&scene, &body);
+    let (mut out, mut back) = reaches(&scene, COURIER, last, CLIENT, last);
+    back.answer();
+    Scene::talk(&mut out, &mut back);
+    out.hang_up();
+    back.expect_bye();
+    let (_, numbers) = scene.bauta.http("GET", "/v1/numbers", None);
+    assert!(numbers.to_string().contains("+74957000000"), "{numbers:#}");
+    scene.bauta.assert_no_fault();
+}
+
+#[test]
 fn both_ways_two_people_talk_and_each_sees_the_pool_number_alone() {
     for (from, whom, role) in [(COURIER, CLIENT, "a"), (CLIENT, COURIER, "b")] {
         let scene = Scene::brief(pool);

@@ -171,7 +171,8 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
-    pub(super) number: Option<Number>,
+    /// None where they are at fault.
+    pub(super) numbers: Vec<Number>,
     pub(super) service: Service,
     /// The trunks' names, where they are written.
     pub(super) trunk: Given<Named>,
@@ -183,18 +184,21 @@ pub(super) struct Draft<'d> {
 }
 
 impl Draft<'_> {
-    /// Whole, if nothing was at fault.
-    pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Line> {
-        Some(Line {
-            number: self.number?,
+    /// A line for each of its numbers, if nothing was at fault.
+    pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Vec<Line>> {
+        let trunks = trunks?;
+        let line = |number| Line {
+            number,
             service: self.service,
-            trunks: trunks?,
-            language: self.language,
-            operator: self.operator,
-            hooked: self.hooked,
-            quiet: self.quiet,
-            manner: self.manner,
-        })
+            trunks: trunks.clone(),
+            language: self.language.clone(),
+            operator: self.operator.clone(),
+            hooked: self.hooked.clone(),
+            quiet: self.quiet.clone(),
+            manner: self.manner.clone(),
+        };
+        let lines: Vec<Line> = self.numbers.into_iter().map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     }
 }
 
@@ -217,9 +221,18 @@ pub(super) fn read<'d>(
 }
 
 fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super::Policy) -> Draft<'d> {
-    let number = |value: &DeValue<'_>| value::number(value, plan);
-    let why = "the number people dial, one of its trunk's";
-    let dialled = walk.needed(&section, "number", why, number);
+    let numbers = match walk.list(&section, "number", |value| value::numbers(value, plan)) {
+        Given::Absent => {
+            walk.fault(section.place("number"), "is missing: the number people dial, one of its trunk's");
+            Vec::new()
+        }
+        Given::Is(numbers) if numbers.is_empty() => {
+            walk.fault(section.place("number"), "is empty: the number people dial, one of its trunk's");
+            Vec::new()
+        }
+        Given::Is(numbers) => numbers.concat(),
+        Given::Faulty => Vec::new(),
+    };
     let service = walk.get(&section, "service", |value| value::word(value, SERVICES)).or(Service::Orders);
     let strangers =
         walk.get(&section, "strangers", |value| value::word(value, STRANGERS)).or(Strangers::Tell);
@@ -239,7 +252,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super
     let hooked = hooked(walk, &section, service, operator.is_some());
     let quiet = super::policy::quiet(walk, &section, policy.quiet.as_ref());
     let manner = manner(walk, &section, &policy.dial);
-    Draft { section, number: dialled, service, trunk, language, operator, hooked, quiet, manner }
+    Draft { section, numbers, service, trunk, language, operator, hooked, quiet, manner }
 }
 
 fn hooked<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, has_operator: bool) -> Hooked {

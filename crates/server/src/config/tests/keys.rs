@@ -176,6 +176,19 @@ keep = "5m"
 "#;
 
 #[test]
+fn a_line_may_be_many_numbers_that_do_the_same() {
+    let text =
+        LEAST.replace("[\"+78005550101\"]", "[\"+78005550101\", \"8 800 555 10 00..8 800 555 39 99\"]");
+    let pool = "[[line]]\nnumber = [\"+78005551000..+78005552999\", \"+78005553500\"]\nservice = \"pairs\"\nlanguage = \"en\"\n";
+    let checked = good(&(text + pool));
+    assert_eq!((checked.lines.len(), checked.trunks[0].numbers.len()), (2_002, 3_001));
+    let pool: Vec<_> = checked.lines.iter().filter(|line| line.language == "en").collect();
+    let ends = [pool[0], pool[1_999], pool[2_000]].map(|line| line.number.to_string());
+    assert_eq!(ends, ["+78005551000", "+78005552999", "+78005553500"]);
+    assert_eq!(checked.pool().len(), 2_001);
+}
+
+#[test]
 fn every_key_of_node_and_sip_changes_what_it_names() {
     let Checked { node, sip, .. } = good(EVERY_KEY);
     assert_eq!((node.name.as_str(), node.country.as_str(), node.drain.as_secs()), ("south", "DE", 60));
