@@ -57,17 +57,9 @@ pub(crate) enum Turn {
     /// End a call; says whether there was one.
     HangUp(CallId, oneshot::Sender<bool>),
     /// Pause or resume the recording of a call; says what it came to.
-    PauseRecording {
-        call: CallId,
-        paused: bool,
-        reply: oneshot::Sender<Option<Recording>>,
-    },
+    PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
     /// End a callback that has not come too far; says how far it had come.
-    Cancel {
-        call: CallId,
-        when: When,
-        reply: oneshot::Sender<Option<Stage>>,
-    },
+    Cancel { call: CallId, when: When, reply: oneshot::Sender<Option<Stage>> },
     /// Forget the messages of calls in which this number stands; how many calls that were, and which go on.
     EraseTraces(Number, oneshot::Sender<(u64, Vec<CallId>)>),
     /// Say which messages of a call are kept, and what the wall clock showed at `Instant::ZERO`, in microseconds.
