@@ -179,6 +179,25 @@ fn names_and_numbers_stand_once() {
 }
 
 #[test]
+fn callers_who_are_answered_late_are_told_nothing_before() {
+    let line = |more: &str| fault(|text| text.push_str(&format!("answer = \"when-answered\"\n{more}")));
+    let pairs = "service = \"pairs\"\n";
+    for (more, why) in [
+        (String::new(), "line[0].answer: \"when-answered\" is for lines with service"),
+        (format!("{pairs}answer_after = \"2s\"\n"), "line[0].answer_after: means nothing"),
+        (format!("{pairs}early_media = \"pass\"\n"), "line[0].early_media: means nothing"),
+        (
+            format!("{pairs}record = true\nrecord_notice = \"caller\"\n"),
+            "line[0].record_notice: needs answer",
+        ),
+        (format!("{pairs}ring_timeout = \"3m\"\n"), "line[0].ring_timeout: is at most 150s"),
+    ] {
+        let told = line(&more);
+        assert!(told.contains(why), "{more}: {told}");
+    }
+}
+
+#[test]
 fn a_range_of_numbers_is_a_range_and_each_of_them_stands_once() {
     let line = |number: &str| {
         fault(|text| {

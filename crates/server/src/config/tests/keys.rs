@@ -99,6 +99,7 @@ code_attempts = 4
 lockout = "5m"
 hint_after = "2s"
 input_timeout = "9s"
+answer = "at-once"
 answer_after = "2s"
 ring_timeout = "30s"
 early_media = "pass"
@@ -368,6 +369,7 @@ fn every_key_of_a_line_changes_what_it_names() {
         lockout: second * 300,
         hint_after: second * 2,
         input_timeout: second * 9,
+        answer: b2bua::Answer::AtOnce,
         answer_after: second * 2,
         ring_timeout: second * 30,
         early_media: b2bua::EarlyMedia::Pass,
@@ -541,6 +543,7 @@ fn what_is_left_out_has_the_documented_default() {
         lockout: second * 600,
         hint_after: Duration::from_millis(1500),
         input_timeout: second * 8,
+        answer: b2bua::Answer::AtOnce,
         answer_after: Duration::ZERO,
         ring_timeout: second * 45,
         early_media: b2bua::EarlyMedia::Ours,
