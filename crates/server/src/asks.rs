@@ -64,6 +64,9 @@ impl Desk {
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
+                Ask::EraseTraces { number, reply } => {
+                    let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
+                }
                 Ask::Trace { call, reply } => {
                     let (kept, answer) = oneshot::channel();
                     let _ = desk.turns.send(Turn::Trace(call, kept)).await;
@@ -196,6 +199,7 @@ impl Desk {
             | Ask::Callback { .. }
             | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
+            | Ask::EraseTraces { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
             | Ask::Trunks(_) => {}

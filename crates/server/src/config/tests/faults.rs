@@ -179,6 +179,53 @@ fn names_and_numbers_stand_once() {
 }
 
 #[test]
+fn callers_who_are_answered_late_are_told_nothing_before() {
+    let line = |more: &str| fault(|text| text.push_str(&format!("answer = \"when-answered\"\n{more}")));
+    let pairs = "service = \"pairs\"\n";
+    for (more, why) in [
+        (String::new(), "line[0].answer: \"when-answered\" is for lines with service"),
+        (format!("{pairs}answer_after = \"2s\"\n"), "line[0].answer_after: means nothing"),
+        (format!("{pairs}early_media = \"pass\"\n"), "line[0].early_media: means nothing"),
+        (
+            format!("{pairs}record = true\nrecord_notice = \"caller\"\n"),
+            "line[0].record_notice: needs answer",
+        ),
+        (format!("{pairs}ring_timeout = \"3m\"\n"), "line[0].ring_timeout: is at most 150s"),
+    ] {
+        let told = line(&more);
+        assert!(told.contains(why), "{more}: {told}");
+    }
+}
+
+#[test]
+fn a_range_of_numbers_is_a_range_and_each_of_them_stands_once() {
+    let line = |number: &str| {
+        fault(|text| {
+            *text = text.replace("[\"+78005550101\"]", "\"+78005550000..+78005559999\"");
+            text.push_str(&format!("[[line]]\nnumber = {number}\n"));
+        })
+    };
+    for (number, why) in [
+        ("\"+78005550200..+78005550100\"", "line[1].number: +78005550200..+78005550100 is no range"),
+        ("\"+7800..+78005550100\"", "is no range"),
+        ("\"+78005550000..nobody\"", "\"nobody\" is no telephone number"),
+        ("\"+78005550000..+78005560000\"", "has 10001 numbers; a range has at most 10000"),
+        ("[]", "line[1].number: is empty"),
+        (
+            "[\"+78005550200\", \"+78005550000..+78005550300\"]",
+            "line[1].number: +78005550101 is a [[line]] already",
+        ),
+        (
+            "\"+78005559990..+78005560009\"",
+            "line[1].number: +78005560000 is not among the numbers trunk \"main\" owns",
+        ),
+    ] {
+        let told = line(number);
+        assert!(told.contains(why), "{number}: {told}");
+    }
+}
+
+#[test]
 fn a_call_comes_by_one_trunk_only() {
     let with = |allow: &str| {
         let trunk =

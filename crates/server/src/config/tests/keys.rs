@@ -100,6 +100,7 @@ code_attempts = 4
 lockout = "5m"
 hint_after = "2s"
 input_timeout = "9s"
+answer = "at-once"
 answer_after = "2s"
 ring_timeout = "30s"
 early_media = "pass"
@@ -175,6 +176,19 @@ calls = 7
 messages = 8
 keep = "5m"
 "#;
+
+#[test]
+fn a_line_may_be_many_numbers_that_do_the_same() {
+    let text =
+        LEAST.replace("[\"+78005550101\"]", "[\"+78005550101\", \"8 800 555 10 00..8 800 555 39 99\"]");
+    let pool = "[[line]]\nnumber = [\"+78005551000..+78005552999\", \"+78005553500\"]\nservice = \"pairs\"\nlanguage = \"en\"\n";
+    let checked = good(&(text + pool));
+    assert_eq!((checked.lines.len(), checked.trunks[0].numbers.len()), (2_002, 3_001));
+    let pool: Vec<_> = checked.lines.iter().filter(|line| line.language == "en").collect();
+    let ends = [pool[0], pool[1_999], pool[2_000]].map(|line| line.number.to_string());
+    assert_eq!(ends, ["+78005551000", "+78005552999", "+78005553500"]);
+    assert_eq!(checked.pool().len(), 2_001);
+}
 
 #[test]
 fn every_key_of_node_and_sip_changes_what_it_names() {
@@ -357,6 +371,7 @@ fn every_key_of_a_line_changes_what_it_names() {
         lockout: second * 300,
         hint_after: second * 2,
         input_timeout: second * 9,
+        answer: b2bua::Answer::AtOnce,
         answer_after: second * 2,
         ring_timeout: second * 30,
         early_media: b2bua::EarlyMedia::Pass,
@@ -530,6 +545,7 @@ fn what_is_left_out_has_the_documented_default() {
         lockout: second * 600,
         hint_after: Duration::from_millis(1500),
         input_timeout: second * 8,
+        answer: b2bua::Answer::AtOnce,
         answer_after: Duration::ZERO,
         ring_timeout: second * 45,
         early_media: b2bua::EarlyMedia::Ours,
