@@ -114,14 +114,21 @@ numbers = "full"
         self
     }
 
-    /// Adds an entry to a list of sections: `line`, `trunk`, `webhook`.
+    /// Adds an entry to a list of sections: `line`, `trunk`, `http.token`.
     ///
     /// # Panics
-    /// If `entry` is no TOML.
+    /// If `entry` is no TOML, or the list lies in no section.
     #[must_use]
     pub fn add(mut self, list: &str, entry: &str) -> Self {
         let entry: Table = entry.parse().expect("an entry is TOML");
-        let list = self.table.entry(list).or_insert(Value::Array(Vec::new()));
+        let (table, list) = match list.split_once('.') {
+            None => (&mut self.table, list),
+            Some((section, list)) => {
+                let section = self.table.entry(section).or_insert(Table::new().into());
+                (section.as_table_mut().expect("a list lies in a section"), list)
+            }
+        };
+        let list = table.entry(list).or_insert(Value::Array(Vec::new()));
         list.as_array_mut().expect("a list of sections").push(entry.into());
         self
     }

@@ -28,6 +28,9 @@ enum Noted {
 const NOTED: &[(Method, &str, Noted, &str)] = &[
     (Method::GET, "/v1/orders", Noted::Shown, "orders.listed"),
     (Method::GET, "/v1/orders/{code}", Noted::Shown, "order.read"),
+    (Method::GET, "/v1/contacts", Noted::Shown, "contacts.listed"),
+    (Method::GET, "/v1/contacts/{id}", Noted::Shown, "contact.read"),
+    (Method::DELETE, "/v1/contacts/{id}", Noted::Done, "contact.deleted"),
     (Method::GET, "/v1/calls", Noted::Shown, "calls.listed"),
     (Method::GET, "/v1/calls/{id}", Noted::Shown, "call.read"),
     (Method::GET, "/v1/calls/{id}/trace", Noted::Done, "trace.read"),

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::parameters::shortened;
 use crate::problem::{Fault, Problem};
@@ -64,6 +65,13 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     })?;
     reader.end().map_err(|error| explain(&error, ""))?;
     Ok(value)
+}
+
+/// For a field of which `null` says something else than nothing does.
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 fn explain(error: &serde_json::Error, path: &str) -> Problem {

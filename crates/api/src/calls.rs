@@ -14,7 +14,7 @@ use crate::interface::Ask;
 use crate::live::{Live, LiveCall};
 use crate::page::Listed;
 use crate::parameters::Parameters;
-use crate::privacy::masked;
+use crate::privacy::{mask_text, masked};
 use crate::problem::{Fault, Problem};
 use crate::token::{Caller, Role};
 
@@ -126,6 +126,8 @@ fn shown(mut call: LiveCall, caller: Caller) -> LiveCall {
     if caller.role == Role::Operator {
         call.caller = call.caller.as_deref().map(masked);
         call.callee = call.callee.as_deref().map(masked);
+        call.caller_name = call.caller_name.as_deref().map(mask_text);
+        call.callee_name = call.callee_name.as_deref().map(mask_text);
     }
     call
 }

@@ -61,6 +61,7 @@ impl RowBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PartyBody {
     pub(crate) number: NumberText,
+    pub(crate) name: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) quiet: Option<String>,
     pub(crate) time_zone: Option<String>,
@@ -157,13 +158,14 @@ fn check_code(text: &str, line: Option<Number>, settings: &Settings) -> Result<C
 
 fn check_party(body: PartyBody, which: &str, settings: &Settings) -> Result<(Party, Option<Quiet>), Problem> {
     let quiet = check_quiet(body.quiet.as_deref(), body.time_zone.as_deref(), which)?;
-    check_person(&body.number, body.language, which, settings).map(|party| (party, quiet))
+    check_person(&body.number, body.language, body.name, which, settings).map(|party| (party, quiet))
 }
 
 /// Somebody who may call and be called: their number, and what they hear.
 pub(crate) fn check_person(
     number: &NumberText,
     language: Option<String>,
+    name: Option<String>,
     which: &str,
     settings: &Settings,
 ) -> Result<Party, Problem> {
@@ -177,7 +179,19 @@ pub(crate) fn check_person(
         let detail = format!("spoken here: {}", settings.languages.join(", "));
         return Err(Problem::new(Fault::UnknownLanguage, detail).at(format!("{which}.language")));
     }
-    Ok(Party { number, language: language.map(Into::into) })
+    let name = name.map(|name| check_name(&name, &format!("{which}.name"))).transpose()?;
+    Ok(Party { number, language: language.map(Into::into), name })
+}
+
+/// What people call somebody, without blanks around it.
+pub(crate) fn check_name(name: &str, field: &str) -> Result<Box<str>, Problem> {
+    let name = name.trim();
+    let fits = (1..=Party::LONGEST_NAME).contains(&name.chars().count());
+    if fits && !name.chars().any(char::is_control) {
+        return Ok(name.into());
+    }
+    let detail = format!("1 to {} characters, none of them a control character", Party::LONGEST_NAME);
+    Err(Problem::new(Fault::NameInvalid, detail).at(field))
 }
 
 pub(crate) fn check_quiet(

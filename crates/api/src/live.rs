@@ -18,7 +18,9 @@ pub(crate) struct LiveCall {
     pub(crate) line: Option<String>,
     pub(crate) trunk: Option<String>,
     pub(crate) caller: Option<String>,
+    pub(crate) caller_name: Option<String>,
     pub(crate) callee: Option<String>,
+    pub(crate) callee_name: Option<String>,
     /// `courier`, `client`, `a`, `b`, `operator`, `fallback`, `named` or `second`.
     pub(crate) callee_role: Option<String>,
     pub(crate) code: Option<String>,
@@ -27,6 +29,8 @@ pub(crate) struct LiveCall {
     pub(crate) caller_role: Option<String>,
     pub(crate) started_at: Timestamp,
     pub(crate) bridged_at: Option<Timestamp>,
+    /// The caller's card in the shop's own system, else the callee's.
+    pub(crate) card_url: Option<String>,
 }
 
 /// Where a call is; the words of the order call.
@@ -56,6 +60,9 @@ struct Data {
     caller_role: Option<String>,
     started_at: Option<Timestamp>,
     bridged_at: Option<Timestamp>,
+    party: Option<String>,
+    name: Option<String>,
+    card_url: Option<String>,
 }
 
 /// All of them.
@@ -118,13 +125,16 @@ fn arrived(id: Ulid, event: &Event, data: Data) -> LiveCall {
         line: data.line,
         trunk: data.trunk,
         caller: data.caller,
+        caller_name: None,
         callee: None,
+        callee_name: None,
         callee_role: None,
         code: None,
         pair: None,
         caller_role: None,
         started_at: event.at,
         bridged_at: None,
+        card_url: None,
     }
 }
 
@@ -160,8 +170,19 @@ fn advance(call: &mut LiveCall, kind: &str, at: Timestamp, data: Data) {
             if data.callee_role.as_deref() == Some("first") {
                 call.caller = data.callee;
             } else {
+                // Another one may be called after the first: what was known of that one is not of this.
+                call.callee_name = call.callee_name.take().filter(|_| call.callee == data.callee);
                 call.callee = data.callee;
                 call.callee_role = data.callee_role;
+            }
+        }
+        "call.known" => {
+            if data.party.as_deref() == Some("caller") {
+                call.caller_name = data.name;
+                call.card_url = data.card_url.or(call.card_url.take());
+            } else {
+                call.callee_name = data.name;
+                call.card_url = call.card_url.take().or(data.card_url);
             }
         }
         "call.ringing" => call.state = State::Ringing,
@@ -196,12 +217,16 @@ mod tests {
         let arrived = r#"{"line":"+74950000001","trunk":"t","caller":"+79991111111"}"#;
         let dialling = r#"{"callee_role":"client","callee":"+79992222222"}"#;
         let matched = r#"{"code":"12345","caller_role":"courier","data":{"x":1}}"#;
+        let caller = r#"{"party":"caller","name":"Ann","contact":null,"code":null,"role":null,"card_url":"https://crm/1"}"#;
+        let callee = r#"{"party":"callee","name":"Bob","contact":null,"code":null,"role":null,"card_url":"https://crm/2"}"#;
         for (kind, data, state) in [
             ("call.arrived", arrived, State::Arriving),
+            ("call.known", caller, State::Arriving),
             ("call.asked", "{}", State::Asking),
             ("call.code", r#"{"code":"12345","order_found":true}"#, State::Asking),
             ("call.matched", matched, State::Matching),
             ("call.dialling", dialling, State::Dialling),
+            ("call.known", callee, State::Dialling),
             ("call.ringing", "{}", State::Ringing),
             ("call.bridged", "{}", State::Talking),
         ] {
@@ -213,6 +238,11 @@ mod tests {
         assert_eq!(call.caller_role.as_deref(), Some("courier"));
         assert_eq!(call.callee.as_deref(), Some("+79992222222"));
         assert_eq!(call.bridged_at, Some(Timestamp(1)));
+        assert_eq!((call.caller_name.as_deref(), call.callee_name.as_deref()), (Some("Ann"), Some("Bob")));
+        assert_eq!(call.card_url.as_deref(), Some("https://crm/1"));
+        let operator = r#"{"callee_role":"operator","callee":"+74951112233"}"#;
+        live.apply(&event("call.dialling", Some(id), 2, operator));
+        assert_eq!(live.call(id).unwrap().callee_name, None, "the operator is somebody else");
         live.apply(&event("call.ended", Some(id), 2, "{}"));
         assert_eq!(live.after(None).count(), 0);
     }

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use store::{Order, Party, Quiet, Timestamp};
 
+use crate::body::given;
 use crate::draft::{NumberText, check_data, check_expiry, check_person, check_quiet, other_than};
 use crate::interface::Settings;
-use crate::pair_draft::given;
 use crate::problem::Problem;
 
 /// The body of `PATCH /v1/orders/{code}`.
@@ -31,6 +31,8 @@ struct PartyPatch {
     number: Option<NumberText>,
     #[serde(default, deserialize_with = "given")]
     language: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     quiet: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
@@ -68,11 +70,13 @@ impl OrderPatch {
 impl PartyPatch {
     fn party(&self, before: &Party, which: &str, settings: &Settings) -> Result<Party, Problem> {
         let known = NumberText(before.number.to_string());
-        let language = match &self.language {
-            Some(language) => language.clone(),
-            None => before.language.as_deref().map(str::to_owned),
+        let text = |changed: &Option<Option<String>>, before: Option<&str>| match changed {
+            Some(text) => text.clone(),
+            None => before.map(str::to_owned),
         };
-        check_person(self.number.as_ref().unwrap_or(&known), language, which, settings)
+        let language = text(&self.language, before.language.as_deref());
+        let name = text(&self.name, before.name.as_deref());
+        check_person(self.number.as_ref().unwrap_or(&known), language, name, which, settings)
     }
 
     fn quiet(&self, before: Option<&Quiet>, which: &str) -> Result<Option<Quiet>, Problem> {

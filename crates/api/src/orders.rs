@@ -21,7 +21,7 @@ use crate::interface::Settings;
 use crate::order_patch::OrderPatch;
 use crate::page::{self, Listed};
 use crate::parameters::Parameters;
-use crate::privacy::{last4, mask_json};
+use crate::privacy::{is_shown, last4, mask_json, shown_text};
 use crate::problem::{Fault, Problem};
 use crate::token::{Caller, Role};
 
@@ -42,6 +42,7 @@ pub(crate) struct OrderView {
 #[derive(Debug, Serialize)]
 struct PartyView {
     number: String,
+    name: Option<String>,
     language: Option<Box<str>>,
     quiet: Option<String>,
     time_zone: Option<String>,
@@ -53,6 +54,7 @@ impl OrderView {
         let limits = order.limits;
         let party = |party: store::Party, quiet: Option<store::Quiet>| PartyView {
             number: if masks { last4(party.number) } else { party.number.to_string() },
+            name: party.name.map(|name| shown_text(&name, masks)),
             language: party.language,
             quiet: quiet.as_ref().map(store::Quiet::hours),
             time_zone: quiet.as_ref().and_then(store::Quiet::zone).map(str::to_owned),
@@ -262,18 +264,37 @@ pub(crate) async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Listed<OrderView>>, Problem> {
-    let parameters = Parameters::read(query.as_deref(), &["line", "number", "limit", "cursor"])?;
+    let parameters =
+        Parameters::read(query.as_deref(), &["line", "number", "code", "name", "limit", "cursor"])?;
     let settings = gate.settings();
     let lines = match parameters.text("line") {
         None => Lines::Any,
         Some("none") => Lines::Only(None),
         Some(_) => Lines::Only(parameters.number("line", &settings.plan)?),
     };
-    let filter = OrderFilter { lines, number: parameters.number("number", &settings.plan)? };
+    let code = parameters.text("code").map(|code| {
+        let wrong = || Problem::new(Fault::CodeInvalid, "the first digits of a code, 1 to 12").at("code");
+        Code::parse(code).map(|code| code.as_str().to_owned()).ok_or_else(wrong)
+    });
+    let filter = OrderFilter {
+        lines,
+        number: parameters.number("number", &settings.plan)?,
+        code: code.transpose()?,
+        name: parameters.text("name").map(str::to_owned),
+    };
     let (limit, cursor) = (parameters.limit()?, parameters.text("cursor").map(str::to_owned));
     let now = Timestamp::from(SystemTime::now());
+    let masks = caller.role == Role::Operator;
     let read = move |store: &Store| {
-        page::filled(cursor, limit, |cursor, limit| store.orders(&filter, now, cursor, limit))
+        page::filled(cursor, limit, |cursor, limit| {
+            let mut page = store.orders(&filter, now, cursor, limit)?;
+            if let Some(wanted) = filter.name.as_deref().filter(|_| masks) {
+                let is_shown =
+                    |party: &store::Party| party.name.as_deref().is_some_and(|name| is_shown(name, wanted));
+                page.items.retain(|order| is_shown(&order.courier) || is_shown(&order.client));
+            }
+            Ok(page)
+        })
     };
     let page = gate.store(read).await?;
     Ok(Json(Listed::of(page, |order| OrderView::of(order, caller))))

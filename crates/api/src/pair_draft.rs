@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use number::Number;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use store::{
     Choice, Fallback, Mode, NewPair, Order, PairChange, PairDirection, Party, Preference, Prefix, Timestamp,
 };
 
+use crate::body::given;
 use crate::draft::{NumberText, check_data, check_expiry, check_person};
 use crate::interface::Settings;
 use crate::numbering;
@@ -49,6 +50,7 @@ pub(crate) struct PairBody {
 #[serde(deny_unknown_fields)]
 struct MemberBody {
     number: NumberText,
+    name: Option<String>,
     language: Option<String>,
     dials: Option<NumberText>,
 }
@@ -58,6 +60,7 @@ struct MemberBody {
 #[serde(deny_unknown_fields)]
 struct PersonBody {
     number: NumberText,
+    name: Option<String>,
     language: Option<String>,
 }
 
@@ -91,13 +94,6 @@ pub(crate) struct ChangeBody {
 pub(crate) struct ReopenBody {
     ttl_seconds: Option<i64>,
     expires_at: Option<String>,
-}
-
-/// `null` is something else than nothing.
-pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
 }
 
 /// `mode`, as it is written.
@@ -179,7 +175,7 @@ impl PairBody {
 impl MemberBody {
     fn check(self, which: &str, settings: &Settings) -> Result<(Party, Option<Number>), Problem> {
         let dials = self.dials.map(|dials| ours(&dials, &format!("{which}.dials"), settings)).transpose()?;
-        let body = PersonBody { number: self.number, language: self.language };
+        let body = PersonBody { number: self.number, name: self.name, language: self.language };
         Ok((party(body, which, settings)?, dials))
     }
 }
@@ -220,7 +216,7 @@ fn missing(field: &str, detail: &str) -> Problem {
 }
 
 fn party(body: PersonBody, which: &str, settings: &Settings) -> Result<Party, Problem> {
-    let party = check_person(&body.number, body.language, which, settings)?;
+    let party = check_person(&body.number, body.language, body.name, which, settings)?;
     numbering::check(party.number, &settings.pool, &format!("{which}.number"))?;
     Ok(party)
 }

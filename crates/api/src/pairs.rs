@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::page::{self, Listed};
 use crate::pair_draft::{ChangeBody, PairBody, ReopenBody};
 use crate::parameters::Parameters;
-use crate::privacy::{last4, mask_json};
+use crate::privacy::{last4, mask_json, shown_text};
 use crate::problem::{Fault, Problem};
 use crate::token::{Caller, Role};
 
@@ -49,6 +49,7 @@ pub(crate) struct PairView {
 #[derive(Debug, Serialize)]
 struct MemberView {
     number: String,
+    name: Option<String>,
     language: Option<Box<str>>,
     /// Our number.
     dials: String,
@@ -60,6 +61,7 @@ impl PairView {
         let number = |number: Number| if masks { last4(number) } else { number.to_string() };
         let member = |member: Member| MemberView {
             number: number(member.party.number),
+            name: member.party.name.map(|name| shown_text(&name, masks)),
             language: member.party.language,
             dials: member.dials.to_string(),
         };

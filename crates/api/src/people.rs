@@ -11,6 +11,7 @@ use store::{
 };
 
 use crate::blocks::BlockView;
+use crate::contacts::ContactView;
 use crate::gate::Gate;
 use crate::orders::OrderView;
 use crate::page;
@@ -30,6 +31,7 @@ pub(crate) struct Export {
     number: String,
     orders: Vec<OrderView>,
     pairs: Vec<PairView>,
+    contact: Option<ContactView>,
     blocks: Vec<BlockView>,
     redials: Vec<Redial>,
     /// Of this page.
@@ -102,15 +104,16 @@ pub(crate) async fn export(
         let pairs = page::filled(None, MOST, |cursor, limit| store.pairs(&of, now, cursor, limit))?;
         let blocks =
             page::filled(None, MOST, |cursor, limit| store.blocks(Some(number), now, cursor, limit))?;
-        let redials = store.redials_of(number)?;
+        let (contact, redials) = (store.contact_of(number)?, store.redials_of(number)?);
         let records = page::filled(cursor, limit, |cursor, limit| store.records(&filter, cursor, limit))?;
-        Ok((orders, pairs, blocks, redials, records))
+        Ok((orders, pairs, contact, blocks, redials, records))
     };
-    let (orders, pairs, blocks, redials, records) = gate.store(collect).await?;
+    let (orders, pairs, contact, blocks, redials, records) = gate.store(collect).await?;
     Ok(Json(Export {
         number: number.to_string(),
         orders: orders.items.into_iter().map(|order| OrderView::of(order, caller)).collect(),
         pairs: pairs.items.into_iter().map(|pair| PairView::of(pair, caller, now)).collect(),
+        contact: contact.map(|contact| ContactView::of(contact, caller)),
         blocks: blocks.items.into_iter().map(|block| BlockView::of(block, caller)).collect(),
         redials: redials
             .into_iter()

@@ -1,6 +1,7 @@
 //! How much of a telephone number is shown.
 
 use std::fmt;
+use std::ops::Range;
 
 use hmac::{Hmac, Mac};
 use number::Number;
@@ -65,6 +66,9 @@ pub(crate) fn masked(shown: &str) -> String {
 /// Members whose values are numbers of ours, which nobody need hide.
 const OURS: [&str; 5] = ["line", "dialled", "shown", "a_dials", "b_dials"];
 
+/// Members that people write, in which numbers stand among other things.
+const TEXTS: [&str; 4] = ["name", "caller_name", "callee_name", "note"];
+
 /// The same JSON with every telephone number masked.
 pub(crate) fn mask_json(json: &Json) -> Json {
     // What nests deeper than a reader follows is not shown to those who may not see numbers.
@@ -90,7 +94,10 @@ fn mask(value: &mut Value) {
         Value::Object(members) => members
             .iter_mut()
             .filter(|(name, value)| !(value.is_string() && OURS.contains(&name.as_str())))
-            .for_each(|(_, value)| mask(value)),
+            .for_each(|(name, value)| match value {
+                Value::String(text) if TEXTS.contains(&name.as_str()) => *text = mask_text(text),
+                value => mask(value),
+            }),
         Value::Null | Value::Bool(_) => {}
     }
 }
@@ -101,6 +108,57 @@ fn masked_if_number(text: &str) -> Option<String> {
     let punctuation = text.bytes().all(|b| b.is_ascii_digit() || b" -().+/".contains(&b));
     let long = (10..=15).contains(&digits.len()) || text.starts_with('+') && digits.len() > 4;
     (punctuation && long).then(|| format!("***{}", &digits[digits.len() - 4..]))
+}
+
+/// A text that people wrote, as it may be shown.
+pub(crate) fn shown_text(text: &str, masks: bool) -> String {
+    if masks { mask_text(text) } else { text.to_owned() }
+}
+
+/// Digits and what stands between them, wherever they stand in a text; no blanks around.
+fn runs(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut begin = 0;
+    std::iter::from_fn(move || {
+        let start = begin + text[begin..].find(|c: char| c == '+' || c.is_ascii_digit())?;
+        let rest = &text[start..];
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || " -().+/".contains(c))).unwrap_or(rest.len());
+        let run = rest[..end].trim_end_matches(|c: char| !c.is_ascii_digit());
+        begin = start + run.len().max(1);
+        Some(start..begin)
+    })
+}
+
+/// As [`masked_if_number`]; and what has too many digits for one number may be several.
+fn masked_run(run: &str) -> Option<String> {
+    let several = || run.bytes().filter(u8::is_ascii_digit).count() > 15;
+    masked_if_number(run).or_else(|| several().then(|| "***".to_owned()))
+}
+
+/// A text with whatever in it may be a telephone number masked, wherever it stands.
+pub(crate) fn mask_text(text: &str) -> String {
+    let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
+    for run in runs(text) {
+        shown += &text[done..run.start];
+        done = run.end;
+        shown += &masked_run(&text[run.clone()]).unwrap_or_else(|| text[run].to_owned());
+    }
+    shown + &text[done..]
+}
+
+/// Whether what is left of a text once it is masked has this in it, small or capital: a number in it cannot be found out digit by
+/// digit.
+pub(crate) fn is_shown(text: &str, wanted: &str) -> bool {
+    mask_text(text).to_lowercase().contains(&wanted.to_lowercase())
+}
+
+/// Whether somebody who may not see numbers would see one in this text. Digits that stand against a letter are part of a name.
+#[must_use]
+pub fn tells_number(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    runs(text).any(|run| {
+        let is_part = text[..run.start].ends_with(is_letter) || text[run.end..].starts_with(is_letter);
+        !is_part && masked_run(&text[run]).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -130,9 +188,38 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_shown_without_the_numbers_in_it() {
+        for (text, shown) in [
+            ("Ann, 12 days", "Ann, 12 days"),
+            ("+79991112233", "***2233"),
+            ("Ann +7 (999) 111-22-33, call after 18:00", "Ann ***2233, call after 18:00"),
+            ("тел89991112233Ann", "тел***2233Ann"),
+            ("8 999 111 22 33 / 8 999 111 22 34", "***"),
+            ("+ and +1 and + 1", "+ and +1 and + 1"),
+            ("2026-11-20, 4500 apples", "2026-11-20, 4500 apples"),
+            ("", ""),
+        ] {
+            assert_eq!(mask_text(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_link_tells_no_number_and_may_have_ids() {
+        for told in ["+79991112233", "89991112233", "order 89991112233", "7-999-111-22-33", "(999)1112233"] {
+            assert!(tells_number(told), "{told}");
+        }
+        for fine in
+            ["12345", "550e8400-e29b-41d4-a716-446655440000", "lead89991112233", "C-4500", "2026-11-20"]
+        {
+            assert!(!tells_number(fine), "{fine}");
+        }
+    }
+
+    #[test]
     fn numbers_are_masked_wherever_they_are_hidden() {
         let mut value = json!({
             "caller": "+79991112233",
+            "caller_name": "Ann 8 999 111 22 33",
             "line": "+74950000001",
             "code": "12345",
             "data": {"phones": ["8 (999) 111-22-33", 79991112233_u64, "0999 111 22 33"], "day": "2026-11-20", "price": 1200},
@@ -142,6 +229,7 @@ mod tests {
             value,
             json!({
                 "caller": "***2233",
+                "caller_name": "Ann ***2233",
                 "line": "+74950000001",
                 "code": "12345",
                 "data": {"phones": ["***2233", "***2233", "***2233"], "day": "2026-11-20", "price": 1200},

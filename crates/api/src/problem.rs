@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     UnknownLanguage,
     UnknownPrompt,
     UnknownPlan,
+    UnknownContact,
+    NameInvalid,
     OutOfRange,
     DataTooLarge,
     QuietInvalid,
@@ -52,6 +54,9 @@ pub(crate) enum Fault {
     CallUnknown,
     CallbackUnknown,
     PlanUnknown,
+    ContactUnknown,
+    ContactExists,
+    ContactsFull,
     RecordUnknown,
     RecordingUnknown,
     RecordingDeleted,
@@ -85,7 +90,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 74] = [
+const ROWS: [(Fault, &str, S, &str); 79] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -104,6 +109,8 @@ const ROWS: [(Fault, &str, S, &str); 74] = [
     (Fault::UnknownLanguage, "unknown-language", S::UNPROCESSABLE_ENTITY, "There is no such language"),
     (Fault::UnknownPrompt, "unknown-prompt", S::UNPROCESSABLE_ENTITY, "There is no such prompt"),
     (Fault::UnknownPlan, "unknown-plan", S::UNPROCESSABLE_ENTITY, "There is no such plan"),
+    (Fault::UnknownContact, "unknown-contact", S::UNPROCESSABLE_ENTITY, "There is no such contact"),
+    (Fault::NameInvalid, "name-invalid", S::UNPROCESSABLE_ENTITY, "Nobody can be called this"),
     (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "This value is not allowed"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
     (Fault::QuietInvalid, "quiet-invalid", S::UNPROCESSABLE_ENTITY, "These are no quiet hours"),
@@ -150,6 +157,9 @@ const ROWS: [(Fault, &str, S, &str); 74] = [
     (Fault::CallUnknown, "call-unknown", S::NOT_FOUND, "There is no such call"),
     (Fault::CallbackUnknown, "callback-unknown", S::NOT_FOUND, "There is no such callback"),
     (Fault::PlanUnknown, "plan-unknown", S::NOT_FOUND, "There is no such plan"),
+    (Fault::ContactUnknown, "contact-unknown", S::NOT_FOUND, "There is no such contact"),
+    (Fault::ContactExists, "contact-exists", S::CONFLICT, "The number is another contact's"),
+    (Fault::ContactsFull, "contacts-full", S::CONFLICT, "There are as many contacts as there may be"),
     (Fault::RecordUnknown, "record-unknown", S::NOT_FOUND, "There is no such record"),
     (Fault::RecordingUnknown, "recording-unknown", S::NOT_FOUND, "There is no such recording"),
     (Fault::RecordingDeleted, "recording-deleted", S::GONE, "The recording was deleted"),

@@ -8,7 +8,7 @@ use store::{LegRecord, Record, TriedRecord};
 type Column<T> = (&'static str, fn(&T) -> String);
 
 /// The columns of a record, before those of its legs.
-const COLUMNS: [Column<Record>; 42] = [
+const COLUMNS: [Column<Record>; 44] = [
     ("id", |r| r.id.to_string()),
     ("node", |r| r.node.clone()),
     ("line", |r| text(r.line.as_ref())),
@@ -52,6 +52,8 @@ const COLUMNS: [Column<Record>; 42] = [
     ("restored", |r| r.restored.to_string()),
     ("data", |r| r.data.as_ref().map(|data| data.as_str().to_owned()).unwrap_or_default()),
     ("callback", |r| r.callback.to_string()),
+    ("caller_name", |r| text(r.caller_name.as_ref())),
+    ("callee_name", |r| text(r.callee_name.as_ref())),
     ("tried", |r| r.tried.iter().map(tried).collect::<Vec<_>>().join("; ")),
 ];
 

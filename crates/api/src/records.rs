@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::interface::Settings;
 use crate::page::{self, Listed};
 use crate::parameters::Parameters;
-use crate::privacy::{mask_json, masked};
+use crate::privacy::{mask_json, mask_text, masked};
 use crate::problem::{Fault, Problem};
 use crate::record_csv;
 use crate::token::{Caller, Role};
@@ -90,6 +90,14 @@ fn shown(mut record: Record, caller: Caller) -> Record {
     if caller.role == Role::Operator {
         record.caller = record.caller.as_deref().map(masked);
         record.callee = record.callee.as_deref().map(masked);
+        record.caller_name = record.caller_name.as_deref().map(mask_text);
+        record.callee_name = record.callee_name.as_deref().map(mask_text);
+        for tried in &mut record.tried {
+            tried.number = tried.number.as_deref().map(masked);
+        }
+        if let Some(identity) = &mut record.identity {
+            identity.claimed = identity.claimed.as_deref().map(masked);
+        }
         record.data = record.data.as_ref().map(mask_json);
         for tried in &mut record.tried {
             tried.number = tried.number.as_deref().map(masked);

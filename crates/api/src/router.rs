@@ -20,8 +20,8 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, events, files, health, numbers, openapi, orders, pairs, people, prompts,
-    recordings, records, reveals, sign_in, simulate, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
 /// One method of one path.
@@ -51,7 +51,7 @@ pub(crate) enum Takes {
 
 /// Manners of calling belong to shops' programs.
 const WRITERS: &[Role] = &[Role::Admin, Role::App];
-/// Who may reach whom is for shops' programs and for people at the console to say.
+/// Who may reach whom, and who is called what, is for shops' programs and for people at the console to say.
 const EDITORS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// What became of calls is for everyone but collectors of metrics.
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
@@ -105,6 +105,11 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
         row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
         row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
+        row(&get, "/v1/contacts", Some(EDITORS), Nothing, contacts::list),
+        row(&post, "/v1/contacts", Some(EDITORS), JSON, contacts::create),
+        row(&get, "/v1/contacts/{id}", Some(EDITORS), Nothing, contacts::get),
+        row(&patch, "/v1/contacts/{id}", Some(EDITORS), JSON, contacts::change),
+        row(&delete, "/v1/contacts/{id}", Some(EDITORS), EMPTY, contacts::delete),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
@@ -127,6 +132,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
+        row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

@@ -8,6 +8,7 @@ mod config;
 mod hook;
 mod housekeeping;
 mod keeper;
+mod known;
 mod metrics;
 mod node;
 mod perform;

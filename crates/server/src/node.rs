@@ -27,6 +27,7 @@ use crate::config::{Checked, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
+use crate::known::{Cards, People};
 use crate::metrics::Metrics;
 use crate::perform::World;
 use crate::prompts::{Prompts, PromptsError};
@@ -117,6 +118,7 @@ pub(crate) struct Node {
     tls: watch::Sender<Option<Tls>>,
     verifier: Verifier,
     hooks: Hooks,
+    cards: Arc<Cards>,
     dns: Dns,
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
@@ -184,7 +186,11 @@ impl Node {
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let world = World::new(relay, keeper, &verifier, &hooks, scribe, &metrics, sender.clone());
+        let cards = Arc::<Cards>::default();
+        cards.configure(checked.console.card.clone());
+        let people = People::start(store.clone(), Arc::clone(&cards), sender.clone());
+        let keepers = (keeper, people.map_err(StartError::Thread)?);
+        let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
@@ -208,6 +214,7 @@ impl Node {
             tls,
             verifier,
             hooks,
+            cards,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
@@ -337,6 +344,7 @@ impl Node {
             let _ = self.turns.send(Turn::Board(configure)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
+        self.cards.configure(self.checked.console.card.clone());
         self.store.set_pool(&self.checked.pool());
         self.gate.configure(self.checked.api(&languages, self.privacy.clone())).await;
         reload.at_restart

@@ -11,6 +11,7 @@ use store::Timestamp;
 
 use crate::hook::Hooks;
 use crate::keeper::Keeper;
+use crate::known::{Met, People};
 use crate::metrics::Metrics;
 use crate::records::{Scribe, pair_ulid, ulid};
 use crate::recovery::{self, SIGN_OF_LIFE};
@@ -21,6 +22,7 @@ use crate::verifier::Verifier;
 pub(crate) struct World {
     pub(crate) relay: Relay,
     pub(crate) keeper: Keeper,
+    pub(crate) people: People,
     pub(crate) verifier: Verifier,
     pub(crate) hooks: Hooks,
     pub(crate) scribe: Scribe,
@@ -33,7 +35,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(
         relay: Relay,
-        keeper: Keeper,
+        (keeper, people): (Keeper, People),
         verifier: &Verifier,
         hooks: &Hooks,
         scribe: Scribe,
@@ -41,7 +43,7 @@ impl World {
         turns: tokio::sync::mpsc::Sender<Turn>,
     ) -> Self {
         let (verifier, hooks, metrics) = (verifier.clone(), hooks.clone(), Arc::clone(metrics));
-        Self { relay, keeper, verifier, hooks, scribe, metrics, turns, alive: Instant::ZERO }
+        Self { relay, keeper, people, verifier, hooks, scribe, metrics, turns, alive: Instant::ZERO }
     }
 
     /// Counts what comes in, and learns the trunks' names as the switchboard does.
@@ -67,6 +69,14 @@ impl World {
     /// Keeps an event that is of no call of ours.
     pub(crate) fn tell(&mut self, event: store::NewEvent) {
         self.keeper.keep(|batch| batch.event(event));
+    }
+
+    /// Who somebody is was found out; of a call that is over nobody is told.
+    pub(crate) fn met(&mut self, now: Instant, met: &Met) {
+        if self.people.met(met) {
+            let event = self.scribe.met(now, met);
+            self.keeper.keep(|batch| batch.event(event));
+        }
     }
 
     /// A message longer than is taken.
@@ -116,6 +126,7 @@ impl World {
                 }
                 let event = self.scribe.event(&notice);
                 self.keeper.keep(|batch| batch.event(event));
+                self.people.heard(&notice);
             }
             Output::Trunk(notice) => {
                 let what = self.scribe.trunk_event(&notice);
@@ -147,7 +158,8 @@ impl World {
 
     fn checkpoint(&mut self, now: Instant, snapshot: &Snapshot) {
         let record = &snapshot.record;
-        let kept = self.scribe.record(record);
+        let mut kept = self.scribe.record(record);
+        self.people.name(record.call, &mut kept);
         let rest = recovery::call::write(snapshot, self.scribe.clock.wall_us(Instant::ZERO));
         tracing::trace!(call = %record.call, octets = rest.len(), "kept");
         if record.answered.is_none() && record.tried.is_empty() {
@@ -161,7 +173,9 @@ impl World {
 
     fn record(&mut self, now: Instant, record: &b2bua::Record) {
         self.metrics.ended(record);
-        let kept = self.scribe.record(record);
+        let mut kept = self.scribe.record(record);
+        self.people.name(record.call, &mut kept);
+        self.people.forget(record.call);
         tracing::info!(
             call = %record.call,
             cause = kept.cause.as_deref().unwrap_or_default(),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::{IdentityRecord, Json, LegRecord, NewEvent, Timestamp, TriedRecord, Ulid};
 
 use crate::callbacks;
+use crate::known::Met;
 use crate::time::Clock;
 
 /// What a record is written with.
@@ -51,8 +52,10 @@ impl Scribe {
             trunk: record.trunk.to_string(),
             callee_trunk: record.callee_trunk.as_deref().map(str::to_owned),
             caller: self.show(record.caller),
+            caller_name: None,
             identity: record.verification.map(|verification| self.identity(verification, record.claimed)),
             callee: self.show(record.callee),
+            callee_name: None,
             tried: record.tried.iter().map(|tried| self.tried(tried)).collect(),
             started_at: self.at(record.started),
             answered_at: record.answered.map(|at| self.at(at)),
@@ -168,6 +171,20 @@ impl Scribe {
             ),
         };
         event(kind, self.at(notice.at), Some(ulid(notice.call)), &data)
+    }
+
+    /// Who somebody in a call is, as an event.
+    pub(crate) fn met(&self, at: Instant, met: &Met) -> NewEvent {
+        let data = json!({
+            "party": met.side.word(),
+            "number": self.privacy.show(met.number),
+            "name": met.known.name,
+            "contact": met.known.contact,
+            "code": met.known.code,
+            "role": met.known.role,
+            "card_url": met.card_url,
+        });
+        event("call.known", self.at(at), Some(ulid(met.call)), &data)
     }
 
     /// A call that goes on, for those who know nothing of it.

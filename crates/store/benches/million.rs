@@ -50,8 +50,11 @@ fn all(count: u64) {
 
 fn order(n: u64) -> Order {
     let scattered = scatter(n);
-    let party =
-        |number: u64| Party { number: Number::parse(&number.to_string()).expect("a number"), language: None };
+    let party = |number: u64| Party {
+        number: Number::parse(&number.to_string()).expect("a number"),
+        language: None,
+        name: None,
+    };
     Order {
         limits: store::OrderLimits::default(),
         code: format!("{:07}", scattered % 10_000_000).into(),

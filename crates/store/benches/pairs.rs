@@ -41,7 +41,7 @@ fn number(digits: u64) -> Number {
 
 /// The `n`th pair that is asked for: a driver has some twenty, a passenger one.
 fn asked(n: u64) -> NewPair {
-    let party = |digits| Party { number: number(digits), language: None };
+    let party = |digits| Party { number: number(digits), language: None, name: None };
     NewPair {
         mode: if n.is_multiple_of(4) { Mode::TwoNumbers } else { Mode::OneNumber },
         direction: PairDirection::Both,

@@ -3,12 +3,14 @@
 use number::Number;
 use ulid::Ulid;
 
+use crate::contact::ContactWrite;
 use crate::event::{self, NewEvent};
 use crate::history::Trace;
 use crate::pair::Asked;
+use crate::statistics::{Share, Trunks};
 use crate::{
-    Block, Callback, CallbackEnd, CallbackPlan, Claim, Delivery, Erasure, NewAudit, NewPair, Order,
-    PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
+    Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
+    Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
     Timestamp, disk, order, record,
 };
 
@@ -45,6 +47,8 @@ pub enum Outcome {
     Swept(Vec<Order>),
     /// A pair as it now is, or why it is not as asked.
     Pair(Asked),
+    /// What became of a contact.
+    Contact(ContactOutcome),
     /// How many pairs had ended or were forgotten.
     PairsSwept(usize),
 }
@@ -54,14 +58,14 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
     RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
-    Checkpoint { call: Ulid, json: Vec<u8>, snapshot: Vec<u8> },
+    Checkpoint { call: Ulid, trunks: Trunks, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
     Audit(NewAudit),
     EraseOrders(Erasure),
     Erase(Box<crate::erase::Piece>),
     Alive(Timestamp),
-    Finish { trace: Trace, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
+    Finish { trace: Trace, shares: Vec<Share>, callback: bool, json: Vec<u8>, events: Vec<NewEvent> },
     PutCallback { callback: Box<Callback>, event: NewEvent },
     EndCallback { id: Ulid, end: CallbackEnd, event: NewEvent },
     PutPlan { plan: Box<CallbackPlan>, wanted: Precondition },
@@ -81,6 +85,7 @@ pub(crate) enum Write {
     ClosePair { id: Ulid, version: Option<u64>, now: Timestamp },
     ReopenPair { id: Ulid, expires_at: Timestamp, version: Option<u64>, now: Timestamp },
     PairCalled { id: Ulid, caller: Option<Number>, now: Timestamp },
+    Contact(Box<ContactWrite>),
     SweepPairs { now: Timestamp, limit: usize },
 }
 
@@ -149,7 +154,12 @@ impl Batch {
     pub fn checkpoint(mut self, record: &Record, snapshot: &[u8]) -> Self {
         let json = self.json_of(record);
         let snapshot = if snapshot.len() > disk::LONGEST_VALUE { &[] } else { snapshot };
-        self.with(Write::Checkpoint { call: record.id, json, snapshot: snapshot.into() })
+        self.with(Write::Checkpoint {
+            call: record.id,
+            trunks: Trunks::of(record),
+            json,
+            snapshot: snapshot.into(),
+        })
     }
 
     /// The node is alive at this moment: [`crate::Store::last_alive`].
@@ -168,7 +178,8 @@ impl Batch {
         for event in &events {
             self.check(event::check(event));
         }
-        self.with(Write::Finish { trace: Trace::of(record), callback: record.callback, json, events })
+        let (trace, shares) = (Trace::of(record), Share::of(record));
+        self.with(Write::Finish { trace, shares, callback: record.callback, json, events })
     }
 
     /// [`crate::Store::append_events`], one.

@@ -1,7 +1,7 @@
 //! Forgetting a person: everything in which a number stands, piece by piece, so that calls are not held up meanwhile.
 
 use number::Number;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ulid::Ulid;
 
 use crate::changes::{self, Changes};
@@ -48,10 +48,12 @@ pub struct Erased {
     pub blocks: u64,
     /// Callbacks removed; those that had not begun never will.
     pub callbacks: u64,
+    /// Contacts removed.
+    pub contacts: u64,
 }
 
 /// Where things lie, in the order they are looked through.
-const AREAS: [&[u8]; 8] = [
+const AREAS: [&[u8]; 9] = [
     keys::PAIRS,
     keys::CALLED,
     keys::BLOCKS,
@@ -59,6 +61,7 @@ const AREAS: [&[u8]; 8] = [
     keys::KEPT_EVENTS,
     keys::ANSWERS,
     keys::CALLBACKS,
+    keys::CONTACT_NUMBERS,
     keys::BLOCK_NAMES,
 ];
 
@@ -109,12 +112,32 @@ impl Erasure {
         digits.windows(end.len()).any(|window| window == end) || self.shown.as_ref().is_some_and(has_shown)
     }
 
-    /// Takes the number out. Whether it was there.
-    fn scrub(&self, value: &mut Value) -> bool {
+    /// Takes out what somebody is called beside their number. Where numbers stand in no form of their own, what is told of others
+    /// whose number ends alike goes too: better than that theirs stays.
+    fn scrub_names(&self, members: &mut Map<String, Value>) -> bool {
+        let is_theirs = |text: &str| self.tells(text) || self.shown.is_none() && text == self.ending();
+        let mut found = false;
+        for (number, others) in OF_WHOM {
+            if members.get(number).and_then(Value::as_str).is_some_and(is_theirs) {
+                for other in others {
+                    found |= members.get_mut(*other).is_some_and(|told| !told.take().is_null());
+                }
+            }
+        }
+        found
+    }
+
+    /// How a number is shown that ends like this one.
+    fn ending(&self) -> String {
+        format!("***{:04}", self.number.last4())
+    }
+
+    /// Takes the number out, and what its owner is called.
+    fn scrub(&self, value: &mut Value) -> Found {
         match value {
             Value::String(text) if self.tells(text) => {
                 *value = Value::Null;
-                true
+                Found::NUMBER
             }
             Value::String(text) => {
                 let full = self.number.to_string();
@@ -123,21 +146,48 @@ impl Erasure {
                 if let Some(word) = &found {
                     *text = text.replace(word.as_str(), GONE);
                 }
-                found.is_some()
+                Found { number: found.is_some(), name: false }
             }
             Value::Number(digits) if self.ends(&digits.to_string()) => {
                 *value = Value::Null;
-                true
+                Found::NUMBER
             }
-            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.scrub(item) | any),
-            Value::Object(members) => members
-                .iter_mut()
-                .filter(|(name, _)| !OTHERS.contains(&name.as_str()))
-                .fold(false, |any, (_, item)| self.scrub(item) | any),
-            Value::Number(_) | Value::Null | Value::Bool(_) => false,
+            Value::Array(items) => {
+                items.iter_mut().fold(Found::default(), |any, item| any.or(self.scrub(item)))
+            }
+            Value::Object(members) => {
+                let any = Found { name: self.scrub_names(members), number: false };
+                members
+                    .iter_mut()
+                    .filter(|(name, _)| !OTHERS.contains(&name.as_str()))
+                    .fold(any, |any, (_, item)| any.or(self.scrub(item)))
+            }
+            Value::Number(_) | Value::Null | Value::Bool(_) => Found::default(),
         }
     }
 }
+
+/// What was found somewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Found {
+    number: bool,
+    name: bool,
+}
+
+impl Found {
+    const NUMBER: Self = Self { number: true, name: false };
+
+    fn or(self, other: Self) -> Self {
+        Self { number: self.number || other.number, name: self.name || other.name }
+    }
+}
+
+/// Members that tell a number, and what beside them is told of whose it is.
+const OF_WHOM: [(&str, &[&str]); 3] = [
+    ("caller", &["caller_name"]),
+    ("callee", &["callee_name"]),
+    ("number", &["name", "contact", "card_url"]),
+];
 
 /// Members that are nobody's number and must stay what they are.
 const OTHERS: [&str; 5] = ["id", "call", "line", "dialled", "recording"];
@@ -156,6 +206,10 @@ impl Group<'_> {
                 keys::EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 8)?),
                 keys::KEPT_EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 0)?),
                 keys::ANSWERS => erased.answers += u64::from(self.erase_answer(erasure, &key)?),
+                keys::CONTACT_NUMBERS => {
+                    let is_theirs = key == keys::contact_of(erasure.number);
+                    erased.contacts += u64::from(is_theirs && self.erase_contact(erasure.number)?);
+                }
                 keys::CALLBACKS => erased.callbacks += u64::from(self.erase_callback(erasure.number, key)?),
                 _ => erased.blocks += u64::from(erasure.blocks && self.erase_block(erasure, &key)?),
             }
@@ -192,14 +246,15 @@ impl Group<'_> {
             let key = keys::record(trace.call());
             let Some(json) = self.changes.get(&key)?.filter(|json| erasure.may_tell(json)) else { continue };
             let mut value: Value = changes::unpack_json(&json)?;
-            if !erasure.scrub(&mut value) {
+            let found = erasure.scrub(&mut value);
+            if found == Found::default() {
                 continue;
             }
             count += 1;
             let record: Record =
                 serde_json::from_value(value).map_err(|e| StoreError::Read(e.to_string()))?;
             *trace = Trace::of(&record);
-            if erasure.records {
+            if erasure.records && found.number {
                 self.changes.remove(key);
             } else {
                 let json = serde_json::to_vec(&record).map_err(|e| StoreError::Failed(e.to_string()))?;
@@ -221,7 +276,7 @@ impl Group<'_> {
             return Ok(false);
         }
         let mut event: Value = changes::unpack_json(json)?;
-        let was_there = erasure.scrub(&mut event);
+        let was_there = erasure.scrub(&mut event) != Found::default();
         if was_there {
             let mut value = place.to_vec();
             serde_json::to_writer(&mut value, &event).map_err(|e| StoreError::Failed(e.to_string()))?;
@@ -237,7 +292,7 @@ impl Group<'_> {
         // What follows the line of headers is JSON, where it is anything that tells a number.
         let json = text.split_once('\n').map_or(&*text, |(_, json)| json);
         let tells = match serde_json::from_str::<Value>(json) {
-            Ok(mut value) => erasure.scrub(&mut value),
+            Ok(mut value) => erasure.scrub(&mut value).number,
             Err(_) => text.contains(&digits),
         };
         let tells = tells || name.contains(&digits);
@@ -321,6 +376,7 @@ impl Store {
         all.answers += erased.answers;
         all.blocks += erased.blocks;
         all.callbacks += erased.callbacks;
+        all.contacts += erased.contacts;
         Ok(next)
     }
 
@@ -368,8 +424,11 @@ mod tests {
             "id": "79991112233",
             "line": "+79991112233",
             "caller": "+79991112233",
+            "caller_name": "Ann",
             "callee": "h:00ff",
+            "callee_name": "Ann again",
             "data": {
+                "known": {"number": "+79991112233", "name": "Ann", "card_url": "https://crm/7", "code": "123"},
                 "phones": ["8 (999) 111-22-33", 79_991_112_233_u64, "9991112233", "+7 999 111 22 34"],
                 "note": "call +79991112233 before noon",
                 "price": 1_200,
@@ -378,15 +437,18 @@ mod tests {
             },
         });
         assert!(erasure().may_tell(value.to_string().as_bytes()));
-        assert!(erasure().scrub(&mut value));
+        assert_eq!(erasure().scrub(&mut value), Found { number: true, name: true });
         assert_eq!(
             value,
             json!({
                 "id": "79991112233",
                 "line": "+79991112233",
                 "caller": null,
+                "caller_name": null,
                 "callee": null,
+                "callee_name": null,
                 "data": {
+                    "known": {"number": null, "name": null, "card_url": null, "code": "123"},
                     "phones": [null, null, null, "+7 999 111 22 34"],
                     "note": "call [erased] before noon",
                     "price": 1_200,
@@ -395,13 +457,19 @@ mod tests {
                 },
             })
         );
-        assert!(!erasure().scrub(&mut value), "it is not there any more");
+        assert_eq!(erasure().scrub(&mut value), Found::default(), "it is not there any more");
     }
 
     #[test]
     fn where_numbers_are_not_shown_in_a_form_of_their_own_nothing_is_taken_for_it() {
         let plain = Erasure { shown: None, ..erasure() };
         let mut value = json!({"caller": "", "callee": "***2233"});
-        assert!(!plain.scrub(&mut value));
+        assert_eq!(plain.scrub(&mut value), Found::default());
+        let mut value =
+            json!({"caller": "***2233", "caller_name": "Ann", "callee": "***2234", "callee_name": "Bob"});
+        assert_eq!(plain.scrub(&mut value), Found { number: false, name: true });
+        let left =
+            json!({"caller": "***2233", "caller_name": null, "callee": "***2234", "callee_name": "Bob"});
+        assert_eq!(value, left);
     }
 }

@@ -19,6 +19,7 @@ impl Group<'_> {
         }
         let before = now.before(self.shared.options.records_for);
         self.forget_records(before)?;
+        self.forget_tallies(now, limit)?;
         self.forget_callbacks(before)?;
         self.forget_audit(now.before(self.shared.options.audit_for), limit)?;
         if let Some(kept_for) = self.shared.options.events_for {

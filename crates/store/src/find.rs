@@ -1,20 +1,13 @@
-//! Finding orders: during a call, and in lists.
+//! Finding orders during a call.
 
-use std::ops::Bound;
 use std::time::Duration;
 
 use number::Number;
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Entry, PackedCode};
 use crate::shared::Shared;
 use crate::writer::Group;
-use crate::{
-    Lines, Order, OrderFilter, Outcome, Page, PartyFinding, Store, StoreError, Timestamp, changes, keys,
-};
-
-/// Most orders one page looks at, so that a page over nothing but expired ones ends too.
-const LOOKED_AT: usize = 10_000;
+use crate::{Order, Outcome, PartyFinding, Store, StoreError, Timestamp, changes, keys};
 
 /// A number with more candidates than this is said to have several orders, without looking at each.
 const CANDIDATES: usize = 64;
@@ -101,13 +94,23 @@ impl Shared {
         Ok(Some(Spent { order, calls: calls.unwrap_or(0) }))
     }
 
-    fn live_order(&self, line: u64, code: &str, now: Timestamp) -> Result<Option<Order>, StoreError> {
+    pub(crate) fn live_order(
+        &self,
+        line: u64,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<Order>, StoreError> {
         let value = self.disk.get(&keys::order(line, code))?;
         let order = value.map(|value| changes::unpack::<Order>(&value)).transpose()?;
         Ok(order.filter(|order| order.is_live(now)))
     }
 
-    fn find_code(&self, line: Number, code: &str, now: Timestamp) -> Result<Option<Order>, StoreError> {
+    pub(crate) fn find_code(
+        &self,
+        line: Number,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<Order>, StoreError> {
         match self.live_order(line.as_u64(), code, now)? {
             Some(order) => Ok(Some(order)),
             None => self.live_order(0, code, now),
@@ -151,86 +154,6 @@ impl Shared {
         // A code that was given to another delivery since then is another order.
         Ok(order.filter(|order| order.has_party(number) && order.created_at <= called.at))
     }
-
-    fn orders_by_code(&self, lines: Lines, now: Timestamp, cursor: Option<&str>, limit: usize) -> Listed {
-        let prefix = match lines {
-            Lines::Any => keys::ORDERS.to_vec(),
-            Lines::Only(line) => keys::orders_of(keys::line(line)),
-        };
-        let from = match cursor.map(|cursor| cursor.split_once('-').ok_or(StoreError::Cursor)).transpose()? {
-            Some((line, code)) => Bound::Excluded(keys::order(
-                read(line)?,
-                PackedCode::pack(code).map(|_| code).ok_or(StoreError::Cursor)?,
-            )),
-            None => Bound::Included(prefix.clone()),
-        };
-        let mut page = Page { items: Vec::new(), next: None };
-        for (looked_at, item) in
-            self.disk.range(from, Bound::Excluded(keys::after_prefix(&prefix))).enumerate()
-        {
-            let order: Order = changes::unpack(&item?.1)?;
-            let place = format!("{}-{}", keys::line(order.line), order.code);
-            if order.is_live(now) {
-                page.items.push(order);
-            }
-            if page.items.len() == limit || looked_at == LOOKED_AT {
-                page.next = Some(place);
-                break;
-            }
-        }
-        Ok(page)
-    }
-
-    fn orders_of(
-        &self,
-        number: Number,
-        lines: Lines,
-        now: Timestamp,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Listed {
-        self.orders.wait_loaded()?;
-        let mut after = cursor.map(read_entry).transpose()?;
-        let mut page = Page { items: Vec::new(), next: None };
-        let entries = self.orders.of(number, after, LOOKED_AT);
-        let all = entries.len() < LOOKED_AT;
-        for entry in entries {
-            if page.items.len() == limit {
-                page.next = after.map(entry_text);
-                return Ok(page);
-            }
-            after = Some(entry);
-            let wanted = match lines {
-                Lines::Any => true,
-                Lines::Only(line) => keys::line(line) == entry.line,
-            };
-            if wanted && now.0 < entry.expires {
-                let order = self.live_order(entry.line, &entry.code.unpack(), now)?;
-                page.items.extend(order.filter(|order| order.has_party(number)));
-            }
-        }
-        page.next = after.map(entry_text).filter(|_| !all);
-        Ok(page)
-    }
-}
-
-type Listed = Result<Page<Order>, StoreError>;
-
-fn read(digits: &str) -> Result<u64, StoreError> {
-    let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| plain).ok_or(StoreError::Cursor)
-}
-
-fn entry_text(entry: Entry) -> String {
-    format!("{}-{}-{}", entry.line, entry.expires, entry.code.unpack())
-}
-
-fn read_entry(text: &str) -> Result<Entry, StoreError> {
-    let [line, expires, code] = text.split('-').collect::<Vec<_>>()[..] else {
-        return Err(StoreError::Cursor);
-    };
-    let code = PackedCode::pack(code).ok_or(StoreError::Cursor)?;
-    Ok(Entry { line: read(line)?, expires: read(expires)?, code })
 }
 
 impl Store {
@@ -245,24 +168,6 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Order>, StoreError> {
         self.shared().live_order(keys::line(line), code, now)
-    }
-
-    /// Live orders, by line and code; with a number, by line and expiry. At most `limit`, 1 to 1000.
-    ///
-    /// # Errors
-    /// The cursor is not one of this list, or the disk cannot be read.
-    pub fn orders(
-        &self,
-        filter: &OrderFilter,
-        now: Timestamp,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Order>, StoreError> {
-        let limit = crate::page_size(limit);
-        match filter.number {
-            Some(number) => self.shared().orders_of(number, filter.lines, now, cursor, limit),
-            None => self.shared().orders_by_code(filter.lines, now, cursor, limit),
-        }
     }
 
     /// What a caller of this line reaches by this code: the line's own live order, else the one of no line.

@@ -11,6 +11,7 @@ use ulid::Ulid;
 
 use crate::disk::{Bytes, Disk};
 use crate::shared::Shared;
+use crate::statistics::{Share, Trunks};
 use crate::writer::Group;
 use crate::{
     NewEvent, Outcome, Page, Record, RecordFilter, StoreError, Timestamp, Unfinished, changes, keys,
@@ -143,11 +144,13 @@ impl Group<'_> {
     pub(crate) fn checkpoint(
         &mut self,
         call: Ulid,
+        trunks: &Trunks,
         json: &[u8],
         snapshot: &[u8],
     ) -> Result<Outcome, StoreError> {
         // One that was overtaken by the end of its call must not make the call look unfinished.
         if !self.changes.has(&keys::record(call))? {
+            self.is_on(call, trunks)?;
             self.changes.put(keys::checkpoint(call), json.to_vec());
             match snapshot {
                 [] => self.changes.remove(keys::snapshot(call)),
@@ -165,6 +168,7 @@ impl Group<'_> {
     pub(crate) fn finish(
         &mut self,
         trace: &Trace,
+        shares: &[Share],
         json: &[u8],
         events: &[NewEvent],
     ) -> Result<bool, StoreError> {
@@ -182,6 +186,8 @@ impl Group<'_> {
             self.history.block += 1;
         }
         self.records.push(call);
+        self.is_over(call, Timestamp(trace.ended))?;
+        self.add_up(trace.started, trace.ended, shares)?;
         events.iter().try_for_each(|event| self.append(event).map(|_| ()))?;
         Ok(true)
     }

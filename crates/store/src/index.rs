@@ -1,17 +1,18 @@
-//! Orders by number and by expiry, in memory.
+//! Orders by number, by name and by expiry, in memory.
 //!
 //! They would be three keys more per order in the tree. Measured with a million orders, sled then took ten times as long
 //! to open after a crash and as much memory for its table of pages as these sets need; so they are built
 //! when the store is opened, beside the calls that already come in: a code is found from the first moment, and what
 //! needs the index waits for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use number::Number;
 
 use crate::disk::Disk;
+use crate::names::{Named, folded};
 use crate::{Order, StoreError, Timestamp, changes, keys};
 
 /// A code in eight bytes: its digits as a number, then how many they are.
@@ -54,6 +55,8 @@ struct Sets {
     /// By number, then line, then expiry: the live ones of a number and line are one stretch.
     by_number: BTreeSet<(u64, Entry)>,
     by_expiry: BTreeSet<Expiring>,
+    /// What the parties of those are called that have names, in lines.
+    names: BTreeMap<Entry, Box<str>>,
     /// While the sets are being built: what was written meanwhile, to be done to them in the end.
     meanwhile: Option<Vec<Change>>,
 }
@@ -61,10 +64,11 @@ struct Sets {
 /// Expiry, line, code.
 type Expiring = (u64, u64, PackedCode);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Change {
     entry: Entry,
     parties: [u64; 2],
+    names: Option<Box<str>>,
     added: bool,
 }
 
@@ -73,7 +77,10 @@ impl Change {
     fn of(order: &Order, added: bool) -> Option<Self> {
         let code = PackedCode::pack(&order.code)?;
         let entry = Entry { line: keys::line(order.line), expires: order.expires_at.0, code };
-        Some(Self { entry, parties: [order.courier.number.as_u64(), order.client.number.as_u64()], added })
+        let parties = [&order.courier, &order.client].map(|party| party.number.as_u64());
+        let names: Vec<String> = order.names().into_iter().flatten().map(folded).collect();
+        let names = (!names.is_empty()).then(|| names.join("\n").into());
+        Some(Self { entry, parties, names, added })
     }
 
     fn expiring(&self) -> Expiring {
@@ -88,8 +95,10 @@ impl Sets {
         } else if change.added {
             self.by_expiry.insert(change.expiring());
             self.by_number.extend(change.parties.map(|number| (number, change.entry)));
+            self.names.extend(change.names.map(|names| (change.entry, names)));
         } else {
             self.by_expiry.remove(&change.expiring());
+            self.names.remove(&change.entry);
             for number in change.parties {
                 self.by_number.remove(&(number, change.entry));
             }
@@ -182,6 +191,36 @@ impl OrderIndex {
         range.take(limit).map(|(_, entry)| *entry).collect()
     }
 
+    /// Whether any order has a name, as far as is known.
+    pub(crate) fn has_names(&self) -> bool {
+        let sets = self.sets.read().unwrap_or_else(PoisonError::into_inner);
+        let is_named = |changes: &Vec<Change>| changes.iter().any(|change| change.names.is_some());
+        !sets.names.is_empty() || sets.meanwhile.as_ref().is_some_and(is_named)
+    }
+
+    /// Orders of which a party's name has this text in it, without capitals, by line and expiry, after this one; at most `limit`
+    /// of `looked_at`, and after which one to go on, if there are more.
+    pub(crate) fn called(
+        &self,
+        text: &str,
+        after: Option<Entry>,
+        limit: usize,
+        looked_at: usize,
+    ) -> (Vec<Entry>, Option<Entry>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let sets = self.sets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        for (looked, (entry, names)) in sets.names.range((from, Bound::Unbounded)).enumerate() {
+            if names.contains(text) {
+                found.push(*entry);
+            }
+            if found.len() == limit || looked + 1 == looked_at {
+                return (found, Some(*entry));
+            }
+        }
+        (found, None)
+    }
+
     /// Waits until every order is in the index.
     pub(crate) fn wait_loaded(&self) -> Result<(), StoreError> {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,7 +245,7 @@ impl OrderIndex {
                 Err(error) => return self.end(Progress::Failed(error)),
             }
         }
-        self.build(&found);
+        self.build(found);
         self.end(Progress::Loaded);
     }
 
@@ -230,13 +269,15 @@ impl OrderIndex {
 
     /// A set built from all its members at once is built several times faster than one by one. Each change made since
     /// the loading began is then done in its order: of every order the last one decides, whatever the reading saw.
-    fn build(&self, found: &[Change]) {
+    fn build(&self, found: Vec<Change>) {
         let by_expiry = found.iter().map(Change::expiring).collect();
         let of_order = |change: &Change| change.parties.map(|number| (number, change.entry));
         let by_number = found.iter().flat_map(of_order).collect();
+        let named = |change: Change| change.names.map(|names| (change.entry, names));
+        let names = found.into_iter().filter_map(named).collect();
         let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
         let meanwhile = sets.meanwhile.take().unwrap_or_default();
-        *sets = Sets { by_number, by_expiry, meanwhile: None };
+        *sets = Sets { by_number, by_expiry, names, meanwhile: None };
         meanwhile.into_iter().for_each(|change| sets.change(change));
     }
 
@@ -268,13 +309,16 @@ mod tests {
     use crate::Party;
 
     fn order(n: u64, expires: u64) -> Order {
-        let party =
-            |number: u64| Party { number: Number::parse(&number.to_string()).unwrap(), language: None };
+        let party = |number: u64| Party {
+            number: Number::parse(&number.to_string()).unwrap(),
+            language: None,
+            name: None,
+        };
         Order {
             limits: crate::OrderLimits::default(),
             code: format!("{n:05}").into(),
             line: None,
-            courier: party(79_990_000_000 + expires),
+            courier: Party { name: Some(format!("{n} B").into()), ..party(79_990_000_000 + expires) },
             client: party(79_000_000_000 + n),
             expires_at: Timestamp(expires),
             created_at: Timestamp(0),
@@ -311,10 +355,13 @@ mod tests {
         while let Some(after) = last {
             last = read(Bound::Excluded(after), &mut found);
         }
-        index.build(&found);
+        index.build(found);
         let fresh = OrderIndex::new();
         fresh.load(&disk, || false);
+        let called = |index: &OrderIndex| index.called("509 b", None, 9, 999).0;
+        assert_eq!((called(&index).len(), called(&index)), (1, called(&fresh)));
         let (index, fresh) = (index.sets.read().unwrap(), fresh.sets.read().unwrap());
+        assert_eq!(index.names, fresh.names);
         assert_eq!((&index.by_expiry, &index.by_number), (&fresh.by_expiry, &fresh.by_number));
         assert_eq!((index.by_expiry.len(), index.by_number.len()), (598, 1_196));
     }

@@ -14,6 +14,9 @@
 //! | `c` | callback | [`crate::Callback`] |
 //! | `w` | callback | nothing: the callback is not over |
 //! | `y` | name | [`crate::CallbackPlan`] |
+//! | `g` | contact | [`crate::Contact`] |
+//! | `h` | number | which contact's it is |
+//! | `f` | name without capitals, zero, contact | the contact's number |
 //! | `e` | event | its place in the log, then [`crate::Event`], JSON |
 //! | `k` | event | an event that left the log while someone is still to be told of it |
 //! | `q` | webhook, zero, event | how often it was tried, and when next |
@@ -25,6 +28,7 @@
 //! | `A` | entry | [`crate::AuditEntry`] |
 //! | `C` | line, code | how many calls an order has had |
 //! | `S` | SHA-256 of what a browser shows | [`crate::SignIn`] |
+//! | `u` | step, its beginning, trunk | how the trunk did in it |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
 //! Numbers in keys are big-endian, so that keys sort as the numbers do.
@@ -33,6 +37,7 @@ use number::Number;
 use ulid::Ulid;
 
 use crate::Timestamp;
+use crate::names::folded;
 
 /// A key.
 pub(crate) type Key = Vec<u8>;
@@ -55,6 +60,10 @@ pub(crate) const CALLBACKS: &[u8] = b"c";
 pub(crate) const WAITING_CALLBACKS: &[u8] = b"w";
 /// All plans of callbacks.
 pub(crate) const CALLBACK_PLANS: &[u8] = b"y";
+/// All contacts by name.
+pub(crate) const CONTACT_NAMES: &[u8] = b"f";
+/// All contacts by number.
+pub(crate) const CONTACT_NUMBERS: &[u8] = b"h";
 /// All that was called, for redial.
 pub(crate) const CALLED: &[u8] = b"l";
 /// All events that left the log.
@@ -92,6 +101,11 @@ pub(crate) fn orders_of(line: u64) -> Key {
     key([ORDERS, &line.to_be_bytes()])
 }
 
+/// The line of an order's key.
+pub(crate) fn line_of(order: &[u8]) -> Option<u64> {
+    order.strip_prefix(ORDERS)?.first_chunk::<8>().map(|line| u64::from_be_bytes(*line))
+}
+
 pub(crate) fn pair(id: Ulid) -> Key {
     key([PAIRS, &id.to_bytes()])
 }
@@ -126,6 +140,25 @@ pub(crate) fn waiting_callback(id: Ulid) -> Key {
 
 pub(crate) fn callback_plan(name: &str) -> Key {
     key([CALLBACK_PLANS, name.as_bytes()])
+}
+
+pub(crate) fn contact(id: Ulid) -> Key {
+    key([b"g", &id.to_bytes()])
+}
+
+pub(crate) fn contact_of(number: Number) -> Key {
+    key([CONTACT_NUMBERS, &number.as_u64().to_be_bytes()])
+}
+
+pub(crate) fn contact_name(name: &str, id: Ulid) -> Key {
+    key([CONTACT_NAMES, folded(name).as_bytes(), &[0], &id.to_bytes()])
+}
+
+/// The name, without capitals, and the contact of such a key.
+pub(crate) fn read_contact_name(key: &[u8]) -> Option<(&str, Ulid)> {
+    let (name, id) = key.strip_prefix(CONTACT_NAMES)?.split_last_chunk::<16>()?;
+    let name = std::str::from_utf8(name.strip_suffix(&[0])?).ok()?;
+    Some((name, Ulid::from_bytes(*id)))
 }
 
 /// A block of calls.
@@ -188,6 +221,21 @@ pub(crate) fn read_expiry(expiry: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((Timestamp(u64::from_be_bytes(at.try_into().ok()?)), of))
 }
 
+/// All points of a step.
+pub(crate) fn tallies(step: u8) -> Key {
+    key([b"u", &[step]])
+}
+
+pub(crate) fn tally(step: u8, at: u64, trunk: &str) -> Key {
+    key([b"u", &[step], &at.to_be_bytes(), trunk.as_bytes()])
+}
+
+/// The beginning of the step, and the trunk.
+pub(crate) fn read_tally(tally: &[u8]) -> Option<(u64, &str)> {
+    let (at, trunk) = tally.strip_prefix(b"u")?.get(1..)?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*at), std::str::from_utf8(trunk).ok()?))
+}
+
 /// The webhook and the event of a queue's key.
 pub(crate) fn read_queued(queued: &[u8]) -> Option<(&str, Ulid)> {
     let (webhook, id) = queued.strip_prefix(QUEUES)?.split_last_chunk::<16>()?;
@@ -231,7 +279,9 @@ mod tests {
         let id = Ulid(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
         assert_eq!(read_queued(&queued("shop", id)), Some(("shop", id)));
         assert_eq!(read_id(&dead("shop", id)), Some(id));
+        assert_eq!(read_contact_name(&contact_name("Иван", id)), Some(("иван", id)));
         assert_eq!(read_block(&block(7)), Some(7));
+        assert_eq!(read_tally(&tally(2, 7, "main")), Some((7, "main")));
         let of = answer("k", 0);
         assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
@@ -14,7 +14,7 @@ use crate::outbox::Outbox;
 use crate::pair::Pool;
 use crate::shared::{Safe, Shared};
 use crate::writer::{Job, Writer};
-use crate::{Batch, Outcome, StoreError};
+use crate::{Batch, Outcome, StoreError, keys};
 
 /// Most batches that wait to be written.
 const QUEUE: usize = 4_096;
@@ -103,10 +103,13 @@ impl Store {
         while node.len() > Options::LONGEST_NODE {
             node.pop();
         }
+        let contacts = disk.prefixed(keys::CONTACT_NUMBERS).try_fold(0, |sum, item| item.map(|_| sum + 1))?;
         let shared = Arc::new(Shared {
             options: Options { node, ..options },
             outbox: Mutex::new(Outbox::read(&disk)?),
             pairs: RwLock::new(Pool::read(&disk, options.pairs_for)?),
+            contacts: AtomicUsize::new(contacts),
+            named: AtomicBool::new(contacts > 0),
             disk,
             orders: OrderIndex::new(),
             webhooks: RwLock::new(Arc::new([])),
@@ -128,6 +131,7 @@ impl Store {
             // Were it to die silently, those who wait for the index would wait for ever.
             let loaded = catch_unwind(AssertUnwindSafe(|| loading.orders.load(&loading.disk, stop)));
             loaded.unwrap_or_else(|_| loading.orders.fail());
+            loading.note_names();
         };
         let threads = vec![
             thread("store-write", Box::new(move || writer.run(&waiting)))?,

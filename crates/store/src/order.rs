@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 
 use number::Number;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::index::PackedCode;
+use crate::names::{self, Named, Names};
 use crate::writer::Group;
 use crate::{Batch, Json, NewEvent, Outcome, Quiet, Store, StoreError, Timestamp, keys};
 
 /// A code bound to two parties until it expires. Known by line (or none) and code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Order {
     /// 1 to 12 decimal digits.
     pub code: Box<str>,
@@ -29,7 +31,7 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// Whatever the shop attached; at most [`Order::LONGEST_DATA`] bytes.
     pub data: Option<Json>,
-    /// What bounds its calls. The last, because orders of earlier versions end before it.
+    /// What bounds its calls. Behind the rest, because orders of earlier versions end before it.
     #[serde(deserialize_with = "none_in_earlier_versions")]
     pub limits: OrderLimits,
 }
@@ -57,6 +59,50 @@ pub struct Party {
     pub number: Number,
     /// The language they hear, as configured (`ru`, `en`); the line's if `None`. At most 16 bytes.
     pub language: Option<Box<str>>,
+    /// What people call them: 1 to [`Party::LONGEST_NAME`] characters, none of them a control character.
+    #[serde(skip)]
+    pub name: Option<Box<str>>,
+}
+
+impl Party {
+    /// Most characters of [`Party::name`].
+    pub const LONGEST_NAME: usize = 100;
+
+    /// Somebody of whom nothing else is known.
+    #[must_use]
+    pub fn new(number: Number) -> Self {
+        Self { number, language: None, name: None }
+    }
+}
+
+impl Named for Order {
+    fn names(&self) -> [Option<&str>; 2] {
+        [&self.courier, &self.client].map(|party| party.name.as_deref())
+    }
+
+    fn set_names(&mut self, [courier, client]: Names) {
+        (self.courier.name, self.client.name) = (courier, client);
+    }
+
+    fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+
+    fn deserialize_rest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        names::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Order {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        names::deserialize(deserializer)
+    }
 }
 
 /// What putting an order did.
@@ -130,13 +176,17 @@ pub enum Lines {
     Only(Option<Number>),
 }
 
-/// Which orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Which orders: those of which all of this is so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderFilter {
     /// Of which lines.
     pub lines: Lines,
     /// To which this number is party.
     pub number: Option<Number>,
+    /// Whose code begins with these digits.
+    pub code: Option<String>,
+    /// A party of which has this in its name, small or capital.
+    pub name: Option<String>,
 }
 
 impl Order {
@@ -159,7 +209,7 @@ impl Order {
         if languages.into_iter().flatten().any(|language| language.len() > Self::LONGEST_LANGUAGE) {
             return Err(StoreError::Refused("the language of a party is longer than 16 bytes"));
         }
-        Ok(())
+        names::check([&self.courier, &self.client])
     }
 
     /// Another number for each content and each moment it was put (FNV-1a of 64 bits over how it is kept).
@@ -359,4 +409,37 @@ impl Store {
 
 fn puts(outcomes: Vec<Outcome>) -> impl Iterator<Item = Put> {
     outcomes.into_iter().filter_map(|outcome| if let Outcome::Put(put) = outcome { Some(put) } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::{pack, unpack};
+
+    #[test]
+    fn orders_of_earlier_versions_are_read() {
+        let party = |number: &str| Party::new(Number::parse(number).unwrap());
+        let order = Order {
+            code: "12345".into(),
+            line: None,
+            courier: party("+79991111111"),
+            client: Party { name: Some("Ann".into()), ..party("+79992222222") },
+            expires_at: Timestamp(9),
+            created_at: Timestamp(1),
+            updated_at: Timestamp(2),
+            data: None,
+            limits: OrderLimits { max_calls: Some(3), ..OrderLimits::default() },
+        };
+        let kept = pack(&order);
+        assert_eq!(unpack::<Order>(&kept).unwrap(), order);
+        let nameless = Order { client: party("+79992222222"), ..order };
+        let kept = pack(&nameless);
+        let without = |octets: usize| unpack::<Order>(&kept[..kept.len() - octets]).unwrap();
+        assert_eq!(without(2), nameless, "before there were names");
+        assert_eq!(
+            without(6),
+            Order { limits: OrderLimits::default(), ..nameless },
+            "before there were limits"
+        );
+    }
 }

@@ -24,10 +24,14 @@ pub struct Record {
     pub trunk: String,
     /// Who called: `+` E.164, last four or hash. At most [`Record::LONGEST_NUMBER`] bytes.
     pub caller: Option<String>,
+    /// What people call them, as far as was known during the call. At most [`Record::LONGEST_NAME`] bytes.
+    pub caller_name: Option<String>,
     /// What became of verifying who called; none where the trunk's callers are not verified.
     pub identity: Option<IdentityRecord>,
     /// Whom we dialled last, likewise.
     pub callee: Option<String>,
+    /// What people call them, likewise.
+    pub callee_name: Option<String>,
     /// Name of the trunk by which they were dialled; none where nobody was, or straight at a SIP address.
     pub callee_trunk: Option<String>,
     /// Each number that was called, in the order they were.
@@ -204,16 +208,32 @@ pub struct RecordFilter {
 impl Record {
     /// Most bytes of [`Record::caller`] and [`Record::callee`].
     pub const LONGEST_NUMBER: usize = 80;
+
+    /// Most bytes of [`Record::caller_name`] and [`Record::callee_name`]: a record has only so much room.
+    pub const LONGEST_NAME: usize = 128;
+
+    /// A name as it stands in records: so much of it as there is room for.
+    #[must_use]
+    pub fn short_name(name: &str) -> String {
+        let mut short = name.to_owned();
+        while short.len() > Self::LONGEST_NAME {
+            short.pop();
+        }
+        short
+    }
 }
 
 pub(crate) fn check(record: &Record) -> Result<(), StoreError> {
-    let fits =
-        |number: &Option<String>| number.as_ref().is_none_or(|number| number.len() <= Record::LONGEST_NUMBER);
-    if fits(&record.caller) && fits(&record.callee) {
-        Ok(())
-    } else {
-        Err(StoreError::Refused("a number in the record is too long"))
+    let fits = |texts: [&Option<String>; 2], longest: usize| {
+        texts.into_iter().flatten().all(|text| text.len() <= longest)
+    };
+    if !fits([&record.caller, &record.callee], Record::LONGEST_NUMBER) {
+        return Err(StoreError::Refused("a number in the record is too long"));
     }
+    if !fits([&record.caller_name, &record.callee_name], Record::LONGEST_NAME) {
+        return Err(StoreError::Refused("a name in the record is too long"));
+    }
+    Ok(())
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ulid::Ulid;
@@ -21,6 +21,10 @@ pub(crate) struct Shared {
     pub(crate) disk: Disk,
     pub(crate) orders: OrderIndex,
     pub(crate) pairs: RwLock<Pool>,
+    /// How many contacts there are.
+    pub(crate) contacts: AtomicUsize,
+    /// Whether any of them, of the orders or of the pairs has a name.
+    pub(crate) named: AtomicBool,
     pub(crate) outbox: Mutex<Outbox>,
     pub(crate) webhooks: RwLock<Arc<[Webhook]>>,
     /// Keys whose answer is being found, with the fingerprint of the request.
@@ -44,6 +48,13 @@ pub(crate) struct Safe {
 }
 
 impl Shared {
+    /// Notes whether anybody has a name.
+    pub(crate) fn note_names(&self) {
+        let any = self.contacts.load(Ordering::Relaxed) > 0;
+        let any = any || self.pool(Pool::has_names) || self.orders.has_names();
+        self.named.store(any, Ordering::Relaxed);
+    }
+
     pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,6 +11,7 @@ use crate::changes::Changes;
 use crate::event_log::EventLog;
 use crate::history::History;
 use crate::shared::Shared;
+use crate::statistics::Traffic;
 use crate::{Batch, Event, Outcome, StoreError};
 
 /// Once a group has so many writes it takes no further batch. Readers wait while sled applies it (not while the disk
@@ -28,6 +29,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     log: EventLog,
     history: History,
+    traffic: Traffic,
 }
 
 /// Writes that become one: what they change, and what is to be known once they are safe.
@@ -36,6 +38,7 @@ pub(crate) struct Group<'a> {
     pub(crate) changes: Changes<'a>,
     pub(crate) log: &'a mut EventLog,
     pub(crate) history: &'a mut History,
+    pub(crate) traffic: &'a mut Traffic,
     /// Events appended.
     pub(crate) events: Vec<Event>,
     /// Calls whose record was written.
@@ -46,11 +49,12 @@ impl Writer {
     pub(crate) fn new(shared: Arc<Shared>) -> Result<Self, StoreError> {
         let log = EventLog::read(&shared.disk)?;
         let history = History::read(&shared.disk)?;
+        let traffic = Traffic::read(&shared.disk)?;
         let mut safe = shared.safe();
         safe.event = log.last();
         safe.records = history.place();
         drop(safe);
-        Ok(Self { shared, log, history })
+        Ok(Self { shared, log, history, traffic })
     }
 
     /// Until every [`crate::Store`] is gone.
@@ -97,6 +101,7 @@ impl Writer {
             changes: Changes::over(&shared.disk),
             log: &mut self.log,
             history: &mut self.history,
+            traffic: &mut self.traffic,
             events: Vec::new(),
             records: Vec::new(),
         };
@@ -106,10 +111,12 @@ impl Writer {
                 job.batch.writes.iter_mut().map(|write| group.perform(write)).collect();
             outcomes.push(done?);
         }
+        group.write_tallies();
         let Group { changes, events, records, .. } = group;
         shared.safe().settling.extend(&records);
         changes.apply()?;
         drop(writing);
+        shared.note_names();
         let mut safe = shared.safe();
         safe.event = self.log.last();
         safe.records = self.history.place();
@@ -136,18 +143,20 @@ impl Group<'_> {
                 self.remove_order(*line, code, *now, *precondition).map(Outcome::RemovedOrder)
             }
             Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
-            Write::Checkpoint { call, json, snapshot } => self.checkpoint(*call, json, snapshot),
+            Write::Checkpoint { call, trunks, json, snapshot } => {
+                self.checkpoint(*call, trunks, json, snapshot)
+            }
             Write::PutBlock(block) => self.put_block(block),
             Write::RemoveBlock(id) => self.take_block(*id).map(Outcome::Removed),
             Write::Audit(new) => Ok(self.audit(new)),
             Write::EraseOrders(erasure) => self.erase_orders(erasure, GROUP).map(Outcome::Erased),
             Write::Erase(piece) => self.erase(piece).map(Outcome::Erased),
             Write::Alive(now) => Ok(self.alive(*now)),
-            Write::Finish { trace, callback, json, events } => {
+            Write::Finish { trace, shares, callback, json, events } => {
                 if *callback {
                     self.callback_is_over(trace.call());
                 }
-                self.finish(trace, json, events).map(Outcome::Finished)
+                self.finish(trace, shares, json, events).map(Outcome::Finished)
             }
             Write::PutCallback { callback, event } => self.put_callback(callback, event),
             Write::EndCallback { id, end, event } => self.end_callback(*id, end, event).map(Outcome::Removed),
@@ -170,6 +179,7 @@ impl Group<'_> {
                 self.reopen_pair(*id, *expires_at, *version, *now).map(Outcome::Pair)
             }
             Write::PairCalled { id, caller, now } => self.pair_called(*id, *caller, *now),
+            Write::Contact(write) => self.contact(write).map(Outcome::Contact),
             Write::SweepPairs { now, limit } => self.sweep_pairs(*now, *limit).map(Outcome::PairsSwept),
             Write::PutSignIn(sign_in) => self.put_sign_in(sign_in),
             Write::UseSignIn { id, at } => self.use_sign_in(*id, *at),

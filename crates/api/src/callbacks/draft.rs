@@ -1,5 +1,6 @@
 //! A callback or a plan as someone asks for it, checked.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
@@ -48,9 +49,10 @@ pub(crate) struct PlanBody {
 
 /// One side: a number, several, or several with how they are called.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a number, a list of numbers, or an object with numbers")]
+#[serde(untagged, expecting = "a number, a list of numbers, an object with numbers, or one with a contact")]
 pub(crate) enum SideBody {
     One(NumberText),
+    Contact(ContactBody),
     Several(Vec<NumberBody>),
     Whole(WholeBody),
 }
@@ -67,13 +69,25 @@ pub(crate) struct WholeBody {
     confirm: Option<bool>,
 }
 
-/// A number, alone or with how long it rings.
+/// A number, alone or with how long it rings, or whose it is.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a number, or an object with number and ring_seconds")]
+#[serde(untagged, expecting = "a number, or an object with number or contact, and ring_seconds")]
 pub(crate) enum NumberBody {
     Bare(NumberText),
     Timed(TimedBody),
+    Contact(ContactBody),
 }
+
+/// The number of a contact.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContactBody {
+    contact: String,
+    ring_seconds: Option<u32>,
+}
+
+/// Numbers of contacts, by their ids.
+pub(crate) type Known = BTreeMap<String, Number>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,10 +126,32 @@ impl StrategyWord {
     }
 }
 
+impl CallbackBody {
+    /// The contacts it names, each with its field.
+    pub(crate) fn contacts(&self) -> Vec<(String, String)> {
+        let sides = [("first", &self.first), ("second", &self.second)];
+        let named = |(which, side): (&'static str, &SideBody)| match side {
+            SideBody::One(_) => Vec::new(),
+            SideBody::Contact(body) => vec![(format!("{which}.contact"), body.contact.clone())],
+            SideBody::Several(numbers) | SideBody::Whole(WholeBody { numbers, .. }) => {
+                let contact = |(place, number): (usize, &NumberBody)| match number {
+                    NumberBody::Contact(body) => {
+                        Some((format!("{which}.numbers[{place}].contact"), body.contact.clone()))
+                    }
+                    NumberBody::Bare(_) | NumberBody::Timed(_) => None,
+                };
+                numbers.iter().take(MOST_CANDIDATES).enumerate().filter_map(contact).collect()
+            }
+        };
+        sides.into_iter().flat_map(named).collect()
+    }
+}
+
 impl SideBody {
     fn split(self) -> (Vec<NumberBody>, MannerBody) {
         match self {
             Self::One(number) => (vec![NumberBody::Bare(number)], MannerBody::default()),
+            Self::Contact(contact) => (vec![NumberBody::Contact(contact)], MannerBody::default()),
             Self::Several(numbers) => (numbers, MannerBody::default()),
             Self::Whole(WholeBody { numbers, strategy, ring_seconds, line, prompt, confirm }) => {
                 (numbers, MannerBody { strategy, ring_seconds, line, prompt, confirm })
@@ -158,10 +194,11 @@ impl PlanBody {
     }
 }
 
-/// Everything that can be wrong with a callback; `plan`: what holds where it says nothing.
+/// Everything that can be wrong with a callback; `plan`: what holds where it says nothing; `known`: whom it names.
 pub(crate) fn check(
     body: CallbackBody,
     plan: PlanBody,
+    known: &Known,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Callback, Problem> {
@@ -174,7 +211,7 @@ pub(crate) fn check(
         let manner = manner.or(plan);
         let shown = manner.check(which, settings)?;
         Ok::<_, Problem>(CallbackSide {
-            numbers: check_numbers(numbers, manner.ring_seconds, which, settings)?,
+            numbers: check_numbers(numbers, manner.ring_seconds, which, (settings, known))?,
             strategy: manner.strategy.map_or(Strategy::InOrder.word(), StrategyWord::word).into(),
             line: shown.unwrap_or(line),
             prompt: manner.prompt.map(Into::into),
@@ -209,7 +246,7 @@ fn check_numbers(
     numbers: Vec<NumberBody>,
     ring_seconds: Option<u32>,
     which: &str,
-    settings: &Settings,
+    (settings, known): (&Settings, &Known),
 ) -> Result<Vec<CallbackNumber>, Problem> {
     if !(1..=MOST_CANDIDATES).contains(&numbers.len()) {
         let detail = format!("from 1 to {MOST_CANDIDATES} numbers");
@@ -218,15 +255,20 @@ fn check_numbers(
     let mut checked: Vec<CallbackNumber> = Vec::with_capacity(numbers.len());
     for (place, body) in numbers.into_iter().enumerate() {
         let field = format!("{which}.numbers[{place}]");
-        let (text, own) = match body {
-            NumberBody::Bare(text) => (text, None),
-            NumberBody::Timed(TimedBody { number, ring_seconds }) => (number, ring_seconds),
+        let parse = |text: &NumberText| {
+            let read = settings.plan.parse(&text.0);
+            read.map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(&*field))
+        };
+        let (number, own) = match body {
+            NumberBody::Bare(text) => (parse(&text)?, None),
+            NumberBody::Timed(TimedBody { number, ring_seconds }) => (parse(&number)?, ring_seconds),
+            NumberBody::Contact(ContactBody { contact, ring_seconds }) => {
+                let unknown =
+                    || Problem::new(Fault::UnknownContact, "GET /v1/contacts lists them").at(&*field);
+                (*known.get(&contact).ok_or_else(unknown)?, ring_seconds)
+            }
         };
         check_range(own, LONGEST_RING, &format!("{field}.ring_seconds"))?;
-        let number = settings
-            .plan
-            .parse(&text.0)
-            .map_err(|why| Problem::new(Fault::NumberInvalid, why.to_string()).at(&*field))?;
         if settings.every_line.contains(&number) {
             let detail = "this is a line of ours: the call would come back to us";
             return Err(Problem::new(Fault::NumberInvalid, detail).at(&*field));

@@ -20,6 +20,7 @@ use self::draft::{CallbackBody, PlanBody};
 use self::view::CallbackView;
 use crate::body;
 use crate::calls::call_id;
+use crate::contacts;
 use crate::gate::Gate;
 use crate::interface::Ask;
 use crate::page::{self, Listed};
@@ -44,7 +45,11 @@ pub(crate) async fn create(
         Some(name) => plans::named(&gate, name).await?,
     };
     let now = Timestamp::from(SystemTime::now());
-    let callback = draft::check(body, plan, &gate.settings(), now)?;
+    let known = match body.contacts() {
+        none if none.is_empty() => draft::Known::new(),
+        contacts => contacts::numbers(&gate, contacts).await?,
+    };
+    let callback = draft::check(body, plan, &known, &gate.settings(), now)?;
     let data = json!({ "line": callback.line.to_string(), "at": callback.at, "data": callback.data });
     let data = store::Json::of(&data).expect("texts have a JSON form");
     let event = NewEvent { kind: "callback.created".to_owned(), at: now, call: Some(callback.id), data };

@@ -9,8 +9,10 @@ use crate::problem::{Fault, Problem};
 enum Column {
     Code,
     CourierNumber,
+    CourierName,
     CourierLanguage,
     ClientNumber,
+    ClientName,
     ClientLanguage,
     TtlSeconds,
     ExpiresAt,
@@ -24,13 +26,15 @@ enum Column {
 }
 
 /// Names of each column; the dots of JSON paths may be underscores.
-const NAMES: [(&str, Column); 16] = [
+const NAMES: [(&str, Column); 18] = [
     ("code", Column::Code),
     ("courier", Column::CourierNumber),
     ("courier_number", Column::CourierNumber),
+    ("courier_name", Column::CourierName),
     ("courier_language", Column::CourierLanguage),
     ("client", Column::ClientNumber),
     ("client_number", Column::ClientNumber),
+    ("client_name", Column::ClientName),
     ("client_language", Column::ClientLanguage),
     ("ttl_seconds", Column::TtlSeconds),
     ("expires_at", Column::ExpiresAt),
@@ -93,9 +97,10 @@ impl Columns {
             cell(wanted)
                 .ok_or_else(|| Problem::new(Fault::MissingField, format!("{name} is needed")).at(name))
         };
-        let party = |[number, language, quiet, time_zone]: [Column; 4], name: &str| {
+        let party = |[number, called, language, quiet, time_zone]: [Column; 5], name: &str| {
             Ok::<_, Problem>(PartyBody {
                 number: NumberText(needed(number, name)?),
+                name: cell(called),
                 language: cell(language),
                 quiet: cell(quiet),
                 time_zone: cell(time_zone),
@@ -104,10 +109,20 @@ impl Columns {
         let wrong = |name: &str| Problem::new(Fault::WrongType, "expected a whole number").at(name);
         let ttl_seconds = cell(Column::TtlSeconds).map(|text| text.parse().map_err(|_| wrong("ttl_seconds")));
         let max_calls = cell(Column::MaxCalls).map(|text| text.parse().map_err(|_| wrong("max_calls")));
-        let courier =
-            [Column::CourierNumber, Column::CourierLanguage, Column::CourierQuiet, Column::CourierTimeZone];
-        let client =
-            [Column::ClientNumber, Column::ClientLanguage, Column::ClientQuiet, Column::ClientTimeZone];
+        let courier = [
+            Column::CourierNumber,
+            Column::CourierName,
+            Column::CourierLanguage,
+            Column::CourierQuiet,
+            Column::CourierTimeZone,
+        ];
+        let client = [
+            Column::ClientNumber,
+            Column::ClientName,
+            Column::ClientLanguage,
+            Column::ClientQuiet,
+            Column::ClientTimeZone,
+        ];
         let data = cell(Column::Data).map(|text| {
             serde_json::value::RawValue::from_string(text)
                 .map_err(|why| Problem::new(Fault::NotJson, why.to_string()).at("data"))

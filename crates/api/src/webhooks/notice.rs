@@ -179,6 +179,7 @@ mod tests {
         let party = |text: &str, language: Option<&str>| Party {
             number: Number::parse(text).unwrap(),
             language: language.map(Into::into),
+            name: None,
         };
         Order {
             code: "12345".into(),

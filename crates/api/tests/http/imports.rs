@@ -32,7 +32,7 @@ async fn csv_as_spreadsheets_write_it_is_taken() {
     assert_eq!((&order["line"], &order["data"]), (&json!(LINE), &json!({"note": "a;b"})));
     assert_eq!(
         order["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "name": null, "language": "en", "quiet": null, "time_zone": null})
     );
 }
 

@@ -5,6 +5,7 @@
 mod callbacks;
 mod calls;
 mod canaries;
+mod contacts;
 mod contract;
 mod desk;
 mod events;

@@ -27,11 +27,11 @@ async fn an_order_is_put_read_replaced_and_removed() {
     let first = put.json();
     assert_eq!(
         first["courier"],
-        json!({"number": "+79991111111", "language": null, "quiet": null, "time_zone": null})
+        json!({"number": "+79991111111", "name": null, "language": null, "quiet": null, "time_zone": null})
     );
     assert_eq!(
         first["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "name": null, "language": "en", "quiet": null, "time_zone": null})
     );
     assert_eq!((&first["line"], &first["data"]), (&Value::Null, &body["data"]));
     assert_eq!(world.get(Role::App, "/v1/orders/12345").await.json(), first);
@@ -195,6 +195,7 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     let mut body = order();
     body["data"] = json!({"shop": 7});
     body["max_calls"] = 3.into();
+    body["client"]["name"] = "Boris".into();
     body["client"]["quiet"] = "22:00-08:00".into();
     body["client"]["time_zone"] = "Europe/Moscow".into();
     let first = world.put("/v1/orders/12345", &body).await;
@@ -222,7 +223,7 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     let patched = change(Role::App, rest, "").await.json();
     assert_eq!(
         patched["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "language": "en", "name": "Boris", "quiet": null, "time_zone": null})
     );
     assert_eq!((&patched["max_calls"], &patched["data"]), (&Value::Null, &Value::Null));
     assert_ne!(patched["expires_at"], first.json()["expires_at"]);

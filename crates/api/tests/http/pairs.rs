@@ -55,8 +55,8 @@ async fn a_pair_is_made_read_changed_closed_and_opened_again() {
     assert_eq!((made.status, made.header("location"), made.header("etag")), (201, path.as_str(), "\"1\""));
     let dials = first["a"]["dials"].as_str().unwrap();
     assert!(POOL.contains(&dials));
-    assert_eq!(first["a"], json!({"number": ANNA, "language": "en", "dials": dials}));
-    assert_eq!(first["b"], json!({"number": BORIS, "language": null, "dials": dials}));
+    assert_eq!(first["a"], json!({"number": ANNA, "name": null, "language": "en", "dials": dials}));
+    assert_eq!(first["b"], json!({"number": BORIS, "name": null, "language": null, "dials": dials}));
     for (name, value) in [
         ("state", json!("live")),
         ("mode", json!("one-number")),

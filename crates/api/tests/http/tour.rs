@@ -69,6 +69,7 @@ fn with_example(request: RequestBuilder, operation: &Value, kind: &str) -> Reque
 }
 
 const BLOCK: &str = "/v1/blocks/{id}";
+const CONTACT: &str = "/v1/contacts/{id}";
 const PROMPT: &str = "/v1/prompts/{language}/{key}";
 
 /// Method, path, type of the example, header.
@@ -113,6 +114,11 @@ fn asked() -> Vec<Asked> {
         (Method::POST, "/v1/blocks", json, None),
         (Method::GET, block, json, None),
         (Method::DELETE, block, json, None),
+        (Method::POST, "/v1/contacts", json, None),
+        (Method::GET, "/v1/contacts", json, None),
+        (Method::GET, CONTACT, json, None),
+        (Method::PATCH, CONTACT, json, None),
+        (Method::DELETE, CONTACT, json, None),
         (Method::GET, "/v1/people/{number}", json, None),
         (Method::DELETE, "/v1/people/{number}", json, None),
         (Method::GET, "/v1/audit", json, None),
@@ -130,6 +136,7 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
         (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
+        (Method::GET, "/v1/statistics", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
@@ -154,10 +161,11 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
     let id = record(0).id.to_string();
     let paths = &document()["paths"];
     let mut had = BTreeSet::new();
-    let (mut blocked, mut pair) = (String::new(), String::new());
+    let (mut made, mut pair) = (String::new(), String::new());
     for (method, pattern, kind, header) in asked() {
         let operation = &paths[pattern][method.as_str().to_lowercase()];
-        let path = if pattern == BLOCK { blocked.clone() } else { filled(pattern, &id, &pair) };
+        let is_made = [BLOCK, CONTACT].contains(&pattern);
+        let path = if is_made { made.clone() } else { filled(pattern, &id, &pair) };
         let mut request = with_example(world.ask(Role::Admin, method.clone(), &path), operation, kind);
         if kind == "audio/wav" {
             request = request.header("content-type", kind).body("RIFF");
@@ -171,8 +179,8 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         if pattern == "/v1/pairs" && method == Method::POST {
             pair = answer.json()["id"].as_str().unwrap().to_owned();
         }
-        if pattern == "/v1/blocks" && method == Method::POST {
-            blocked = answer.header("location").to_owned();
+        if ["/v1/blocks", "/v1/contacts"].contains(&pattern) && method == Method::POST {
+            made = answer.header("location").to_owned();
         }
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::value;
 use super::walk::{Schema, Section, Walk};
+use crate::known::Template;
 
 pub(super) const SCHEMA: Schema =
-    Schema { name: "console", keys: &["enabled", "title", "session", "idle"], refused: &[] };
+    Schema { name: "console", keys: &["enabled", "title", "session", "idle", "card_url"], refused: &[] };
 
 /// Characters of the longest title: it stands at the head of every page.
 const LONGEST_TITLE: usize = 60;
@@ -22,6 +23,8 @@ pub(crate) struct Console {
     pub(crate) session: Duration,
     /// How long without a sign of them.
     pub(crate) idle: Duration,
+    /// What links to the cards of those who call are made of.
+    pub(crate) card: Option<Template>,
 }
 
 pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Console {
@@ -47,5 +50,6 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>) -> Console {
     if idle > session {
         walk.fault(section.place("idle"), "nobody is idle for longer than session lasts");
     }
-    Console { enabled, title: title.or("Bauta".to_owned()), session, idle }
+    let card = walk.get(&section, "card_url", |value| Template::parse(&value::text(value)?)).ok();
+    Console { enabled, title: title.or("Bauta".to_owned()), session, idle, card }
 }

@@ -22,8 +22,9 @@ pub(super) const SCHEMA: Schema = Schema {
 const SECRET: Keys = Keys { plain: "secret", environment: "secret_env", file: "secret_file" };
 
 /// Events there are: what none of them is would never be sent.
-const EVENTS: [&str; 24] = [
+const EVENTS: [&str; 25] = [
     "call.arrived",
+    "call.known",
     "call.asked",
     "call.code",
     "call.matched",

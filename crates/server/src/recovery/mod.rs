@@ -22,7 +22,8 @@ pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// Calls that were going on when the node died.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
-    pub(crate) calls: Vec<Snapshot>,
+    /// Each with what its caller and callee are called.
+    pub(crate) calls: Vec<(Snapshot, [Option<String>; 2])>,
     /// Whether it was dead for so short a time that they may still be there.
     pub(crate) can_go_on: bool,
 }
@@ -47,8 +48,9 @@ pub(crate) fn recover(store: &Store, scribe: &Scribe, silence: Duration) -> Resu
     for call in unfinished {
         match call::read(&call.snapshot, zero_us) {
             Some(mut snapshot) => {
-                snapshot.record.data = call.record.data.map(|data| data.as_str().into());
-                calls.push(snapshot);
+                let Record { data, caller_name, callee_name, .. } = call.record;
+                snapshot.record.data = data.map(|data| data.as_str().into());
+                calls.push((snapshot, [caller_name, callee_name]));
             }
             None => write_off(store, scribe, now, call.record)?,
         }

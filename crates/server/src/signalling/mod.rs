@@ -18,6 +18,7 @@ use clock::Instant;
 use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::known::Met;
 use crate::perform::World;
 use crate::recovery::Recovered;
 use crate::time::Clock;
@@ -51,6 +52,8 @@ pub(crate) enum Turn {
     Board(Input),
     /// Prompts come from this library from now on.
     Library(Arc<rtp::Library>),
+    /// Who somebody in a call is.
+    Met(Box<Met>),
     /// Something happened that others may want to see.
     Event(Box<store::NewEvent>),
     /// End a call; says whether there was one.
@@ -271,6 +274,7 @@ impl Loop {
             }
             Turn::Board(input) => self.handle(input, out),
             Turn::Library(library) => self.world.relay.change_library(&library),
+            Turn::Met(met) => self.world.met(self.clock.now(), &met),
             Turn::Event(event) => self.world.tell(*event),
             Turn::HangUp(call, reply) => {
                 let there = self.board.has(call);
@@ -367,8 +371,9 @@ impl Loop {
     /// Takes up the calls that were going on when the node died, before anything is heard of anybody.
     pub(crate) fn restore(&mut self, recovered: Recovered) {
         let (mut out, mut lost) = (Vec::new(), Vec::new());
-        for call in recovered.calls {
+        for (call, [caller, callee]) in recovered.calls {
             let now = self.clock.now();
+            self.world.people.restore(call.record.call, caller, callee);
             self.board.restore(now, call, recovered.can_go_on, &mut out);
             self.perform(now, None, &mut out, &mut lost);
         }

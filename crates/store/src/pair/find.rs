@@ -82,7 +82,7 @@ impl Pair {
             (Side::B, _) => Reached::Party { party: self.a.party.clone(), shown: self.a.dials },
             (Side::A, Some(b)) => Reached::Party { party: b.party.clone(), shown: b.dials },
             (Side::A, None) => self.last_caller.map_or(Reached::Nobody, |number| Reached::Party {
-                party: Party { number, language: None },
+                party: Party { number, language: None, name: None },
                 shown: self.a.dials,
             }),
         };
@@ -99,7 +99,7 @@ impl Shared {
         self.disk.get(&keys::pair(id))?.map(|value| changes::unpack(&value)).transpose()
     }
 
-    fn find_pair(
+    pub(crate) fn find_pair(
         &self,
         dialled: Number,
         caller: Option<Number>,

@@ -12,7 +12,7 @@ mod write;
 use std::time::Duration;
 
 use number::Number;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
 pub use find::{PairFilter, PairFinding, Reached, Side};
@@ -20,10 +20,12 @@ pub use plan::{Forecast, NumberStatus, PhoneStatus, PoolStatus, numbers_needed};
 pub(crate) use pool::Pool;
 pub(crate) use write::{Asked, KEPT};
 
+use crate::names::{self, Named, Names};
 use crate::{Json, NewEvent, Order, Party, StoreError, Timestamp};
 
 /// Two people who reach each other through numbers of ours, or one whom anyone reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Pair {
     /// Its name; begins with when it was made.
     pub id: Ulid,
@@ -64,6 +66,39 @@ pub struct Pair {
     pub updated_at: Timestamp,
     /// Whatever the shop attached; at most [`Order::LONGEST_DATA`] bytes.
     pub data: Option<Json>,
+}
+
+impl Named for Pair {
+    fn names(&self) -> [Option<&str>; 2] {
+        [Some(&self.a), self.b.as_ref()].map(|member| member.and_then(|member| member.party.name.as_deref()))
+    }
+
+    fn set_names(&mut self, [a, b]: Names) {
+        self.a.party.name = a;
+        if let Some(member) = &mut self.b {
+            member.party.name = b;
+        }
+    }
+
+    fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+
+    fn deserialize_rest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        names::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        names::deserialize(deserializer)
+    }
 }
 
 /// Whether both dial one number, or each their own.
@@ -365,15 +400,18 @@ impl Pair {
 }
 
 /// Whether what somebody attached and the languages of the parties can be kept.
-fn check<'a>(data: Option<&Json>, parties: impl IntoIterator<Item = &'a Party>) -> Result<(), StoreError> {
+fn check<'a>(
+    data: Option<&Json>,
+    parties: impl IntoIterator<Item = &'a Party> + Clone,
+) -> Result<(), StoreError> {
     if data.is_some_and(|data| data.as_str().len() > Order::LONGEST_DATA) {
         return Err(StoreError::Refused("the data of the pair is longer than 2048 bytes"));
     }
     let too_long = |language: &str| language.len() > Order::LONGEST_LANGUAGE;
-    if parties.into_iter().filter_map(|party| party.language.as_deref()).any(too_long) {
+    if parties.clone().into_iter().filter_map(|party| party.language.as_deref()).any(too_long) {
         return Err(StoreError::Refused("the language of a party is longer than 16 bytes"));
     }
-    Ok(())
+    names::check(parties)
 }
 
 impl NewPair {

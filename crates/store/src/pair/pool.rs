@@ -9,6 +9,7 @@ use ulid::Ulid;
 
 use super::{Choice, Mode, NewPair, Pair, PairRefusal, PoolNumber, Preference, Prefix};
 use crate::disk::Disk;
+use crate::names::Named;
 use crate::{StoreError, Timestamp, changes, keys};
 
 /// A pair, as the pool knows it.
@@ -22,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) ends: Timestamp,
     /// Whether nobody has noticed its end yet.
     pub(crate) open: bool,
+    /// Whether a party has a name.
+    named: bool,
     /// When something is to be done about it next: its end is noticed, or it is forgotten.
     due: Timestamp,
 }
@@ -47,6 +50,8 @@ enum Given {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     entries: BTreeMap<Ulid, Entry>,
+    /// How many of them are named.
+    named: usize,
     /// By number and phone (`None`: everyone): the pairs that hold it, and until when.
     holds: BTreeMap<(Number, Option<Number>), Holders>,
     /// By a party's number or one of ours, then age.
@@ -125,8 +130,10 @@ impl Pool {
             former: pair.former.iter().map(|former| (former.phone, former.dialled)).collect(),
             ends,
             open,
+            named: pair.is_named(),
             due,
         };
+        self.named += usize::from(entry.named);
         for hold in pair.holds() {
             self.holds.entry((hold.number, hold.phone)).or_default().push((pair.id, hold.until));
         }
@@ -144,6 +151,7 @@ impl Pool {
 
     pub(crate) fn remove(&mut self, id: Ulid) {
         let Some(entry) = self.entries.remove(&id) else { return };
+        self.named -= usize::from(entry.named);
         for (number, phone) in entry.held() {
             let Some(holders) = self.holds.get_mut(&(number, phone)) else { continue };
             holders.retain(|(holder, _)| *holder != id);
@@ -159,6 +167,10 @@ impl Pool {
         for dialled in entry.dialled() {
             self.count(dialled, |used| used.live -= u32::from(entry.open));
         }
+    }
+
+    pub(crate) fn has_names(&self) -> bool {
+        self.named > 0
     }
 
     fn count(&mut self, number: Number, change: impl FnOnce(&mut Use)) {

@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod calls;
+mod contacts;
 mod events;
 mod idempotency;
 mod model;
@@ -13,4 +14,5 @@ mod outbox;
 mod pairs;
 mod policy;
 mod pool_model;
+mod statistics;
 mod world;

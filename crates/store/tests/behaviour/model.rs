@@ -6,9 +6,7 @@ use std::time::Duration;
 use number::Number;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use store::{
-    Batch, Lines, Options, Order, OrderFilter, Party, PartyFinding, Put, RecordFilter, Store, Timestamp,
-};
+use store::{Batch, Options, Order, OrderFilter, Party, PartyFinding, Put, RecordFilter, Store, Timestamp};
 
 use crate::world::{NOW, World, call, event, number, record, webhook};
 
@@ -94,7 +92,7 @@ impl User {
     }
 
     fn put(&mut self) {
-        let party = |number| Party { number, language: None };
+        let party = |number| Party { number, language: None, name: None };
         let order = Order {
             limits: store::OrderLimits::default(),
             code: self.code().into(),
@@ -223,7 +221,7 @@ impl User {
             self.model.orders.values().filter(|order| order.expires_at > self.now).collect();
         let all = self.store().orders(&OrderFilter::default(), self.now, None, 1_000).unwrap().items;
         assert!(all.iter().eq(live.iter().copied()), "by line and code");
-        let filter = OrderFilter { lines: Lines::Any, number: Some(caller) };
+        let filter = OrderFilter { number: Some(caller), ..OrderFilter::default() };
         let mut of = self.store().orders(&filter, self.now, None, 1_000).unwrap().items;
         of.sort_by(|a, b| (a.line, &a.code).cmp(&(b.line, &b.code)));
         assert!(of.iter().eq(live.into_iter().filter(|order| order.has_party(caller))));

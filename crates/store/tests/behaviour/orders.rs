@@ -175,17 +175,73 @@ fn orders_are_listed_page_by_page_by_line_and_by_number() {
         }
     };
     assert_eq!(all(OrderFilter::default()).len(), 28);
-    let own = OrderFilter { lines: Lines::Only(Some(number(LINE))), number: None };
-    assert_eq!(codes(&all(own)), ["0", "1", "2"]);
-    assert_eq!(all(OrderFilter { lines: Lines::Only(None), number: None }).len(), 25);
-    assert_eq!(codes(&all(OrderFilter { lines: Lines::Any, number: Some(number(STRANGER)) })), ["007"]);
-    assert_eq!(all(OrderFilter { lines: Lines::Any, number: Some(number(COURIER)) }).len(), 27);
-    assert_eq!(all(OrderFilter { lines: Lines::Only(None), number: Some(number(CLIENT)) }).len(), 25);
-    for filter in [OrderFilter::default(), OrderFilter { number: Some(number(CLIENT)), ..own }] {
+    let own = OrderFilter { lines: Lines::Only(Some(number(LINE))), ..OrderFilter::default() };
+    assert_eq!(codes(&all(own.clone())), ["0", "1", "2"]);
+    assert_eq!(all(OrderFilter { lines: Lines::Only(None), ..OrderFilter::default() }).len(), 25);
+    assert_eq!(
+        codes(&all(OrderFilter { number: Some(number(STRANGER)), ..OrderFilter::default() })),
+        ["007"]
+    );
+    assert_eq!(all(OrderFilter { number: Some(number(COURIER)), ..OrderFilter::default() }).len(), 27);
+    assert_eq!(
+        all(OrderFilter { lines: Lines::Only(None), number: Some(number(CLIENT)), ..OrderFilter::default() })
+            .len(),
+        25
+    );
+    for filter in [OrderFilter::default(), OrderFilter { number: Some(number(CLIENT)), ..own.clone() }] {
         for cursor in ["", "x", "1", "-", "1-", "1-2-3-4", "+1-2", "9999999999999999999999-1", "1-x"] {
             assert_eq!(store.orders(&filter, NOW, Some(cursor), 1), Err(StoreError::Cursor), "{cursor}");
         }
     }
+}
+
+#[test]
+fn orders_are_searched_by_the_first_digits_of_a_code_and_by_a_part_of_a_name() {
+    let mut world = World::new();
+    let lines = [None, Some(LINE), Some(OTHER_LINE)];
+    for n in 0..40 {
+        let mut order = order(lines[n % 3], &format!("{:03}", n * 5), 5_000 + n as u64);
+        order.client.name = (n % 4 == 0).then(|| format!("Ваня {n}").into());
+        order.courier.name = (n % 8 == 0).then(|| "Anna".into());
+        world.store().put_order(order, NOW).unwrap();
+    }
+    let search = |store: &store::Store, filter: OrderFilter| {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.orders(&filter, at(10), cursor.as_deref(), 2).unwrap();
+            assert!(page.items.len() <= 2);
+            found.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return found;
+            }
+        }
+    };
+    let code = |code: &str| OrderFilter { code: Some(code.into()), ..OrderFilter::default() };
+    let name = |name: &str| OrderFilter { name: Some(name.into()), ..OrderFilter::default() };
+    for reopened in [false, true] {
+        let store = if reopened { world.reopen() } else { world.store() };
+        let search = |filter| codes(&search(store, filter)).join(" ");
+        assert_eq!(search(code("03")), "030 035", "each of its own line");
+        assert_eq!(search(code("1")).len(), 20 * 4 - 1);
+        assert_eq!(search(code("9")), "");
+        assert_eq!(
+            search(OrderFilter { lines: Lines::Only(Some(number(LINE))), ..code("0") }).len(),
+            7 * 4 - 1
+        );
+        assert_eq!(search(name("ваня 2")), "120 140 100", "by line, then by expiry");
+        assert_eq!(search(name("ANNA")), "000 120 080 040 160");
+        assert_eq!(search(OrderFilter { code: Some("1".into()), ..name("anna") }), "120 160");
+        assert_eq!(search(OrderFilter { number: Some(number(COURIER)), ..name("Ваня 36") }), "180");
+        assert_eq!(search(OrderFilter { number: Some(number(STRANGER)), ..name("Ваня") }), "");
+        assert!(store.has_names());
+        let all: Vec<_> = store.orders(&OrderFilter::default(), NOW, None, 100).unwrap().items;
+        let none = all.iter().filter(|order| order.client.name.is_none()).count();
+        assert_eq!((all.len(), none), (40, 30));
+    }
+    let store = world.store();
+    assert_eq!(store.sweep(at(60_000), 1_000).unwrap().len(), 40);
+    assert!(!store.has_names());
 }
 
 #[test]
@@ -199,9 +255,13 @@ fn what_cannot_be_kept_is_refused_and_nothing_of_its_batch_is_written() {
         order(None, "12a", 1),
         order(None, "1", 1),
         order(None, "1", 1),
+        order(None, "1", 1),
+        order(None, "1", 1),
     ];
     bad[3].data = Some(long);
     bad[4].client.language = Some("x".repeat(17).into());
+    bad[5].client.name = Some("x".repeat(101).into());
+    bad[6].courier.name = Some("a\nb".into());
     for bad in bad {
         let batch =
             store::Batch::new().put_order(order(None, "7", 1_000), NOW, true).put_order(bad, NOW, true);
@@ -222,6 +282,8 @@ fn the_largest_of_everything_stays_inside_the_one_file() {
     for n in 0..200 {
         let mut order = order(Some(LINE), &format!("{n:012}"), 1_000);
         order.data = Some(data.clone());
+        order.client.name = Some("\u{1f600}".repeat(100).into());
+        order.courier.name = order.client.name.clone();
         store.put_order(order, NOW).unwrap();
         let mut event = crate::world::event("call.ended", Some(n));
         event.data = Json::of(&"x".repeat(store::NewEvent::LONGEST_DATA - 2)).unwrap();

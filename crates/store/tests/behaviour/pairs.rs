@@ -27,7 +27,7 @@ fn world(numbers: &[&str]) -> World {
 }
 
 pub(crate) fn party(text: &str) -> Party {
-    Party { number: number(text), language: None }
+    Party { number: number(text), language: None, name: None }
 }
 
 pub(crate) fn asked(a: &str, b: Option<&str>) -> NewPair {

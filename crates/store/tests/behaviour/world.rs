@@ -61,7 +61,7 @@ pub(crate) const CLIENT: &str = "+79992222222";
 pub(crate) const STRANGER: &str = "+79993333333";
 
 pub(crate) fn order(line: Option<&str>, code: &str, expires: u64) -> Order {
-    let party = |text| Party { number: number(text), language: None };
+    let party = |text| Party { number: number(text), language: None, name: None };
     Order {
         limits: store::OrderLimits::default(),
         code: code.into(),

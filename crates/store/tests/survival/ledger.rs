@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use store::{Event, Store, Unfinished};
+use store::{Event, RecordFilter, Step, Store, Timestamp, Unfinished};
 
 use crate::writer::{self, CODES, NOW, THREADS, call};
 
@@ -86,6 +86,7 @@ impl Ledger {
             let found = store.find_party(order.courier.number, courier, NOW).expect("the store is readable");
             assert_eq!(found, store::PartyFinding::One(Box::new(order)), "the index has what the disk has");
         }
+        Self::check_sums(store);
         let told = events(store);
         let queued = queued(store);
         for n in &self.calls {
@@ -106,6 +107,31 @@ impl Ledger {
                 None,
                 "both finished and not"
             );
+        }
+    }
+
+    /// Whatever was added up is what the records say, no more and no less.
+    fn check_sums(store: &Store) {
+        let (mut records, mut cursor) = (0_u64, None);
+        loop {
+            let page = store.records(&RecordFilter::default(), cursor.as_deref(), 1_000);
+            let page = page.expect("the store is readable");
+            records += page.items.len() as u64;
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        for step in Step::ALL {
+            let points = store.statistics(step, NOW, Timestamp(NOW.0 + 1), None);
+            let points = points.expect("the store is readable");
+            let calls: u64 = points.iter().map(|point| point.calls).sum();
+            let seconds: f64 = points.iter().map(|point| point.talk_seconds).sum();
+            assert_eq!((calls, seconds), (records, records as f64 * 1.5), "{step:?}");
+            let most = points.iter().map(|point| point.most_at_once).max().unwrap_or_default();
+            // Those of which no record came go on for ever here.
+            let left = store.unfinished().expect("the store is readable").len() as u64;
+            assert!(u64::from(most) <= left + THREADS, "{most} calls at once, {left} left");
         }
     }
 

@@ -30,8 +30,11 @@ pub(crate) fn open(dir: &Path) -> Store {
 }
 
 pub(crate) fn order(n: u64) -> Order {
-    let party =
-        |number: u64| Party { number: Number::parse(&number.to_string()).expect("a number"), language: None };
+    let party = |number: u64| Party {
+        number: Number::parse(&number.to_string()).expect("a number"),
+        language: None,
+        name: None,
+    };
     Order {
         limits: store::OrderLimits::default(),
         code: format!("{:05}", n % CODES).into(),
@@ -50,7 +53,14 @@ pub(crate) fn call(n: u64) -> Ulid {
 }
 
 fn record(n: u64) -> Record {
-    Record { id: call(n), started_at: NOW, caller: Some(format!("+{n}")), ..Record::default() }
+    Record {
+        id: call(n),
+        trunk: "main".to_owned(),
+        started_at: NOW,
+        caller: Some(format!("+{n}")),
+        talk_seconds: 1.5,
+        ..Record::default()
+    }
 }
 
 fn event(n: u64, kind: &str) -> NewEvent {
