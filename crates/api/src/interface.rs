@@ -44,8 +44,8 @@ pub enum Ask {
         callback: Box<Callback>,
         /// What is told with it.
         event: NewEvent,
-        /// Once it is safe on the disk, or why it is not.
-        reply: oneshot::Sender<Result<(), StoreError>>,
+        /// Once its texts are spoken and it is safe on the disk, or why it is not.
+        reply: oneshot::Sender<Result<(), CallbackRefusal>>,
     },
     /// End a callback, if it has not come too far.
     CancelCallback {
@@ -180,6 +180,20 @@ impl fmt::Display for TraceLeg {
             Self::Operator => f.write_str("operator"),
         }
     }
+}
+
+/// Why a callback was not accepted.
+#[derive(Debug)]
+pub enum CallbackRefusal {
+    /// What a side is to hear cannot be spoken.
+    Unspoken {
+        /// Which: `first` or `second`.
+        side: &'static str,
+        /// Why, for a person.
+        why: String,
+    },
+    /// The store could not keep it.
+    Store(StoreError),
 }
 
 /// Why a prompt was not replaced or restored.

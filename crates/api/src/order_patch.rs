@@ -30,9 +30,9 @@ pub(crate) struct OrderPatch {
 struct PartyPatch {
     number: Option<NumberText>,
     #[serde(default, deserialize_with = "given")]
-    language: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    language: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     quiet: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]

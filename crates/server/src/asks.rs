@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Ask, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
+use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{Finding, TrunkStatus};
-use store::Store;
+use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::callbacks::Wish;
+use crate::callbacks::{Texts, Unspoken, Wish};
 use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
@@ -29,6 +29,7 @@ pub(crate) struct Desk {
     pub(crate) knowledge: keeper::Knowledge,
     pub(crate) hooks: Hooks,
     pub(crate) speech: Speech,
+    pub(crate) texts: Texts,
     pub(crate) draining: watch::Receiver<bool>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
@@ -53,8 +54,12 @@ impl Desk {
                 Ask::PauseRecording { call, paused, reply } => {
                     let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
                 }
+                // What its sides hear is spoken before it is accepted, and takes its time.
                 Ask::Callback { callback, event, reply } => {
-                    let _ = desk.callbacks.send(Wish::Begin { callback, event, reply }).await;
+                    let desk = Arc::clone(&desk);
+                    tokio::spawn(async move {
+                        let _ = reply.send(desk.accept(callback, event).await);
+                    });
                 }
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
@@ -117,6 +122,16 @@ impl Desk {
             calls: self.metrics.calls_now(),
             faults: store.into_iter().chain(own).collect(),
         }
+    }
+
+    /// Accepts a callback, if what its sides are to hear can be spoken.
+    async fn accept(&self, callback: Box<Callback>, event: NewEvent) -> Result<(), CallbackRefusal> {
+        let spoken = self.texts.speak(&callback).await;
+        spoken.map_err(|Unspoken { side, why }| CallbackRefusal::Unspoken { side, why: why.to_string() })?;
+        let (reply, kept) = oneshot::channel();
+        let _ = self.callbacks.send(Wish::Begin { callback, event, reply }).await;
+        let lost = || Err(StoreError::Failed("whoever keeps callbacks is gone".to_owned()));
+        kept.await.unwrap_or_else(|_| lost()).map_err(CallbackRefusal::Store)
     }
 
     /// A text as a WAV file.

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::asks::Desk;
-use crate::callbacks::{self, Callbacks, Wish};
+use crate::callbacks::{self, Callbacks, Texts, Wish};
 use crate::config::{Checked, Listen, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
@@ -231,8 +231,8 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let callbacks = node.keep_callbacks(&store, knowledge.clone())?;
-        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, speech);
+        let (callbacks, texts) = node.keep_callbacks(&store, knowledge.clone(), &speech)?;
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, (speech, texts));
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -240,17 +240,36 @@ impl Node {
         Ok(node)
     }
 
-    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them.
+    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them, and who makes what is heard.
     fn keep_callbacks(
         &mut self,
         store: &Store,
         knowledge: Knowledge,
-    ) -> Result<mpsc::Sender<Wish>, StartError> {
-        let callbacks =
-            Callbacks::recover(store.clone(), self.turns.clone(), knowledge, callbacks::SETTLING)?;
+        speech: &Speech,
+    ) -> Result<(mpsc::Sender<Wish>, Texts), StartError> {
+        let texts = self.texts(speech, &knowledge);
+        let callbacks = Callbacks::recover(
+            store.clone(),
+            self.turns.clone(),
+            knowledge,
+            texts.clone(),
+            callbacks::SETTLING,
+        )?;
         let (wishes, wished) = callbacks::queue();
         self.tasks.spawn(callbacks.run(wished, self.draining.subscribe(), self.stop.subscribe()));
-        Ok(wishes)
+        Ok((wishes, texts))
+    }
+
+    /// Who makes what the sides of callbacks hear.
+    fn texts(&self, speech: &Speech, knowledge: &Knowledge) -> Texts {
+        let (config, languages) = (Arc::clone(&self.config), knowledge.languages.clone());
+        let language_of = move |number| {
+            let config = config.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = config.lines.iter().find(|line| line.number == number);
+            let place = line.map_or(0, |line| usize::from(line.language.0));
+            languages.get(place).cloned().unwrap_or_default()
+        };
+        Texts::new(speech.clone(), Arc::new(language_of))
     }
 
     /// Who answers the API.
@@ -260,7 +279,7 @@ impl Node {
         metrics: Arc<Metrics>,
         store: Store,
         knowledge: Knowledge,
-        speech: Speech,
+        (speech, texts): (Speech, Texts),
     ) -> Desk {
         Desk {
             turns: self.turns.clone(),
@@ -272,6 +291,7 @@ impl Node {
             knowledge,
             hooks: self.hooks.clone(),
             speech,
+            texts,
             draining: self.draining.subscribe(),
             shown: self.shown(),
         }
@@ -561,6 +581,7 @@ fn start_relay(
         io: checked.media.backend,
         shortcuts: checked.media.shortcuts.clone(),
         lanes: checked.media.lanes.clone(),
+        max_wait: checked.media.max_wait,
         recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };

@@ -25,7 +25,7 @@ async fn furnished() -> World {
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
     let callback = callback(kept.id, kept.started_at);
-    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
+    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","begins_at":"2026-11-20T08:15:30.250Z","data":null}"#;
     let data = store::Json::parse(created).unwrap();
     let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
     world.store.put_callback(callback, event).unwrap();
@@ -47,6 +47,7 @@ fn callback(id: store::Ulid, at: store::Timestamp) -> store::Callback {
         id,
         created_at: at,
         at,
+        window: None,
         plan: None,
         line: number::Number::parse(crate::world::LINE).unwrap(),
         first: side("+79991111111"),
