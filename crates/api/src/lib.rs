@@ -37,6 +37,7 @@ mod page;
 mod pair_draft;
 mod pairs;
 mod parameters;
+mod peaks;
 mod people;
 mod privacy;
 mod problem;

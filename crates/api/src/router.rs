@@ -20,7 +20,7 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
     people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
 };
 
@@ -71,13 +71,18 @@ const EMPTY: Takes = Takes::Whole(1024);
 
 /// The table.
 pub(crate) fn routes() -> Vec<Route> {
+    let mut routes = people_routes();
+    routes.extend(node_routes());
+    routes
+}
+
+/// Of the table what is about people and their calls.
+fn people_routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
-    let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
+    let order = "/v1/orders/{code}";
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
-    let dead_letters = "/v1/webhooks/{name}/dead-letters";
-    let wav = Takes::Whole(crate::MAX_PROMPT);
     let session = "/v1/session";
     vec![
         row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
@@ -113,7 +118,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
-        row(&get, "/v1/calls/{id}/trace", Some(ADMIN), Nothing, trace::get),
+        row(&get, "/v1/calls/{id}/trace", Some(WATCHERS), Nothing, trace::get),
         row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
         row(&get, "/v1/blocks", Some(READERS), Nothing, blocks::list),
         row(&post, "/v1/blocks", Some(BLOCKERS), JSON, blocks::put),
@@ -126,7 +131,18 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
+        row(&get, "/v1/recordings/{id}/peaks", Some(READERS), Nothing, peaks::get),
         row(&delete, "/v1/recordings/{id}", Some(ADMIN), EMPTY, recordings::delete),
+    ]
+}
+
+/// Of the table what is about the node.
+fn node_routes() -> Vec<Route> {
+    use Takes::Nothing;
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (prompt, dead_letters) = ("/v1/prompts/{language}/{key}", "/v1/webhooks/{name}/dead-letters");
+    let wav = Takes::Whole(crate::MAX_PROMPT);
+    vec![
         row(&get, "/v1/prompts", Some(READERS), Nothing, prompts::list),
         row(&get, prompt, Some(READERS), Nothing, prompts::get),
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),

@@ -62,7 +62,11 @@ fn kept_record(call: Ulid) -> Record {
 
 /// What a shop attaches, with numbers as people write them.
 fn data() -> String {
-    format!(r#"{{"phones":["8 (916) 234-00-06", 7{CANARY}0007],"shop":{{"tel":"{}"}}}}"#, canary(8))
+    format!(
+        r#"{{"phones":["8 (916) 234-00-06", 7{CANARY}0007],"shop":{{"tel":"{}"}},"to do":"ring {} at 18:00, ask for Anna"}}"#,
+        canary(8),
+        canary(12)
+    )
 }
 
 fn side(last: u16) -> CallbackSide {
@@ -106,6 +110,7 @@ async fn furnish(world: &World) -> Kept {
         max_seconds: None,
         record: None,
         data: Some(Json::parse(&data()).unwrap()),
+        window: None,
         end: None,
     };
     let created =

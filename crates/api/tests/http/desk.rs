@@ -91,8 +91,12 @@ impl Desk {
             Ask::CancelCallback { reply, .. } => {
                 let _ = reply.send(self.stage);
             }
-            Ask::Trace { call, reply } => {
-                let _ = reply.send(self.calls.contains(&call.0).then(trace));
+            Ask::Trace { call, plain, reply } => {
+                let mut shown = trace();
+                if plain {
+                    shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
+                }
+                let _ = reply.send(self.calls.contains(&call.0).then_some(shown));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);
