@@ -67,6 +67,8 @@ pub enum Ask {
     Trace {
         /// Which.
         call: CallId,
+        /// Whether for those who may not see telephone numbers.
+        plain: bool,
         /// They, cut and masked; `None`: nothing is kept of such a call.
         reply: oneshot::Sender<Option<Trace>>,
     },

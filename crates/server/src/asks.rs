@@ -67,11 +67,18 @@ impl Desk {
                 Ask::EraseTraces { number, reply } => {
                     let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
                 }
-                Ask::Trace { call, reply } => {
+                Ask::Trace { call, plain, reply } => {
                     let (kept, answer) = oneshot::channel();
                     let _ = desk.turns.send(Turn::Trace(call, kept)).await;
                     let kept = answer.await.unwrap_or_default();
-                    let _ = reply.send(kept.map(|(kept, epoch_us)| desk.shown.trace(&kept, epoch_us)));
+                    let shown = |(kept, epoch_us)| {
+                        if plain {
+                            desk.shown.plain(&kept, epoch_us)
+                        } else {
+                            desk.shown.trace(&kept, epoch_us)
+                        }
+                    };
+                    let _ = reply.send(kept.map(shown));
                 }
                 Ask::Health(reply) => {
                     let _ = reply.send(desk.health());

@@ -94,8 +94,12 @@ impl Desk {
             Ask::EraseTraces { reply, .. } => {
                 let _ = reply.send((3, vec![b2bua::CallId(77)]));
             }
-            Ask::Trace { call, reply } => {
-                let _ = reply.send(self.calls.contains(&call.0).then(trace));
+            Ask::Trace { call, plain, reply } => {
+                let mut shown = trace();
+                if plain {
+                    shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
+                }
+                let _ = reply.send(self.calls.contains(&call.0).then_some(shown));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);

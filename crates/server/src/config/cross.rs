@@ -277,7 +277,7 @@ pub(super) fn sockets<'d>(
                 }
             }
             Transport::Tcp | Transport::Tls => {
-                if http.listen.iter().any(|other| address::shares(*other, listener.address)) {
+                if http.listen.iter().any(|other| address::shares(other.address, listener.address)) {
                     walk.fault(place, format!("{} is http.listen as well", listener.address));
                 }
             }

@@ -41,7 +41,7 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use console::Console;
-pub(crate) use http::Http;
+pub(crate) use http::{Http, Listen};
 pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Hooked, Line, Operator, Service};
 pub(crate) use media::Media;

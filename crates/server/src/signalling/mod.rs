@@ -28,7 +28,7 @@ use tcp::{StreamEvent, Streams};
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use tcp::Names;
-pub(crate) use tls::{Files, Tls, TlsError};
+pub(crate) use tls::{Files, Proof, Tls, TlsError};
 
 /// Inputs waiting for the switchboard. Whoever brings more waits: that is how pressure reaches its source.
 const TURNS: usize = 16_384;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use b2bua::Network;
 use number::Number;
 use rtp::Codec;
 
@@ -134,8 +135,21 @@ max_calls_a_day = 20
 dir = "/nowhere/prompts"
 [store]
 engine = "sled"
+[console]
+enabled = false
+title = "Shop"
+session = "1h"
+idle = "15m"
+card_url = "https://crm.example/{code}"
 [http]
 listen = "[::1]:9000"
+proxies = "127.0.0.0/8"
+[[http.user]]
+name = "anna"
+password_hash = "$argon2id$v=19$m=19456,t=2,p=1$bm90IGEgcmVhbCBzYWx0$HzDMAg0NC2nGwmKZMTnMGgTXeYMyJ4kMPNl8CUgL1y0"
+role = "operator"
+reveal = true
+number = "+4930123499"
 [[http.token]]
 name = "shop"
 role = "app"
@@ -439,9 +453,17 @@ fn every_key_of_the_pool_changes_what_it_names() {
 
 #[test]
 fn every_key_of_http_and_webhooks_changes_what_it_names() {
-    let Checked { http, webhooks, .. } = good(EVERY_KEY);
+    let Checked { http, console, webhooks, .. } = good(EVERY_KEY);
     let second = Duration::from_secs(1);
-    assert_eq!(http.listen, ["[::1]:9000".parse().unwrap()]);
+    assert_eq!(http.listen, [Listen { address: "[::1]:9000".parse().unwrap(), https: false }]);
+    assert_eq!(http.proxies, [Network { address: [127, 0, 0, 0].into(), prefix: 8 }]);
+    let anna =
+        "$argon2id$v=19$m=19456,t=2,p=1$bm90IGEgcmVhbCBzYWx0$HzDMAg0NC2nGwmKZMTnMGgTXeYMyJ4kMPNl8CUgL1y0";
+    let anna = api::User::new("anna", anna, api::Role::Operator).unwrap();
+    assert_eq!(http.users, [anna.revealing(true).reached_at(Number::parse("+4930123499").ok())]);
+    let quarter = second * 900;
+    assert_eq!((console.enabled, console.title.as_str()), (false, "Shop"));
+    assert_eq!((console.session, console.idle), (quarter * 4, quarter));
     let token = api::Token::new("0123456789abcdef", api::Role::App).named("shop").limited(Some(7));
     assert_eq!(http.tokens, [Token { name: "shop".to_owned(), token }]);
 
