@@ -194,6 +194,98 @@ fn of_two_called_at_once_the_first_to_answer_takes_the_call() {
 }
 
 #[test]
+fn voicemail_that_answers_first_does_not_take_the_call_from_whoever_presses_the_key() {
+    let office = Office::open();
+    let body = json!({
+        "line": LINE,
+        "first": { "numbers": [COURIER], "line": DESK },
+        "second": { "numbers": [CLIENT, SPARE], "strategy": "at-once", "confirm": true, "prompt": "courier-calling" },
+    });
+    let id = office.ask(&body);
+    let mut first = office.first.incoming();
+    first.answer();
+    let (one, other) = (office.second.incoming(), office.second.incoming());
+    let (mut voicemail, mut human) = if called(&one).contains(SPARE) { (one, other) } else { (other, one) };
+    voicemail.answer();
+    let hears = |call: &Call| {
+        wait::until_true("the prompt", wait::LATER, || {
+            office.prompts.find("courier-calling", &call.media.heard()).is_some()
+        });
+    };
+    hears(&voicemail);
+    // It rings on, is answered, and hears the same.
+    human.provisional("180 Ringing");
+    human.answer();
+    hears(&human);
+    human.media.press("1");
+    voicemail.expect_bye();
+    Scene::talk(&mut first, &mut human);
+    human.hang_up();
+    first.expect_bye();
+    let callback = office.await_state(&id, "ended");
+    let of = |number: &str| {
+        let tried = callback["tried"].as_array().expect("a list");
+        let number = format!("+{number}");
+        tried.iter().find(|tried| tried["number"] == json!(number)).expect("it was called")["cause"].clone()
+    };
+    assert_eq!((of(SPARE), of(CLIENT)), (json!("answered-elsewhere"), json!("hung-up")), "{callback:#}");
+    office.assert_masked();
+    office.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_callback_outside_its_hours_waits_and_rings_nobody() {
+    let office = Office::open();
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    let minutes = seconds.as_secs() / 60;
+    let at = |minutes: u64| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+    let mut body = one_each();
+    (body["window"], body["time_zone"]) =
+        (json!(format!("{}-{}", at(minutes + 60), at(minutes + 90))), json!("UTC"));
+    let waits = office.ask(&body);
+    assert_eq!(office.read(&waits)["begins_at"], json!(rfc3339((minutes + 60) * 60).replace('Z', ".000Z")));
+    // The same in its hours begins.
+    body["window"] = json!(format!("{}-{}", at(minutes + 1380), at(minutes + 60)));
+    let begins = office.ask(&body);
+    let mut first = office.first.incoming();
+    first.refuse("486 Busy", &[]);
+    assert_eq!(office.await_state(&begins, "ended")["cause"], "busy");
+    assert!(!office.first.was_called(), "the other waits");
+    assert_eq!(office.cancel(&waits, "not-ringing"), json!({ "cancelled": true, "found": "waiting" }));
+    assert_eq!(office.read(&waits)["cause"], "cancelled");
+}
+
+#[test]
+fn a_first_side_that_hangs_up_in_its_prompt_is_left_for_the_next() {
+    let office = Office::open();
+    let body = json!({
+        "line": LINE,
+        "first": { "numbers": [COURIER, SPARE], "line": DESK, "prompt": "courier-calling" },
+        "second": CLIENT,
+    });
+    let id = office.ask(&body);
+    let mut voicemail = office.first.incoming();
+    voicemail.answer();
+    wait::until_true("the prompt", wait::LATER, || {
+        office.prompts.find("courier-calling", &voicemail.media.heard()).is_some()
+    });
+    voicemail.hang_up();
+    let mut first = office.first.incoming();
+    assert!(called(&first).contains(SPARE), "{}", called(&first));
+    first.answer();
+    let mut second = office.second.incoming();
+    second.answer();
+    Scene::talk(&mut first, &mut second);
+    first.hang_up();
+    second.expect_bye();
+    let callback = office.await_state(&id, "ended");
+    assert_eq!((&callback["tried"][0]["cause"], &callback["cause"]), (&json!("hung-up"), &json!("hung-up")));
+    assert_eq!(callback["tried"].as_array().map(Vec::len), Some(3), "{callback:#}");
+    office.bauta.assert_no_fault();
+}
+
+#[test]
 fn a_callback_is_cancelled_only_while_it_has_not_come_too_far() {
     let office = Office::open();
     let id = office.ask(&one_each());
@@ -337,6 +429,61 @@ fn rfc3339(seconds: u64) -> String {
     let year = year + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[test]
+fn each_side_hears_its_text_which_was_spoken_before_anyone_was_rung() {
+    let office = Office::open();
+    let plan = json!({ "second": { "prompt": { "text": "A call from the shop", "language": "en" } } });
+    assert_eq!(office.bauta.http("PUT", "/v1/callback-plans/shop", Some(&plan)).0, 201);
+    let mut body = one_each();
+    body["plan"] = json!("shop");
+    body["first"]["prompt"] = json!({ "text": "Соединяем с клиентом по заказу" });
+    let id = office.ask(&body);
+    let spoken = || -> Vec<std::path::PathBuf> {
+        let folder = std::fs::read_dir(office.bauta.dir().join("data/speech")).expect("it is there");
+        let files = folder.map(|file| file.expect("it can be listed").path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "wav")).collect()
+    };
+    let files = spoken();
+    assert_eq!(files.len(), 2, "both are spoken by the time the callback is accepted: {files:?}");
+    let files = files.into_iter().enumerate().map(|(place, path)| (place.to_string(), path)).collect();
+    let texts = Library { texts: office.prompts.texts.clone(), files };
+    let hears = |call: &Call| {
+        wait::until("a text", wait::LATER, || {
+            let heard = call.media.heard();
+            ["0", "1"].into_iter().find(|key| texts.find(key, &heard).is_some())
+        })
+    };
+    let mut first = office.first.incoming();
+    first.answer();
+    let of_first = hears(&first);
+    let mut second = office.second.incoming();
+    second.answer();
+    assert_ne!(of_first, hears(&second), "each hears its own");
+    Scene::talk(&mut first, &mut second);
+    first.hang_up();
+    second.expect_bye();
+    assert_eq!(office.await_state(&id, "ended")["cause"], "hung-up");
+    assert_eq!(spoken().len(), 2);
+    office.assert_masked();
+    office.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_callback_whose_text_cannot_be_spoken_is_refused_and_rings_nobody() {
+    let office = Office::with(|config| config.set("speech.command", vec!["false".to_owned()]));
+    let mut body = one_each();
+    body["first"]["prompt"] = json!({ "text": "Здравствуйте" });
+    let (status, problem) = office.bauta.http("POST", "/v1/callbacks", Some(&body));
+    assert_eq!((status, &problem["code"]), (503, &json!("speech-failed")), "{problem:#}");
+    assert_eq!(problem["field"], "first.prompt.text");
+    // Whoever is asked for without a text is rung, and nobody was before.
+    office.ask(&one_each());
+    let mut first = office.first.incoming();
+    first.refuse("486 Busy", &[]);
+    assert!(!office.first.was_called() && !office.second.was_called());
+    assert_eq!(office.bauta.http("GET", "/v1/callbacks", None).1["items"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

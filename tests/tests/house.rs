@@ -90,7 +90,7 @@ fn uses<'a>(manifest: &'a Table, section: &str) -> BTreeSet<&'a str> {
 fn files() -> Vec<PathBuf> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
         for entry in entries(dir) {
-            if matches!(name(&entry).as_str(), "target" | ".git" | "corpus") {
+            if matches!(name(&entry).as_str(), "target" | ".git" | "corpus" | "node_modules") {
                 continue;
             }
             if entry.is_dir() { walk(&entry, found) } else { found.push(entry) }

@@ -94,6 +94,52 @@ fn an_order_has_as_many_calls_as_it_says() {
     assert!(records.iter().any(|record| record["cause"] == json!("calls-used-up")), "{records:#?}");
 }
 
+#[test]
+fn what_was_dialled_this_hour_counts_after_a_kill() {
+    let mut scene = Scene::brief(|config| config.set("policy.callee_calls_per_hour", 1));
+    put(&scene, &order());
+    let (mut out, mut back) = scene.talking(COURIER);
+    out.hang_up();
+    back.expect_bye();
+    let _ = scene.bauta.await_record();
+    scene.bauta.kill_and_restart();
+    let mut second = scene.arrive(COURIER);
+    scene.await_prompt(&second, "start");
+    second.media.press(CODE);
+    scene.await_prompt(&second, "try-later");
+    second.expect_bye();
+    let records = scene.bauta.await_records(2);
+    assert!(records.iter().any(|record| record["cause"] == json!("too-many-calls")), "{records:#?}");
+    assert!(!scene.callee.was_called());
+}
+
+#[test]
+fn of_two_calls_at_the_same_time_one_is_an_orders_last() {
+    let scene = Scene::brief(|config| config);
+    let mut body = order();
+    body["max_calls"] = json!(1);
+    put(&scene, &body);
+    let mut callers = [scene.arrive(COURIER), scene.arrive(COURIER), scene.arrive(COURIER)];
+    for caller in &callers {
+        caller.media.press(CODE);
+    }
+    let mut back = scene.callee.incoming();
+    back.provisional("180 Ringing");
+    // The two others are told, and hung up.
+    let records = scene.bauta.await_records(2);
+    assert!(records.iter().all(|record| record["cause"] == json!("calls-used-up")), "{records:#?}");
+    assert!(!scene.callee.was_called(), "one alone was dialled");
+    back.answer();
+    wait::until_true("that one talks", wait::LATER, || {
+        scene.bauta.http("GET", "/v1/calls", None).1["items"][0]["state"] == json!("talking")
+    });
+    back.hang_up();
+    for caller in &mut callers {
+        caller.expect_bye();
+    }
+    scene.bauta.assert_no_fault();
+}
+
 /// An hour before now to an hour after, by UTC.
 fn now_is_quiet() -> String {
     let minutes = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 60 + 24 * 60;

@@ -50,6 +50,9 @@ const NOTED: &[(Method, &str, Noted, &str)] = &[
     (Method::GET, "/v1/people/{number}", Noted::Done, "person.exported"),
     (Method::DELETE, "/v1/people/{number}", Noted::Done, "person.erased"),
     (Method::GET, "/v1/events", Noted::Shown, "events.listened"),
+    (Method::GET, "/v1/ws", Noted::Shown, "events.listened"),
+    (Method::POST, "/v1/reveals", Noted::Done, "number.revealed"),
+    (Method::DELETE, "/v1/session", Noted::Done, "session.ended"),
     (Method::GET, "/v1/webhooks/{name}/dead-letters", Noted::Shown, "dead-letters.listed"),
     (Method::GET, "/v1/audit", Noted::Done, "audit.read"),
 ];
@@ -98,6 +101,12 @@ impl Note {
         self
     }
 
+    /// The same, of this thing.
+    pub(crate) fn of_subject(mut self, subject: Option<Subject>) -> Self {
+        self.subject = self.subject.or(subject.map(|subject| subject.0));
+        self
+    }
+
     /// Written down, durably.
     pub(crate) async fn write(self, gate: &Gate, who: String, status: StatusCode) -> Result<(), Problem> {
         let Self { what, subject, number } = self;
@@ -106,6 +115,10 @@ impl Note {
         gate.store(move |store| store.append_audit(new)).await
     }
 }
+
+/// What an answer is about, where the path does not say so.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject(pub(crate) String);
 
 /// About whom an answer is, where neither path nor query say so.
 #[derive(Debug, Clone, Copy)]

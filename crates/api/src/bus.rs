@@ -27,7 +27,7 @@ impl Bus {
     #[must_use]
     pub fn on(store: &Store) -> Self {
         let inner = Arc::new(Inner {
-            live: Mutex::new(Live::default()),
+            live: Mutex::new(Live::beginning(store.last_event())),
             events: broadcast::Sender::new(BACKLOG),
             open: watch::Sender::new(true),
             nudge: watch::Sender::new(()),

@@ -11,19 +11,28 @@ use store::Ulid;
 use crate::body;
 use crate::gate::Gate;
 use crate::interface::Ask;
-use crate::live::LiveCall;
+use crate::live::{Live, LiveCall};
 use crate::page::Listed;
 use crate::parameters::Parameters;
 use crate::privacy::{mask_text, masked};
 use crate::problem::{Fault, Problem};
 use crate::token::{Caller, Role};
 
+/// A page of `GET /v1/calls`.
+#[derive(Debug, Serialize)]
+pub(crate) struct CallPage {
+    #[serde(flatten)]
+    page: Listed<LiveCall>,
+    /// The page tells what there was after this event and before the next.
+    last_event: Ulid,
+}
+
 /// `GET /v1/calls`
 pub(crate) async fn list(
     State(gate): State<Gate>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Listed<LiveCall>>, Problem> {
+) -> Result<Json<CallPage>, Problem> {
     let parameters = Parameters::read(query.as_deref(), &["limit", "cursor"])?;
     let limit = parameters.limit()?;
     let after = match parameters.text("cursor") {
@@ -32,12 +41,16 @@ pub(crate) async fn list(
             Problem::new(Fault::CursorInvalid, "use next_cursor of the page before").at("cursor")
         })?),
     };
-    let mut calls: Vec<LiveCall> =
-        gate.bus().live(|live| live.after(after).take(limit + 1).cloned().collect());
+    let read = |live: &Live| {
+        let calls: Vec<LiveCall> = live.after(after).take(limit + 1).cloned().collect();
+        (calls, live.last_event())
+    };
+    let (mut calls, last_event) = gate.bus().live(read);
     let more = calls.len() > limit;
     calls.truncate(limit);
     let next_cursor = calls.last().filter(|_| more).map(|call| call.id.to_string());
-    Ok(Json(Listed { items: calls.into_iter().map(|call| shown(call, caller)).collect(), next_cursor }))
+    let items = calls.into_iter().map(|call| shown(call, caller)).collect();
+    Ok(Json(CallPage { page: Listed { items, next_cursor }, last_event }))
 }
 
 /// `GET /v1/calls/{id}`
@@ -46,9 +59,13 @@ pub(crate) async fn get(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<LiveCall>, Problem> {
-    let id = call_id(&id).ok_or_else(unknown)?;
-    let call = gate.bus().live(|live| live.call(Ulid(id.0)).cloned()).ok_or_else(unknown)?;
-    Ok(Json(shown(call, caller)))
+    Ok(Json(shown(find(&gate, &id)?, caller)))
+}
+
+/// A call that is going on.
+pub(crate) fn find(gate: &Gate, id: &str) -> Result<LiveCall, Problem> {
+    let id = call_id(id).ok_or_else(unknown)?;
+    gate.bus().live(|live| live.call(Ulid(id.0)).cloned()).ok_or_else(unknown)
 }
 
 /// `DELETE /v1/calls/{id}`

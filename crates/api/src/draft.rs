@@ -105,15 +105,21 @@ pub(crate) fn check(
     let code = check_code(code, line, settings)?;
     let (courier, courier_quiet) = check_party(body.courier, "courier", settings)?;
     let (client, client_quiet) = check_party(body.client, "client", settings)?;
-    if courier.number == client.number {
-        let detail = "courier and client need numbers of their own, or neither could be told from the other";
-        return Err(Problem::new(Fault::SameNumber, detail).at("client.number"));
-    }
+    other_than(courier.number, client.number)?;
     let expires_at = check_expiry(body.ttl_seconds, body.expires_at.as_deref(), now)?;
     let data = body.data.map(|data| check_data(&data, Order::LONGEST_DATA)).transpose()?.flatten();
     let code = code.as_str().into();
     let limits = OrderLimits { max_calls: body.max_calls, courier_quiet, client_quiet };
     Ok(Order { code, line, courier, client, expires_at, created_at: now, updated_at: now, data, limits })
+}
+
+/// Two parties with one number could not be told from each other.
+pub(crate) fn other_than(courier: Number, client: Number) -> Result<(), Problem> {
+    if courier != client {
+        return Ok(());
+    }
+    let detail = "courier and client need numbers of their own, or neither could be told from the other";
+    Err(Problem::new(Fault::SameNumber, detail).at("client.number"))
 }
 
 /// A line of ours.
@@ -188,7 +194,11 @@ pub(crate) fn check_name(name: &str, field: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new(Fault::NameInvalid, detail).at(field))
 }
 
-fn check_quiet(hours: Option<&str>, zone: Option<&str>, which: &str) -> Result<Option<Quiet>, Problem> {
+pub(crate) fn check_quiet(
+    hours: Option<&str>,
+    zone: Option<&str>,
+    which: &str,
+) -> Result<Option<Quiet>, Problem> {
     let Some(hours) = hours else {
         let nothing = "means nothing without quiet beside it";
         let fault = |_| Problem::new(Fault::QuietInvalid, nothing).at(format!("{which}.time_zone"));

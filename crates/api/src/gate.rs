@@ -151,6 +151,12 @@ impl Gate {
         Arc::clone(&self.0.streams).try_acquire_owned().ok()
     }
 
+    /// Comes back when nobody listens any more.
+    pub(crate) async fn streams_over(&self) {
+        let all = u32::try_from(STREAMS).expect("a few hundred");
+        let _ = self.0.streams.acquire_many(all).await;
+    }
+
     /// Asks the server, and waits no longer than [`crate::ASK_TIMEOUT`].
     pub(crate) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
         self.ask_within(crate::ASK_TIMEOUT, ask).await

@@ -7,10 +7,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, Collected};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::audit::{About, Note};
+use crate::audit::{About, Note, Subject};
 use crate::gate::Gate;
 use crate::interface::Settings;
 use crate::origin::{Origin, Peer};
@@ -46,14 +47,9 @@ async fn pass(gate: &Gate, rule: Rule, mut request: Request, next: Next) -> Resu
     let origin = Origin::of(peer, request.headers(), &settings.proxies);
     request.extensions_mut().insert(origin.clone());
     let Some(roles) = rule.roles else {
-        let Takes::Whole(limit) = rule.takes else {
-            // Open routes are what orchestrators ask to learn whether we live: they are not queued behind others.
-            return Ok(next.run(request).await);
-        };
-        let _place = place(gate)?;
-        let (head, body) = request.into_parts();
-        let body = body::collect(body, limit).await?;
-        return Ok(next.run(Request::from_parts(head, Body::from(body))).await);
+        // Open routes are what orchestrators ask to learn whether we live: they are not queued behind others.
+        let _place = if rule.takes == Takes::Nothing { None } else { Some(place(gate)?) };
+        return Ok(next.run(whole(rule.takes, request).await?).await);
     };
     let person = authenticate(gate, &settings, &origin, &mut request).await?;
     let caller = person.caller;
@@ -66,9 +62,10 @@ async fn pass(gate: &Gate, rule: Rule, mut request: Request, next: Next) -> Resu
     let answered = answer(gate, rule, caller, request, next).await;
     if let Some(note) = note {
         let status = answered.as_ref().map_or_else(|problem| problem.fault.status(), Response::status);
-        let about = answered.as_ref().ok().and_then(|response| response.extensions().get::<About>());
-        let about = about.map(|about| about.0);
-        note.about(about).write(gate, person.name.to_string(), status).await?;
+        let told = answered.as_ref().ok().map(Response::extensions);
+        let about = told.and_then(|told| told.get::<About>()).map(|about| about.0);
+        let subject = told.and_then(|told| told.get::<Subject>()).cloned();
+        note.about(about).of_subject(subject).write(gate, person.name.to_string(), status).await?;
     }
     answered
 }
@@ -87,15 +84,22 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let _place = place(gate)?;
     request.extensions_mut().insert(caller);
-    let Takes::Whole(limit) = rule.takes else { return Ok(next.run(request).await) };
+    let request = whole(rule.takes, request).await?;
+    let key = if matches!(rule.takes, Takes::Whole(_)) { idempotency::key(request.headers())? } else { None };
+    let Some(key) = key.map(str::to_owned) else { return Ok(next.run(request).await) };
     let (head, body) = request.into_parts();
-    let body = body::collect(body, limit).await?;
-    let Some(key) = idempotency::key(&head.headers)?.map(str::to_owned) else {
-        return Ok(next.run(Request::from_parts(head, Body::from(body))).await);
-    };
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     let print = idempotency::fingerprint(&head.method, &head.uri, &body);
     let request = Request::from_parts(head, Body::from(body));
     idempotency::once(gate, caller, &key, print, next.run(request)).await
+}
+
+/// The request with its body read to the end, where the route wants it so.
+async fn whole(takes: Takes, request: Request) -> Result<Request, Problem> {
+    let (Takes::Whole(limit) | Takes::Question(limit)) = takes else { return Ok(request) };
+    let (head, body) = request.into_parts();
+    let body = body::collect(body, limit).await?;
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 /// Who asks: by a token, or by the cookie of whoever signed in, which counts only from a page of ours.
@@ -110,7 +114,9 @@ async fn authenticate(
         let unknown = || {
             unauthorized("this token is not known here", "Bearer realm=\"bauta\", error=\"invalid_token\"")
         };
-        return token.map(Person::of_token).ok_or_else(unknown);
+        let person = token.map(Person::of_token).ok_or_else(unknown)?;
+        request.extensions_mut().insert(person.right());
+        return Ok(person);
     }
     let Some(signed_in) = sign_in::find(gate, request.headers()).await? else {
         let detail = "send Authorization: Bearer <token>, or sign in by POST /v1/session";
@@ -121,6 +127,7 @@ async fn authenticate(
         signed_in.check_csrf(request.headers())?;
     }
     let person = signed_in.person.clone();
+    request.extensions_mut().insert(signed_in.right());
     request.extensions_mut().insert(signed_in);
     Ok(person)
 }

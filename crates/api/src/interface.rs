@@ -44,8 +44,8 @@ pub enum Ask {
         callback: Box<Callback>,
         /// What is told with it.
         event: NewEvent,
-        /// Once it is safe on the disk, or why it is not.
-        reply: oneshot::Sender<Result<(), StoreError>>,
+        /// Once its texts are spoken and it is safe on the disk, or why it is not.
+        reply: oneshot::Sender<Result<(), CallbackRefusal>>,
     },
     /// End a callback, if it has not come too far.
     CancelCallback {
@@ -78,6 +78,8 @@ pub enum Ask {
     Metrics(oneshot::Sender<Vec<Family>>),
     /// How the trunks are.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
+    /// The configuration in force.
+    Settings(oneshot::Sender<Vec<SettingsSection>>),
     /// The prompt library.
     Prompts(oneshot::Sender<Vec<PromptInfo>>),
     /// One prompt as a WAV file.
@@ -184,6 +186,20 @@ impl fmt::Display for TraceLeg {
     }
 }
 
+/// Why a callback was not accepted.
+#[derive(Debug)]
+pub enum CallbackRefusal {
+    /// What a side is to hear cannot be spoken.
+    Unspoken {
+        /// Which: `first` or `second`.
+        side: &'static str,
+        /// Why, for a person.
+        why: String,
+    },
+    /// The store could not keep it.
+    Store(StoreError),
+}
+
 /// Why a prompt was not replaced or restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromptRefusal {
@@ -254,6 +270,26 @@ pub struct Health {
     pub calls: usize,
     /// Whatever else keeps the node from taking calls, one sentence each, without numbers or secrets.
     pub faults: Vec<String>,
+}
+
+/// A section of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SettingsSection {
+    /// Its name; of one that may stand several times with its place: `trunk[0]`.
+    pub section: String,
+    /// All it may have.
+    pub keys: Vec<Setting>,
+}
+
+/// A key of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setting {
+    /// Its name.
+    pub key: String,
+    /// What it is; `set` for a secret, `null` where there is nothing.
+    pub value: serde_json::Value,
+    /// Whether nobody wrote that.
+    pub default: bool,
 }
 
 /// One prompt of the library.

@@ -69,9 +69,20 @@ struct Data {
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     calls: BTreeMap<Ulid, LiveCall>,
+    last: Option<Ulid>,
 }
 
 impl Live {
+    /// Without calls, after this event.
+    pub(crate) fn beginning(last: Option<Ulid>) -> Self {
+        Self { last, ..Self::default() }
+    }
+
+    /// The last event taken in: what comes after it is not in the table. Before there was any, one that is before all.
+    pub(crate) fn last_event(&self) -> Ulid {
+        self.last.unwrap_or(Ulid(0))
+    }
+
     pub(crate) fn call(&self, id: Ulid) -> Option<&LiveCall> {
         self.calls.get(&id)
     }
@@ -84,6 +95,7 @@ impl Live {
 
     /// Takes in one event; those that are not about a call change nothing.
     pub(crate) fn apply(&mut self, event: &Event) {
+        self.last = Some(event.id);
         let Some(id) = event.call else { return };
         let data: Data = serde_json::from_str(event.data.as_str()).unwrap_or_default();
         match event.kind.as_str() {

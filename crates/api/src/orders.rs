@@ -1,5 +1,6 @@
 //! `/v1/orders`: a code bound to two parties until it expires.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Bytes;
@@ -13,10 +14,11 @@ use serde::Serialize;
 use store::{Lines, Order, OrderFilter, Precondition, Put, Removal, Store, StoreError, Timestamp};
 
 use crate::body;
-use crate::draft::{self, OrderBody};
+use crate::draft::{self, NumberText, OrderBody};
 use crate::etag;
 use crate::gate::Gate;
 use crate::interface::Settings;
+use crate::order_patch::OrderPatch;
 use crate::page::{self, Listed};
 use crate::parameters::Parameters;
 use crate::privacy::{is_shown, last4, mask_json, shown_text};
@@ -132,6 +134,47 @@ pub(crate) async fn get(
     Ok((tag, Json(OrderView::of(order, caller))).into_response())
 }
 
+/// The live order of this code, and of this line where it is said.
+pub(crate) async fn find(gate: &Gate, code: &str, line: Option<NumberText>) -> Result<Order, Problem> {
+    let settings = gate.settings();
+    let line = line.map(|line| draft::check_line(&line.0, &settings)).transpose()?;
+    let asked = Asked::of(code, line, &settings)?;
+    let now = Timestamp::from(SystemTime::now());
+    gate.store(move |store| asked.find(store, now)).await?.order()
+}
+
+/// `PATCH /v1/orders/{code}`
+pub(crate) async fn change(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    Path(code): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    /// Who changes an order at the same time is let go first so often.
+    const AGAIN: usize = 8;
+    let precondition = etag::precondition(&headers)?;
+    let patch: OrderPatch = body::json(&headers, &body)?;
+    let asked = Arc::new(Asked::read(&code, query.as_deref(), &gate.settings())?);
+    for _ in 0..AGAIN {
+        let now = Timestamp::from(SystemTime::now());
+        let asked = Arc::clone(&asked);
+        let before = gate.store(move |store| asked.find(store, now)).await?.order()?;
+        let version = before.version();
+        if !precondition.holds(Some(version)) {
+            return Err(etag::failed());
+        }
+        let order = patch.apply(before, &gate.settings(), now)?;
+        let unchanged = Precondition::Is(version);
+        if let (Put::Replaced, kept) = gate.store(move |store| keep(store, order, unchanged, now)).await? {
+            let tag = [(header::ETAG, etag::of(&kept))];
+            return Ok((tag, Json(OrderView::of(kept, caller))).into_response());
+        }
+    }
+    Err(etag::failed())
+}
+
 /// `DELETE /v1/orders/{code}`
 pub(crate) async fn delete(
     State(gate): State<Gate>,
@@ -170,7 +213,10 @@ enum Found {
 impl Asked {
     fn read(code: &str, query: Option<&str>, settings: &Settings) -> Result<Self, Problem> {
         let parameters = Parameters::read(query, &["line"])?;
-        let line = parameters.number("line", &settings.plan)?;
+        Self::of(code, parameters.number("line", &settings.plan)?, settings)
+    }
+
+    fn of(code: &str, line: Option<Number>, settings: &Settings) -> Result<Self, Problem> {
         let code = Code::parse(code)
             .ok_or_else(|| Problem::new(Fault::CodeInvalid, "a code is 1 to 12 decimal digits").at("code"))?;
         Ok(Self { code, line, lines: settings.lines.keys().copied().collect() })

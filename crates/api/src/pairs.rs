@@ -146,9 +146,13 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Parameters::read(query.as_deref(), &[])?;
-    let id = read_id(&id)?;
-    let pair = gate.store(move |store| store.pair(id)).await?.ok_or_else(unknown)?;
-    Ok(answered(StatusCode::OK, pair, caller, now()))
+    Ok(answered(StatusCode::OK, find(&gate, &id).await?, caller, now()))
+}
+
+/// A pair that is kept.
+pub(crate) async fn find(gate: &Gate, id: &str) -> Result<Pair, Problem> {
+    let id = read_id(id)?;
+    gate.store(move |store| store.pair(id)).await?.ok_or_else(unknown)
 }
 
 /// `PATCH /v1/pairs/{id}`

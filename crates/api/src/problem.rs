@@ -31,6 +31,7 @@ pub(crate) enum Fault {
     OutOfRange,
     DataTooLarge,
     QuietInvalid,
+    WindowInvalid,
     RowInvalid,
     DigitsInvalid,
     UnknownParameter,
@@ -81,6 +82,7 @@ pub(crate) enum Fault {
     PromptUnusable,
     TextInvalid,
     SpeechFailed,
+    UpgradeNeeded,
     TooManyStreams,
     Overloaded,
     StoreFailed,
@@ -89,7 +91,7 @@ pub(crate) enum Fault {
 }
 
 /// The stable word of each fault, its status, and the title that goes with it; in the order of the enum.
-const ROWS: [(Fault, &str, S, &str); 78] = [
+const ROWS: [(Fault, &str, S, &str); 80] = [
     (Fault::NotJson, "not-json", S::BAD_REQUEST, "The body is not JSON"),
     (Fault::ContentType, "content-type", S::UNSUPPORTED_MEDIA_TYPE, "This type of body is not taken here"),
     (Fault::BodyTooLarge, "body-too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -113,6 +115,7 @@ const ROWS: [(Fault, &str, S, &str); 78] = [
     (Fault::OutOfRange, "out-of-range", S::UNPROCESSABLE_ENTITY, "This value is not allowed"),
     (Fault::DataTooLarge, "data-too-large", S::UNPROCESSABLE_ENTITY, "The attached data is too large"),
     (Fault::QuietInvalid, "quiet-invalid", S::UNPROCESSABLE_ENTITY, "These are no quiet hours"),
+    (Fault::WindowInvalid, "window-invalid", S::UNPROCESSABLE_ENTITY, "These are no hours of a day"),
     (Fault::RowInvalid, "row-invalid", S::UNPROCESSABLE_ENTITY, "This row cannot be read"),
     (Fault::DigitsInvalid, "digits-invalid", S::UNPROCESSABLE_ENTITY, "These digits cannot be keyed"),
     (Fault::UnknownParameter, "unknown-parameter", S::BAD_REQUEST, "There is no such parameter"),
@@ -198,6 +201,7 @@ const ROWS: [(Fault, &str, S, &str); 78] = [
     (Fault::PromptUnusable, "prompt-unusable", S::UNPROCESSABLE_ENTITY, "This recording cannot be a prompt"),
     (Fault::TextInvalid, "text-invalid", S::UNPROCESSABLE_ENTITY, "This text cannot be spoken"),
     (Fault::SpeechFailed, "speech-failed", S::SERVICE_UNAVAILABLE, "The text was not spoken"),
+    (Fault::UpgradeNeeded, "upgrade-needed", S::UPGRADE_REQUIRED, "A WebSocket is spoken here"),
     (Fault::TooManyStreams, "too-many-streams", S::SERVICE_UNAVAILABLE, "Too many listen to events"),
     (Fault::Overloaded, "overloaded", S::SERVICE_UNAVAILABLE, "Too many requests are under way"),
     (Fault::StoreFailed, "store-failed", S::SERVICE_UNAVAILABLE, "The store failed"),

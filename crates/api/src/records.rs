@@ -51,9 +51,11 @@ pub(crate) async fn get(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Record>, Problem> {
-    find(&gate, &id).await?.map(|record| Json(shown(record, caller))).ok_or_else(|| {
-        Problem::new(Fault::RecordUnknown, "no call with this id has ended; running ones are in /v1/calls")
-    })
+    find(&gate, &id).await?.map(|record| Json(shown(record, caller))).ok_or_else(unknown)
+}
+
+pub(crate) fn unknown() -> Problem {
+    Problem::new(Fault::RecordUnknown, "no call with this id has ended; running ones are in /v1/calls")
 }
 
 /// The record of a call, if it has ended and is still kept.
@@ -97,6 +99,12 @@ fn shown(mut record: Record, caller: Caller) -> Record {
             identity.claimed = identity.claimed.as_deref().map(masked);
         }
         record.data = record.data.as_ref().map(mask_json);
+        for tried in &mut record.tried {
+            tried.number = tried.number.as_deref().map(masked);
+        }
+        if let Some(identity) = &mut record.identity {
+            identity.claimed = identity.claimed.as_deref().map(masked);
+        }
     }
     record
 }

@@ -21,7 +21,8 @@ use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
     audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
-    people, prompts, recordings, records, sign_in, simulate, statistics, trace, trunks, webhooks,
+    people, prompts, recordings, records, reveals, settings, sign_in, simulate, statistics, trace, trunks,
+    webhooks,
 };
 
 /// One method of one path.
@@ -43,12 +44,16 @@ pub(crate) enum Takes {
     Nothing,
     /// At most so many bytes, read before the route answers. These are the writes: they know idempotency keys.
     Whole(usize),
+    /// As that, of a question: nothing is changed, and what is answered is not to be remembered.
+    Question(usize),
     /// As it comes; the route bounds it.
     Stream,
 }
 
-/// Orders belong to shops' programs.
+/// Manners of calling belong to shops' programs.
 const WRITERS: &[Role] = &[Role::Admin, Role::App];
+/// Who may reach whom is for shops' programs and for people at the console to say.
+const EDITORS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// What became of calls is for everyone but collectors of metrics.
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Whoever is threatened calls the shop: its programs and its people block.
@@ -64,8 +69,6 @@ const ADMIN: &[Role] = &[Role::Admin];
 
 /// A JSON body: an order with its data, quoted generously.
 const JSON: Takes = Takes::Whole(128 * 1024);
-/// A name and a password.
-const PASSWORD: Takes = Takes::Whole(8 * 1024);
 /// A write without a body; a few bytes are forgiven.
 const EMPTY: Takes = Takes::Whole(1024);
 
@@ -80,26 +83,27 @@ pub(crate) fn routes() -> Vec<Route> {
     let wav = Takes::Whole(crate::MAX_PROMPT);
     let session = "/v1/session";
     vec![
-        row(&post, session, None, PASSWORD, sign_in::begin),
+        row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
         row(&get, session, Some(WATCHERS), Nothing, sign_in::get),
         row(&delete, session, Some(WATCHERS), EMPTY, sign_in::end),
         row(&get, "/v1/orders", Some(READERS), Nothing, orders::list),
-        row(&put, order, Some(WRITERS), JSON, orders::put),
+        row(&put, order, Some(EDITORS), JSON, orders::put),
+        row(&patch, order, Some(EDITORS), JSON, orders::change),
         row(&get, order, Some(READERS), Nothing, orders::get),
-        row(&delete, order, Some(WRITERS), EMPTY, orders::delete),
-        row(&post, "/v1/orders:import", Some(WRITERS), Takes::Stream, import::import),
+        row(&delete, order, Some(EDITORS), EMPTY, orders::delete),
+        row(&post, "/v1/orders:import", Some(EDITORS), Takes::Stream, import::import),
         row(&get, "/v1/pairs", Some(READERS), Nothing, pairs::list),
-        row(&post, "/v1/pairs", Some(WRITERS), JSON, pairs::create),
+        row(&post, "/v1/pairs", Some(EDITORS), JSON, pairs::create),
         row(&get, pair, Some(READERS), Nothing, pairs::get),
-        row(&patch, pair, Some(WRITERS), JSON, pairs::change),
-        row(&delete, pair, Some(WRITERS), EMPTY, pairs::close),
-        row(&post, "/v1/pairs/{id}:reopen", Some(WRITERS), JSON, pairs::reopen),
+        row(&patch, pair, Some(EDITORS), JSON, pairs::change),
+        row(&delete, pair, Some(EDITORS), EMPTY, pairs::close),
+        row(&post, "/v1/pairs/{id}:reopen", Some(EDITORS), JSON, pairs::reopen),
         row(&get, "/v1/numbers", Some(READERS), Nothing, numbers::list),
         row(&get, "/v1/numbers/plan", Some(READERS), Nothing, numbers::plan),
-        row(&post, "/v1/callbacks", Some(WRITERS), JSON, callbacks::create),
+        row(&post, "/v1/callbacks", Some(EDITORS), JSON, callbacks::create),
         row(&get, "/v1/callbacks", Some(READERS), Nothing, callbacks::list),
         row(&get, callback, Some(READERS), Nothing, callbacks::get),
-        row(&delete, callback, Some(WRITERS), EMPTY, callbacks::cancel),
+        row(&delete, callback, Some(EDITORS), EMPTY, callbacks::cancel),
         row(&get, "/v1/callback-plans", Some(READERS), Nothing, callbacks::list_plans),
         row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
         row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
@@ -121,6 +125,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/people/{number}", Some(ADMIN), Nothing, people::export),
         row(&delete, "/v1/people/{number}", Some(ADMIN), EMPTY, people::erase),
         row(&get, "/v1/audit", Some(ADMIN), Nothing, audit::list),
+        row(&post, "/v1/reveals", Some(WATCHERS), Takes::Question(4 * 1024), reveals::reveal),
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
@@ -132,9 +137,11 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
         row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
+        row(&get, "/v1/settings", Some(ADMIN), Nothing, settings::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),
+        row(&get, "/v1/ws", Some(READERS), Nothing, events::socket),
         row(&get, "/v1/webhooks", Some(ADMIN), Nothing, webhooks::list),
         row(&get, dead_letters, Some(ADMIN), Nothing, webhooks::dead_letters),
         row(&post, "/v1/webhooks/{name}/dead-letters/replay", Some(ADMIN), JSON, webhooks::replay),

@@ -70,6 +70,9 @@ pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output =
     }
     // Nothing of them holds the store once this returns.
     connections.shutdown().await;
+    if tokio::time::timeout(LAST_WORDS, gate.streams_over()).await.is_err() {
+        tracing::warn!("event streams still under way were left behind");
+    }
 }
 
 async fn accept(

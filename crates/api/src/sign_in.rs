@@ -57,6 +57,11 @@ impl Person {
         }
     }
 
+    /// The right of a token.
+    pub(crate) fn right(&self) -> Right {
+        Right::Token(self.proof)
+    }
+
     fn of_user(user: &User) -> Self {
         let proof = user.proof();
         Self {
@@ -65,6 +70,25 @@ impl Person {
             requests_per_second: None,
             number: user.number(),
             proof,
+        }
+    }
+}
+
+/// By what somebody was let in, so that it can be asked again whether they still would be.
+#[derive(Debug, Clone)]
+pub(crate) enum Right {
+    /// A token of which this is said.
+    Token([u8; 32]),
+    /// Having signed in under this name.
+    SignIn([u8; 32]),
+}
+
+impl Right {
+    /// Whether they still would. Asking counts as a sign of them.
+    pub(crate) async fn holds(&self, gate: &Gate) -> bool {
+        match self {
+            Self::Token(proof) => gate.settings().tokens.iter().any(|token| token.proof() == *proof),
+            Self::SignIn(id) => still(gate, *id).await.is_ok_and(|found| found.is_some()),
         }
     }
 }
@@ -134,7 +158,7 @@ impl Cookie {
 #[derive(Clone)]
 pub(crate) struct SignedIn {
     pub(crate) person: Person,
-    pub(crate) id: [u8; 32],
+    id: [u8; 32],
     cookie: Cookie,
     expires_at: Timestamp,
 }
@@ -177,6 +201,10 @@ impl SignedIn {
         }
         let detail = "with the cookie send Bauta-Csrf as GET /v1/session tells it";
         Err(Problem::new(Fault::CsrfMissing, detail))
+    }
+
+    pub(crate) fn right(&self) -> Right {
+        Right::SignIn(self.id)
     }
 
     fn view(&self, settings: &Settings) -> SessionView {

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use number::Number;
 
-use ivr::Prompt;
-
+use crate::hook::Speech;
 use crate::interface::CallId;
 
 /// Most numbers of one side.
 pub const MOST_CANDIDATES: usize = 5;
 
 /// A call that we begin ourselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Callback {
     /// The name of the callback and of its call: they have one.
     pub call: CallId,
@@ -32,7 +31,7 @@ pub struct Callback {
 }
 
 /// How one side is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Calling {
     /// Whom: one at least, at most [`MOST_CANDIDATES`].
     pub candidates: Vec<Candidate>,
@@ -41,7 +40,7 @@ pub struct Calling {
     /// The line they see, and by whose trunks they are called.
     pub shown: Number,
     /// What they hear before anything else.
-    pub prompt: Option<Prompt>,
+    pub prompt: Option<Speech>,
     /// Whether whoever answers presses 1 to take the call, so that no voicemail does.
     pub confirm: bool,
 }

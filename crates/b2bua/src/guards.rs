@@ -1,5 +1,5 @@
 //! What may be dialled, how often and how much of it at once: so that whoever breaks in, or errs, does not dial up a fortune.
-//! Counted here and forgotten when the node starts; a number that is called too often is heard of within the hour.
+//! What counts for an hour or a day is told each time, so that the node that comes after goes on with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -9,6 +9,7 @@ use clock::Instant;
 use number::Number;
 
 use crate::config::{CostClass, DialRules, Guards};
+use crate::interface::{Tallied, TalliedOf};
 use crate::record::Cause;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -17,6 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// How often something happened within a period that begins when it happens first; bounded in what is remembered.
 #[derive(Debug)]
 struct Tally<K> {
+    /// How often, and when that is forgotten.
     counts: BTreeMap<K, (Instant, u32)>,
     by_time: BTreeSet<(Instant, K)>,
     period: Duration,
@@ -29,28 +31,30 @@ impl<K: Ord + Clone> Tally<K> {
     }
 
     fn of(&self, now: Instant, key: &K) -> u32 {
-        self.counts
-            .get(key)
-            .filter(|(since, _)| now.since(*since) < self.period)
-            .map_or(0, |(_, count)| *count)
+        self.counts.get(key).filter(|(until, _)| now < *until).map_or(0, |(_, count)| *count)
     }
 
-    fn add(&mut self, now: Instant, key: &K) {
-        let count = self.of(now, key);
-        if count > 0 {
-            self.counts.entry(key.clone()).and_modify(|(_, count)| *count = count.saturating_add(1));
-            return;
-        }
-        if let Some((since, _)) = self.counts.remove(key) {
-            self.by_time.remove(&(since, key.clone()));
+    /// Once more: how often it is now, and until when that counts.
+    fn add(&mut self, now: Instant, key: &K) -> (Instant, u32) {
+        let counted = match self.counts.get(key).filter(|(until, _)| now < *until) {
+            Some((until, count)) => (*until, count.saturating_add(1)),
+            None => (now + self.period, 1),
+        };
+        self.set(key, counted);
+        counted
+    }
+
+    fn set(&mut self, key: &K, counted: (Instant, u32)) {
+        if let Some((until, _)) = self.counts.remove(key) {
+            self.by_time.remove(&(until, key.clone()));
         }
         if self.counts.len() >= self.most
             && let Some((_, oldest)) = self.by_time.pop_first()
         {
             self.counts.remove(&oldest);
         }
-        self.counts.insert(key.clone(), (now, 1));
-        self.by_time.insert((now, key.clone()));
+        self.counts.insert(key.clone(), counted);
+        self.by_time.insert((counted.0, key.clone()));
     }
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Counts {
     class_days: Tally<Box<str>>,
     callee_hours: Tally<Number>,
     caller_hours: Tally<Number>,
+    /// What was counted since it was asked for last.
+    news: Vec<Tallied>,
 }
 
 impl Counts {
@@ -93,6 +99,7 @@ impl Counts {
             class_days: Tally::new(DAY, most),
             callee_hours: Tally::new(HOUR, most),
             caller_hours: Tally::new(HOUR, most),
+            news: Vec::new(),
         }
     }
 
@@ -130,15 +137,39 @@ impl Counts {
             if by_callee || by_caller {
                 return Err(Cause::TooManyCalls);
             }
-            self.callee_hours.add(now, &leg.callee);
+            let (until, count) = self.callee_hours.add(now, &leg.callee);
+            if guards.callee_calls_per_hour.is_some() {
+                self.news.push(Tallied { of: TalliedOf::Callee(leg.callee), until, count });
+            }
             if let Some(caller) = leg.caller {
-                self.caller_hours.add(now, &caller);
+                let (until, count) = self.caller_hours.add(now, &caller);
+                if guards.caller_calls_per_hour.is_some() {
+                    self.news.push(Tallied { of: TalliedOf::Caller(caller), until, count });
+                }
             }
         }
         if let Some(class) = class {
-            self.class_days.add(now, &class.name);
+            let (until, count) = self.class_days.add(now, &class.name);
+            if class.max_calls_a_day.is_some() {
+                self.news.push(Tallied { of: TalliedOf::Class(class.name.clone()), until, count });
+            }
         }
         Ok(self.hold(leg, guards))
+    }
+
+    /// What was counted since this was asked last.
+    pub(crate) fn news(&mut self) -> impl Iterator<Item = Tallied> + '_ {
+        self.news.drain(..)
+    }
+
+    /// Goes on with what was counted before the node died.
+    pub(crate) fn remember(&mut self, tallied: Tallied) {
+        let counted = (tallied.until, tallied.count);
+        match tallied.of {
+            TalliedOf::Class(name) => self.class_days.set(&name, counted),
+            TalliedOf::Callee(number) => self.callee_hours.set(&number, counted),
+            TalliedOf::Caller(number) => self.caller_hours.set(&number, counted),
+        }
     }
 
     /// Counts a leg that is there already: its call goes on after the node died.
@@ -240,6 +271,45 @@ mod tests {
         }
         assert_eq!(take(&mut counts, 4, "+12125550100"), Err(Cause::TooManyCalls), "three today");
         assert!(take(&mut counts, 86_400, "+12125550100").is_ok());
+    }
+
+    #[test]
+    fn what_was_counted_is_told_and_remembered() {
+        let guards = Guards {
+            classes: vec![CostClass {
+                name: "dear".into(),
+                prefixes: prefixes(&["+7999"]),
+                max_calls: None,
+                max_calls_a_day: Some(2),
+            }],
+            callee_calls_per_hour: Some(2),
+            caller_calls_per_hour: Some(2),
+            ..Guards::default()
+        };
+        let rules = DialRules::default();
+        let mut counts = Counts::new(10);
+        for second in [10, 20] {
+            counts.take(at(second), leg("+79991112233"), &rules, &guards).unwrap();
+        }
+        let told: Vec<Tallied> = counts.news().collect();
+        let ends = |hour| at(10) + if hour { HOUR } else { DAY };
+        let callee = TalliedOf::Callee(number("+79991112233"));
+        let caller = TalliedOf::Caller(number("+79990000001"));
+        let last = [(callee, true), (caller, true), (TalliedOf::Class("dear".into()), false)];
+        let last = last.map(|(of, hour)| Tallied { of, until: ends(hour), count: 2 });
+        assert_eq!(told[3..], last);
+        assert_eq!(counts.news().count(), 0);
+        for one in last {
+            let until = one.until;
+            let mut after = Counts::new(10);
+            after.remember(one);
+            let refused = after.take(until - Duration::from_secs(1), leg("+79991112233"), &rules, &guards);
+            assert_eq!(refused, Err(Cause::TooManyCalls));
+            assert!(after.take(until, leg("+79991112233"), &rules, &guards).is_ok());
+        }
+        let mut unlimited = Counts::new(10);
+        unlimited.take(at(0), leg("+79991112233"), &rules, &Guards::default()).unwrap();
+        assert_eq!(unlimited.news().count(), 0, "nobody asks for it");
     }
 
     #[test]

@@ -212,6 +212,14 @@ pub enum Output {
         /// On which order.
         code: Code,
     },
+    /// The store has permitted a call to a party on this order, and it is not made: a rule forbids it. It counts for none of the
+    /// order's calls.
+    Uncalled {
+        /// The line called through.
+        line: Number,
+        /// On which order.
+        code: Code,
+    },
     /// This pair connects two now: its end may move, and whom a party alone calls back is known.
     PairCalled {
         /// Which.
@@ -219,6 +227,8 @@ pub enum Output {
         /// Who calls, if that can be told.
         caller: Option<Number>,
     },
+    /// Keep how often something was dialled, for the switchboard that comes after ([`crate::Switchboard::remember`]).
+    Tallied(Tallied),
     /// Something happened that others may want to see.
     Notice(Notice),
     /// Something happened to a trunk that others may want to see.
@@ -229,6 +239,28 @@ pub enum Output {
     Counted(ua::Counted),
     /// A fault of ours was caught; the call it struck is being ended.
     Fault(Fault),
+}
+
+/// How often something was dialled that may only be so often within an hour or a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tallied {
+    /// What.
+    pub of: TalliedOf,
+    /// When that is forgotten.
+    pub until: Instant,
+    /// How often.
+    pub count: u32,
+}
+
+/// What may be dialled only so often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TalliedOf {
+    /// Numbers of this cost class, in a day.
+    Class(Box<str>),
+    /// This number, in an hour.
+    Callee(Number),
+    /// Anybody for this caller, in an hour.
+    Caller(Number),
 }
 
 /// A panic caught while a call handled something.
@@ -281,7 +313,7 @@ pub enum Query {
         caller: Number,
     },
     /// Whether this party may be called now: nobody is blocked from whom, they are not to be left in peace, and the order
-    /// has calls left.
+    /// has calls left, of which one is taken.
     Permit {
         /// The line called.
         line: Number,

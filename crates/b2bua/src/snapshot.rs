@@ -25,10 +25,21 @@ pub struct Snapshot {
     pub callee: Option<Box<DialogSnapshot>>,
     /// The INVITEs to those who are being called, while they have no answer.
     pub inviting: Vec<InviteSnapshot>,
+    /// The dialogs of those who answered and stand in nobody's place yet.
+    pub hearing: Vec<Hearing>,
     /// The trunk the callee's leg goes by, where it has taken a place there.
     pub callee_trunk: Option<Box<str>>,
     /// Where both talk: what it takes to let them go on.
     pub joined: Option<Box<Joined>>,
+}
+
+/// Somebody who answered and may take the call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hearing {
+    /// The trunk their leg goes by, where it has taken a place there.
+    pub trunk: Option<Box<str>>,
+    /// Their dialog.
+    pub dialog: DialogSnapshot,
 }
 
 /// Two that talk.

@@ -52,8 +52,10 @@ impl Meter {
     }
 }
 
-/// `Lost`, written by one thread and read by others.
+/// `Lost`, written by one thread and read by others. What lies beside it in memory is another worker's, and not on the same cache
+/// lines, of which cores fetch two at a time.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Counters {
     full: AtomicU64,
     refused: AtomicU64,

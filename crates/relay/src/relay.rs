@@ -39,6 +39,9 @@ pub struct Settings {
     /// Whether workers are to take frames from cards themselves (`AF_XDP`), and where. Where they cannot, packets are moved as
     /// `io` says.
     pub lanes: Option<AtCards>,
+    /// The longest that a packet waits for others, so that many are moved at once, where a backend has them wait; at most a
+    /// millisecond is sensible. `None`: as long as is right for most, a tenth to a third of one.
+    pub max_wait: Option<Duration>,
     /// Where recordings are put, and as what.
     pub recordings: recording::Settings,
     /// What every session shares. All ports on all its addresses are bound at the start.
@@ -69,7 +72,7 @@ impl Relay {
         library: &Arc<Library>,
         say: impl Fn(Report) + Send + Sync + 'static,
     ) -> Result<(Self, Usable), StartError> {
-        let Settings { workers, io, shortcuts, lanes, recordings, mut sessions } = settings;
+        let Settings { workers, io, shortcuts, lanes, max_wait, recordings, mut sessions } = settings;
         if workers == 0 || sessions.addresses.is_empty() {
             return Err(StartError::Nothing);
         }
@@ -89,6 +92,7 @@ impl Relay {
             first += pairs.len();
             let make = Make {
                 number,
+                max_wait,
                 sockets: Arc::new(Sockets::new(pairs)),
                 sessions: sessions.clone(),
                 library: Arc::clone(library),
@@ -183,6 +187,7 @@ struct Hand {
 /// What a worker is made of.
 struct Make<'a> {
     number: usize,
+    max_wait: Option<Duration>,
     sockets: Arc<Sockets>,
     sessions: rtp::Settings,
     library: Arc<Library>,
@@ -203,7 +208,10 @@ impl Hand {
         if let Some(ways) = &mut ways {
             ways.count_in(Arc::clone(&counters));
         }
-        let uring = || Uring::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
+        let uring = || {
+            let (sockets, bell, counters) = (&make.sockets, &bell, &counters);
+            Uring::new(Arc::clone(sockets), Arc::clone(bell), Arc::clone(counters), make.max_wait)
+        };
         let epoll = || {
             let epoll = Epoll::new(Arc::clone(&make.sockets), Arc::clone(&bell), Arc::clone(&counters));
             epoll.map_err(StartError::Thread)
@@ -218,7 +226,7 @@ impl Hand {
             watched: None,
         };
         if let Some(lanes) = gates.and_then(|gates| make.lanes(gates, &counters)) {
-            match AfXdp::new(epoll()?, lanes) {
+            match AfXdp::new(epoll()?, lanes, make.max_wait) {
                 Ok(backend) => return Ok((hand(make.spawn(backend, &bell, &counters, ways)?), Io::Epoll)),
                 Err(error) => tracing::warn!(%error, "a relay worker takes no frames"),
             }

@@ -459,7 +459,7 @@ mod tests {
             Epoll::new(sockets, bell, Arc::default()).unwrap()
         });
         a_panic_ends_the_sessions_it_met(21_520, |sockets, bell| {
-            Uring::new(sockets, bell, Arc::default()).unwrap()
+            Uring::new(sockets, bell, Arc::default(), None).unwrap()
         });
     }
 

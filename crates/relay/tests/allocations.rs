@@ -86,6 +86,7 @@ fn bridged(io: Io, wire: Option<&Wire>, first: u16, agreed: [(Codec, u8); 2]) {
         io,
         shortcuts: None,
         lanes: wire.map(|_| AtCards { cards: Cards::OfAddresses, hook: Hook::Auto }),
+        max_wait: None,
         recordings: recording::Settings::wav("/nowhere".into()),
         sessions: rtp::Settings {
             addresses: vec![ours],

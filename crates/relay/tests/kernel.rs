@@ -12,9 +12,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use relay::{AtCards, Cards, Hook, Io, Relay, Settings};
+use rtp::srtp::{Receiver as Unsealing, Sender as Sealing};
 use rtp::{
-    Codec, Command, Direction, Event, Format, Header, Library, Media, OpusWishes, Packet, PlayId, Port,
-    Prompt, PromptId, Remote, Report, SessionId, Statistics,
+    Codec, Command, Direction, Event, Format, Header, Law, Library, MasterKey, Media, OpusWishes, Packet,
+    PlayId, Port, Prompt, PromptId, Remote, Report, SessionId, Srtp, Statistics, Suite, g711,
 };
 
 use wire::{Wire, untested, within};
@@ -24,17 +25,35 @@ const CALLER: SessionId = SessionId(1);
 const CALLEE: SessionId = SessionId(2);
 const EVENTS: u8 = 101;
 
+/// What is agreed with a phone.
+#[derive(Debug, Clone, Copy)]
+struct Agreed {
+    law: Law,
+    srtp: Option<Srtp>,
+}
+
+const PLAIN: Agreed = Agreed { law: Law::A, srtp: None };
+
+/// Most packets of a key: more than any test sends.
+const LIFE: u64 = 1 << 31;
+
 struct Phone {
     socket: UdpSocket,
     to: SocketAddr,
     header: Header,
+    sealed: Option<(Sealing, Unsealing)>,
     heard: Vec<(Header, Vec<u8>)>,
 }
 
 impl Phone {
     fn say(&mut self, payload: &[u8]) {
         let packet = [&self.header.write()[..], payload].concat();
-        self.socket.send_to(&packet, self.to).expect("the card takes packets");
+        let mut room = [0; 1_500];
+        let packet = match &mut self.sealed {
+            Some((sealing, _)) => sealing.protect(&packet, &mut room).expect("a new packet"),
+            None => &packet,
+        };
+        self.socket.send_to(packet, self.to).expect("the card takes packets");
         self.header.sequence = self.header.sequence.wrapping_add(1);
         self.header.timestamp = self.header.timestamp.wrapping_add(160);
     }
@@ -43,6 +62,10 @@ impl Phone {
         let mut packet = [0; 1500];
         while let Ok((length, from)) = self.socket.recv_from(&mut packet) {
             assert_eq!(from, self.to, "from the port we send to");
+            let length = match &mut self.sealed {
+                Some((_, unsealing)) => unsealing.unprotect(&mut packet[..length]).expect("proved, and new"),
+                None => length,
+            };
             let Packet { header, payload } = Packet::parse(&packet[..length]).expect("RTP");
             assert_eq!(payload, 12..length, "nothing but a header of ours");
             self.heard.push((header, packet[payload].to_vec()));
@@ -67,10 +90,18 @@ struct Stage {
     phones: [Phone; 2],
 }
 
-fn media(rtp: SocketAddr) -> Media {
+fn format_of(law: Law) -> (Codec, u8) {
+    match law {
+        Law::A => (Codec::Pcma, 8),
+        Law::Mu => (Codec::Pcmu, 0),
+    }
+}
+
+fn media(rtp: SocketAddr, agreed: Agreed) -> Media {
+    let codec = format_of(agreed.law);
     let format = Format {
-        send: (Codec::Pcma, 8),
-        receive: [Some((Codec::Pcma, 8)), None, None, None],
+        send: codec,
+        receive: [Some(codec), None, None, None],
         also: [None; 3],
         event_send: Some(EVENTS),
         event_receive: Some(EVENTS),
@@ -84,14 +115,19 @@ fn media(rtp: SocketAddr) -> Media {
         remote: Some(Remote { rtp, rtcp }),
         format,
         direction: Direction::SendReceive,
-        srtp: None,
+        srtp: agreed.srtp,
         xr: false,
     }
 }
 
 impl Stage {
-    /// A call between two phones; `None` where the kernel cannot have it.
+    /// A plain call between two phones; `None` where the kernel cannot have it.
     fn new(by: By, ours: &str, phones: [&str; 2]) -> Option<Self> {
+        Self::agreed(by, ours, phones, [PLAIN; 2])
+    }
+
+    /// The same, with that agreed with each.
+    fn agreed(by: By, ours: &str, phones: [&str; 2], agreed: [Agreed; 2]) -> Option<Self> {
         let wire = match Wire::new() {
             Ok(wire) => wire,
             Err(error) => {
@@ -110,6 +146,7 @@ impl Stage {
             io: Io::Auto,
             shortcuts: at(By::Shortcuts),
             lanes: at(By::Lanes),
+            max_wait: None,
             recordings: recording::Settings::wav("/nowhere".into()),
             sessions: rtp::Settings {
                 addresses: vec![ours],
@@ -138,17 +175,24 @@ impl Stage {
             let socket = within(Some(&wire.theirs), bind).expect("there is a free port");
             socket.set_nonblocking(true).expect("sockets can be made so");
             let port = Port { worker: 0, address: 0, number: usable[0][0][number as usize] };
+            let agreed = agreed[number as usize];
             number += 1;
             let rtp = socket.local_addr().expect("it is bound");
-            relay.send(0, Command::Open { session: SessionId(number), port, media: media(rtp) });
+            relay.send(0, Command::Open { session: SessionId(number), port, media: media(rtp, agreed) });
             let header = Header {
                 marker: false,
-                payload_type: 8,
+                payload_type: format_of(agreed.law).1,
                 sequence: 65_500,
                 timestamp: u32::MAX - 20_000,
                 ssrc: number,
             };
-            Phone { socket, to: SocketAddr::new(reached_at, port.number), header, heard: Vec::new() }
+            // What we send with they receive with, and the other way round.
+            let sealed = agreed.srtp.map(|srtp| {
+                let sealing = Sealing::new(srtp.suite, &srtp.receive);
+                (sealing, Unsealing::new(srtp.suite, &srtp.send, LIFE))
+            });
+            let to = SocketAddr::new(reached_at, port.number);
+            Phone { socket, to, header, sealed, heard: Vec::new() }
         });
         relay.send(0, Command::Bridge { first: CALLER, second: CALLEE });
         let mut stage = Self { by, wire, relay, said, phones };
@@ -320,6 +364,72 @@ fn so_does_a_call_by_ipv6_by_lanes() {
 fn so_does_one_where_sockets_are_bound_to_all_addresses() {
     a_call_goes_past_the_sockets(By::Lanes, "0.0.0.0", ["10.7.0.2", "10.7.0.3"]);
     a_call_goes_past_the_sockets(By::Lanes, "::", ["fd00:7::2", "fd00:7::3"]);
+}
+
+/// One side is encrypted and of another law: the worker does what it does with packets of sockets.
+#[test]
+fn an_encrypted_call_that_is_converted_goes_by_lanes() {
+    for suite in Suite::ALL {
+        let [send, receive] = [0x5a, 0xa5].map(|octet| MasterKey([octet; 44]));
+        let srtp = Srtp { suite, send, receive, life: LIFE, rollovers: 0 };
+        let agreed = [Agreed { law: Law::A, srtp: Some(srtp) }, Agreed { law: Law::Mu, srtp: None }];
+        let ends = ["10.7.0.2", "10.7.0.3"];
+        let Some(mut stage) = Stage::agreed(By::Lanes, "10.7.0.1", ends, agreed) else { return };
+        stage.settle();
+        let before = stage.at_sockets();
+        stage.talk(30, |_| true);
+        assert_eq!(
+            (stage.past(), stage.at_sockets()),
+            (2, before),
+            "{suite:?}: past the sockets, and stays there"
+        );
+        stage.assert_one_stream();
+        let said = stage.phones.each_ref().map(|phone| u64::from(phone.header.sequence.wrapping_sub(65_500)));
+        let [one, two] = [CALLER, CALLEE].map(|session| stage.close(session));
+        let heard = stage.heard_at_last([one.packets_sent, two.packets_sent]);
+        assert_eq!([one.packets_received, two.packets_received], said, "{suite:?}");
+        assert_eq!([one.packets_sent, two.packets_sent], heard, "{suite:?}");
+        assert_eq!((one.lost, two.lost, one.foreign), (0, 0, 0));
+        for (listener, said, [of, to]) in [(1, 1, [Law::A, Law::Mu]), (0, 2, [Law::Mu, Law::A])] {
+            let octet = g711::encode(to, g711::decode(of, said));
+            let voice =
+                stage.phones[listener].heard.iter().skip(10).filter(|(_, payload)| !payload.is_empty());
+            let (mut voice, format) = (voice.peekable(), format_of(to).1);
+            assert!(voice.peek().is_some());
+            for (header, payload) in voice {
+                assert_eq!(header.payload_type, format);
+                assert_eq!(payload, &[octet; 160], "{suite:?}");
+            }
+        }
+    }
+}
+
+/// Who has not the key is not heard, whatever address they write from: their packets come by the lane, and go nowhere.
+#[test]
+fn a_packet_that_is_not_proved_goes_nowhere_by_lanes() {
+    let [send, receive, other] = [0x5a, 0xa5, 0x11].map(|octet| MasterKey([octet; 44]));
+    let srtp = Srtp { suite: Suite::AesCm128HmacSha1_80, send, receive, life: LIFE, rollovers: 0 };
+    let agreed = [Agreed { law: Law::A, srtp: Some(srtp) }, PLAIN];
+    let Some(mut stage) = Stage::agreed(By::Lanes, "10.7.0.1", ["10.7.0.2", "10.7.0.3"], agreed) else {
+        return;
+    };
+    stage.settle();
+    let (heard, forged) = (stage.phones[1].heard.len(), 50);
+    let phone = &mut stage.phones[0];
+    let (header, forger) = (phone.header, Sealing::new(srtp.suite, &other));
+    let real = std::mem::replace(&mut phone.sealed.as_mut().expect("it is encrypted").0, forger);
+    for _ in 0..forged {
+        phone.say(&[0x99; 160]);
+    }
+    phone.header = header;
+    phone.sealed.as_mut().expect("it is encrypted").0 = real;
+    stage.talk(30, |_| true);
+    assert_eq!(stage.past(), 2);
+    let voice = &stage.phones[1].heard[heard..];
+    assert!(voice.iter().all(|(_, payload)| payload[0] == 1), "only the caller");
+    let said = u64::from(stage.phones[0].header.sequence.wrapping_sub(65_500));
+    let statistics = stage.close(CALLER);
+    assert_eq!((statistics.packets_received, statistics.lost), (said, 0), "nothing of them is counted");
 }
 
 fn a_stranger(by: By) {

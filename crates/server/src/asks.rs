@@ -1,13 +1,14 @@
 //! What the API asks of the node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use api::{Ask, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
+use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{Finding, TrunkStatus};
-use store::Store;
+use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::callbacks::Wish;
+use crate::callbacks::{Texts, Unspoken, Wish};
+use crate::config;
 use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
@@ -29,7 +30,10 @@ pub(crate) struct Desk {
     pub(crate) knowledge: keeper::Knowledge,
     pub(crate) hooks: Hooks,
     pub(crate) speech: Speech,
+    pub(crate) texts: Texts,
     pub(crate) draining: watch::Receiver<bool>,
+    /// The configuration in force, as it is shown.
+    pub(crate) settings: Arc<RwLock<config::Shown>>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
 }
@@ -53,8 +57,12 @@ impl Desk {
                 Ask::PauseRecording { call, paused, reply } => {
                     let _ = desk.turns.send(Turn::PauseRecording { call, paused, reply }).await;
                 }
+                // What its sides hear is spoken before it is accepted, and takes its time.
                 Ask::Callback { callback, event, reply } => {
-                    let _ = desk.callbacks.send(Wish::Begin { callback, event, reply }).await;
+                    let desk = Arc::clone(&desk);
+                    tokio::spawn(async move {
+                        let _ = reply.send(desk.accept(callback, event).await);
+                    });
                 }
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
@@ -80,6 +88,10 @@ impl Desk {
                     families.extend(metrics::of_trunks(&desk.trunks().await));
                     families.extend(desk.hooks.families());
                     let _ = reply.send(families);
+                }
+                Ask::Settings(reply) => {
+                    let sections = desk.settings.read().unwrap_or_else(PoisonError::into_inner).sections();
+                    let _ = reply.send(sections);
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
@@ -124,6 +136,16 @@ impl Desk {
             calls: self.metrics.calls_now(),
             faults: store.into_iter().chain(own).collect(),
         }
+    }
+
+    /// Accepts a callback, if what its sides are to hear can be spoken.
+    async fn accept(&self, callback: Box<Callback>, event: NewEvent) -> Result<(), CallbackRefusal> {
+        let spoken = self.texts.speak(&callback).await;
+        spoken.map_err(|Unspoken { side, why }| CallbackRefusal::Unspoken { side, why: why.to_string() })?;
+        let (reply, kept) = oneshot::channel();
+        let _ = self.callbacks.send(Wish::Begin { callback, event, reply }).await;
+        let lost = || Err(StoreError::Failed("whoever keeps callbacks is gone".to_owned()));
+        kept.await.unwrap_or_else(|_| lost()).map_err(CallbackRefusal::Store)
     }
 
     /// A text as a WAV file.
@@ -190,6 +212,7 @@ impl Desk {
             | Ask::Trace { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
+            | Ask::Settings(_)
             | Ask::Trunks(_) => {}
         }
     }

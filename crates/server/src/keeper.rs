@@ -11,7 +11,7 @@ use b2bua::{
 };
 use clock::Instant;
 use number::Number;
-use store::{Batch, Quiet, Store, StoreError, Timestamp};
+use store::{Batch, Outcome, Quiet, Store, StoreError, Timestamp};
 
 use crate::signalling::Turn;
 use crate::time::wall_ms;
@@ -124,26 +124,36 @@ impl Keeper {
         questions.try_send((call, query)).is_ok()
     }
 
-    /// Adds something to be kept that nobody waits for.
-    pub(crate) fn keep(&mut self, add: impl FnOnce(Batch) -> Batch) {
-        if self.gathered.batch.len() == Batch::LONGEST {
+    /// Adds something to be kept that nobody waits for. What the store would refuse is left out, and takes nothing else with it:
+    /// `false` then.
+    pub(crate) fn keep(&mut self, what: Batch) -> bool {
+        if let Some(error) = what.fault() {
+            tracing::error!(%error, "the store would not keep what happened");
+            return false;
+        }
+        if self.gathered.batch.len() + what.len() > Batch::LONGEST {
             self.waiting.push_back(std::mem::take(&mut self.gathered));
         }
-        self.gathered.batch = add(std::mem::take(&mut self.gathered.batch));
+        self.gathered.batch = std::mem::take(&mut self.gathered.batch).and(what);
         self.haste = self.haste.max(Haste::Some);
+        true
     }
 
-    /// Adds something to be kept soon.
-    pub(crate) fn keep_soon(&mut self, add: impl FnOnce(Batch) -> Batch) {
-        self.keep(add);
+    /// Adds something to be kept soon, as `keep` does.
+    pub(crate) fn keep_soon(&mut self, what: Batch) -> bool {
+        let is_kept = self.keep(what);
         self.haste = Haste::Great;
+        is_kept
     }
 
     /// Adds the first checkpoint of a call, which may be answered once it is kept.
-    pub(crate) fn begin(&mut self, now: Instant, call: CallId, add: impl FnOnce(Batch) -> Batch) {
-        self.keep_soon(add);
-        self.gathered.begun.push(call);
-        self.beginning.push_back((call, now));
+    pub(crate) fn begin(&mut self, now: Instant, call: CallId, what: Batch) {
+        if self.keep_soon(what) {
+            self.gathered.begun.push(call);
+            self.beginning.push_back((call, now));
+        } else {
+            let _ = self.turns.try_send(Turn::Board(Input::Begun { call, kept: false }));
+        }
     }
 
     /// The first checkpoint of a call is durable, or will not be.
@@ -207,9 +217,42 @@ fn answer(
             tracing::error!(%error, "the store could not be asked");
             Finding::Failed
         });
+        if let (Query::Permit { line, code: Some(code), .. }, Finding::Permitted) = (query, &finding)
+            && has_limit(store, line, code)
+        {
+            reserve(store, turns, call, line, code);
+            continue;
+        }
         if turns.blocking_send(Turn::Board(Input::Found { call, finding })).is_err() {
             return;
         }
+    }
+}
+
+/// Whether the order has only so many calls.
+fn has_limit(store: &Store, line: Number, code: Code) -> bool {
+    let order = store.find_code(line, code.as_str(), Timestamp(wall_ms()));
+    // What cannot be read now is found out when a call is reserved.
+    order.map_or(true, |order| order.is_some_and(|order| order.limits.max_calls.is_some()))
+}
+
+/// Takes one of the order's calls, and answers when it is taken: many may ask for the last at the same time.
+fn reserve(store: &Store, turns: &tokio::sync::mpsc::Sender<Turn>, call: CallId, line: Number, code: Code) {
+    let batch = Batch::new().reserve_call(line, code.as_str(), Timestamp(wall_ms()));
+    let told = turns.clone();
+    // The queue is full only if the loop is dead: then nobody waits for this either.
+    let tell = move |finding| drop(told.try_send(Turn::Board(Input::Found { call, finding })));
+    let answer = tell.clone();
+    let taken = store.commit(batch, move |outcomes| match outcomes.as_deref() {
+        Ok([Outcome::Reserved(true)]) => answer(Finding::Permitted),
+        Ok(_) => answer(Finding::Forbidden(Forbidden::UsedUp)),
+        Err(error) => {
+            tracing::error!(%error, "the store could not take one of an order's calls");
+            answer(Finding::Failed);
+        }
+    });
+    if taken.is_err() {
+        tell(Finding::Failed);
     }
 }
 
@@ -338,10 +381,10 @@ mod tests {
             data: Json::parse("{}").unwrap(),
         };
         for at in 1..many {
-            keeper.keep(|batch| batch.event(event(at)));
+            assert!(keeper.keep(Batch::new().event(event(at))));
         }
         let second = |seconds| Instant(Duration::from_secs(seconds));
-        keeper.begin(second(1), CallId(7), |batch| batch.event(event(many)));
+        keeper.begin(second(1), CallId(7), Batch::new().event(event(many)));
         keeper.flush(second(1));
         let said = told.blocking_recv();
         assert!(matches!(said, Some(Turn::Board(Input::Begun { call: CallId(7), kept: true }))), "{said:?}");
@@ -360,5 +403,28 @@ mod tests {
         }
         assert_eq!(kept.len(), many);
         assert_eq!(keeper.due(), None);
+    }
+
+    #[test]
+    fn what_the_store_refuses_takes_nothing_else_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (turns, mut told) = crate::signalling::queue();
+        let mut keeper = Keeper::start(store.clone(), Knowledge::default(), turns).unwrap();
+        let event = |kind: &str| {
+            let data = Json::parse("{}").unwrap();
+            Batch::new().event(NewEvent { kind: kind.to_owned(), at: Timestamp(1_000), call: None, data })
+        };
+        let too_long = "x".repeat(100);
+        keeper.begin(Instant::ZERO, CallId(7), event("call.asked"));
+        assert!(!keeper.keep(event(&too_long)));
+        keeper.begin(Instant::ZERO, CallId(8), event(&too_long));
+        keeper.flush(Instant(Duration::from_secs(1)));
+        let begun = [told.blocking_recv(), told.blocking_recv()].map(|said| match said {
+            Some(Turn::Board(Input::Begun { call, kept })) => (call, kept),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(begun, [(CallId(8), false), (CallId(7), true)]);
+        assert_eq!(store.events_after(None, 9).unwrap().events.len(), 1);
     }
 }

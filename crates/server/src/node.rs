@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::asks::Desk;
-use crate::callbacks::{self, Callbacks, Wish};
-use crate::config::{Checked, Numbers};
+use crate::callbacks::{self, Callbacks, Texts, Wish};
+use crate::config::{self, Checked, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
@@ -110,6 +110,8 @@ pub(crate) struct Node {
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
     config: Arc<Mutex<b2bua::Config>>,
+    /// The configuration as it is shown.
+    settings: Arc<RwLock<config::Shown>>,
     /// When parties are left in peace, by line.
     quiet: Arc<RwLock<BTreeMap<Number, Quiet>>>,
     draining: watch::Sender<bool>,
@@ -208,6 +210,7 @@ impl Node {
             prompts,
             usable,
             config: shared,
+            settings: Arc::new(RwLock::new(checked.shown.clone())),
             quiet,
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
@@ -223,8 +226,8 @@ impl Node {
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
-        let callbacks = node.keep_callbacks(&store, knowledge.clone())?;
-        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, speech);
+        let (callbacks, texts) = node.keep_callbacks(&store, knowledge.clone(), &speech)?;
+        let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, (speech, texts));
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
         node.serve_http().await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
@@ -232,17 +235,36 @@ impl Node {
         Ok(node)
     }
 
-    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them.
+    /// Takes up the callbacks that had not begun, and says how to reach whoever keeps them, and who makes what is heard.
     fn keep_callbacks(
         &mut self,
         store: &Store,
         knowledge: Knowledge,
-    ) -> Result<mpsc::Sender<Wish>, StartError> {
-        let callbacks =
-            Callbacks::recover(store.clone(), self.turns.clone(), knowledge, callbacks::SETTLING)?;
+        speech: &Speech,
+    ) -> Result<(mpsc::Sender<Wish>, Texts), StartError> {
+        let texts = self.texts(speech, &knowledge);
+        let callbacks = Callbacks::recover(
+            store.clone(),
+            self.turns.clone(),
+            knowledge,
+            texts.clone(),
+            callbacks::SETTLING,
+        )?;
         let (wishes, wished) = callbacks::queue();
         self.tasks.spawn(callbacks.run(wished, self.draining.subscribe(), self.stop.subscribe()));
-        Ok(wishes)
+        Ok((wishes, texts))
+    }
+
+    /// Who makes what the sides of callbacks hear.
+    fn texts(&self, speech: &Speech, knowledge: &Knowledge) -> Texts {
+        let (config, languages) = (Arc::clone(&self.config), knowledge.languages.clone());
+        let language_of = move |number| {
+            let config = config.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = config.lines.iter().find(|line| line.number == number);
+            let place = line.map_or(0, |line| usize::from(line.language.0));
+            languages.get(place).cloned().unwrap_or_default()
+        };
+        Texts::new(speech.clone(), Arc::new(language_of))
     }
 
     /// Who answers the API.
@@ -252,7 +274,7 @@ impl Node {
         metrics: Arc<Metrics>,
         store: Store,
         knowledge: Knowledge,
-        speech: Speech,
+        (speech, texts): (Speech, Texts),
     ) -> Desk {
         Desk {
             turns: self.turns.clone(),
@@ -264,7 +286,9 @@ impl Node {
             knowledge,
             hooks: self.hooks.clone(),
             speech,
+            texts,
             draining: self.draining.subscribe(),
+            settings: Arc::clone(&self.settings),
             shown: self.shown(),
         }
     }
@@ -330,6 +354,7 @@ impl Node {
         let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = self.checked.shown.clone();
         *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();
@@ -542,6 +567,7 @@ fn start_relay(
         io: checked.media.backend,
         shortcuts: checked.media.shortcuts.clone(),
         lanes: checked.media.lanes.clone(),
+        max_wait: checked.media.max_wait,
         recordings: checked.recording.files.clone(),
         sessions: checked.relay(),
     };

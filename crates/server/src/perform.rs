@@ -7,7 +7,7 @@ use b2bua::{Control, Counted, Finding, Gauges, Happening, Input, Output, TrunkHa
 use clock::Instant;
 use relay::Relay;
 use sip::Flow;
-use store::Timestamp;
+use store::{Batch, Timestamp};
 
 use crate::hook::Hooks;
 use crate::keeper::Keeper;
@@ -68,14 +68,14 @@ impl World {
 
     /// Keeps an event that is of no call of ours.
     pub(crate) fn tell(&mut self, event: store::NewEvent) {
-        self.keeper.keep(|batch| batch.event(event));
+        self.keeper.keep(Batch::new().event(event));
     }
 
     /// Who somebody is was found out; of a call that is over nobody is told.
     pub(crate) fn met(&mut self, now: Instant, met: &Met) {
         if self.people.met(met) {
             let event = self.scribe.met(now, met);
-            self.keeper.keep(|batch| batch.event(event));
+            self.keeper.keep(Batch::new().event(event));
         }
     }
 
@@ -113,11 +113,20 @@ impl World {
             Output::Record(record) => self.record(now, &record),
             Output::Called { line, callee, code } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
-                self.keeper.keep(|batch| batch.note_called(line, callee, code.as_str(), at));
+                self.keeper.keep(Batch::new().note_called(line, callee, code.as_str(), at));
+            }
+            Output::Tallied(tallied) => {
+                let until = Timestamp(self.scribe.clock.wall_ms_until(now, tallied.until));
+                let tally = recovery::tally(tallied, until);
+                self.keeper.keep(Batch::new().tally(tally));
+            }
+            Output::Uncalled { line, code } => {
+                let at = Timestamp(self.scribe.clock.wall_ms(now));
+                self.keeper.keep(Batch::new().release_call(line, code.as_str(), at));
             }
             Output::PairCalled { pair, caller } => {
                 let at = Timestamp(self.scribe.clock.wall_ms(now));
-                self.keeper.keep(|batch| batch.pair_called(pair_ulid(pair), caller, at));
+                self.keeper.keep(Batch::new().pair_called(pair_ulid(pair), caller, at));
             }
             Output::Notice(notice) => {
                 tracing::debug!(call = %notice.call, what = notice.what.name(), "call");
@@ -125,7 +134,7 @@ impl World {
                     self.metrics.restored.add(1);
                 }
                 let event = self.scribe.event(&notice);
-                self.keeper.keep(|batch| batch.event(event));
+                self.keeper.keep(Batch::new().event(event));
                 self.people.heard(&notice);
             }
             Output::Trunk(notice) => {
@@ -138,7 +147,7 @@ impl World {
                         tracing::warn!(trunk = %notice.trunk, what = what.kind, data = what.data.as_str(), "trunk");
                     }
                 }
-                self.keeper.keep(|batch| batch.event(what));
+                self.keeper.keep(Batch::new().event(what));
             }
             Output::Shedding(true) => {
                 self.metrics.shedding.set(1);
@@ -165,9 +174,9 @@ impl World {
         if record.answered.is_none() && record.tried.is_empty() {
             let what = if record.callback { "callback begins" } else { "call arrived" };
             tracing::info!(call = %record.call, trunk = %record.trunk, "{what}");
-            self.keeper.begin(now, record.call, |batch| batch.checkpoint(&kept, &rest));
-        } else {
-            self.keeper.keep(|batch| batch.checkpoint(&kept, &rest));
+            self.keeper.begin(now, record.call, Batch::new().checkpoint(&kept, &rest));
+        } else if !self.keeper.keep(Batch::new().checkpoint(&kept, &rest)) {
+            self.keeper.keep(Batch::new().checkpoint(&kept.brief(), &rest));
         }
     }
 
@@ -185,7 +194,11 @@ impl World {
         );
         debug_assert_eq!(ulid(record.call), kept.id);
         let events = self.scribe.after(now, &kept);
-        self.keeper.keep_soon(|batch| batch.finish(&kept, events));
+        if !self.keeper.keep_soon(Batch::new().finish(&kept, events)) {
+            let brief = kept.brief();
+            let events = self.scribe.after(now, &brief);
+            self.keeper.keep_soon(Batch::new().finish(&brief, events));
+        }
     }
 
     /// When `flush` is wanted, though nothing happens.
@@ -200,7 +213,7 @@ impl World {
         if gauges.calls > 0 && now >= self.alive + SIGN_OF_LIFE {
             self.alive = now;
             let wall = Timestamp(self.scribe.clock.wall_ms(now));
-            self.keeper.keep(|batch| batch.alive(wall));
+            self.keeper.keep(Batch::new().alive(wall));
         }
         self.keeper.flush(now);
         self.metrics.gauges(gauges);

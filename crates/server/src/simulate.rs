@@ -219,6 +219,8 @@ impl Walk {
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Trunk(_)
             | Output::Shedding(_)

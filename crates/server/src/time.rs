@@ -32,6 +32,12 @@ impl Clock {
         self.wall_us(at) / 1_000
     }
 
+    /// What it will show at a moment to come.
+    pub(crate) fn wall_ms_until(&self, now: Instant, until: Instant) -> u64 {
+        let rest = u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
+        self.wall_ms(now).saturating_add(rest)
+    }
+
     /// As `wall_ms`, in microseconds.
     pub(crate) fn wall_us(&self, at: Instant) -> u64 {
         let ago = u64::try_from(self.now().since(at).as_micros()).unwrap_or(u64::MAX);

@@ -87,6 +87,8 @@ impl Audit {
             | Output::Consult(_)
             | Output::Checkpoint(_)
             | Output::Called { .. }
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Shedding(_)
             | Output::Counted(_) => {}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use b2bua::snapshot::Snapshot;
-use b2bua::{CallId, Output};
+use b2bua::{CallId, Output, Tallied};
 use clock::Instant;
 
 /// The disk.
@@ -13,6 +13,8 @@ pub(crate) struct Disk {
     kept: BTreeMap<CallId, Snapshot>,
     /// Calls whose record is written.
     over: BTreeSet<CallId>,
+    /// How often what was dialled.
+    tallied: Vec<Tallied>,
     /// What is on its way, and when it is there.
     writes: Vec<(Instant, Write)>,
 }
@@ -21,6 +23,7 @@ pub(crate) struct Disk {
 enum Write {
     Checkpoint(Box<Snapshot>),
     Record(CallId),
+    Tally(Tallied),
 }
 
 impl Disk {
@@ -37,6 +40,8 @@ impl Disk {
             | Output::Verify { .. }
             | Output::Consult(_)
             | Output::Called { .. }
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Notice(_)
             | Output::Trunk(_)
@@ -44,6 +49,16 @@ impl Disk {
             | Output::Counted(_)
             | Output::Fault(_) => {}
         }
+    }
+
+    /// Takes how often something was dialled.
+    pub(crate) fn tally(&mut self, at: Instant, tallied: Tallied) {
+        self.writes.push((at, Write::Tally(tallied)));
+    }
+
+    /// How often what was dialled.
+    pub(crate) fn tallied(&self) -> Vec<Tallied> {
+        self.tallied.clone()
     }
 
     /// The node dies: what has not been written never will be.
@@ -55,6 +70,10 @@ impl Disk {
                     self.kept.insert(kept.record.call, *kept);
                 }
                 Write::Checkpoint(_) => {}
+                Write::Tally(tallied) => {
+                    self.tallied.retain(|before| before.of != tallied.of);
+                    self.tallied.push(tallied);
+                }
                 Write::Record(call) => {
                     self.kept.remove(&call);
                     self.over.insert(call);

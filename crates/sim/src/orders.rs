@@ -14,6 +14,8 @@ pub struct Orders {
     pairs: BTreeMap<(Number, Option<Number>), Pair>,
     /// Pairs that connected two, and who called.
     pub connected: Vec<(PairId, Option<Number>)>,
+    /// Orders of which a call was permitted and not made.
+    pub uncalled: Vec<Code>,
     /// Callers who are blocked.
     pub blocked: Vec<Number>,
     /// Why this party is not to be called.

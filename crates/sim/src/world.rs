@@ -377,6 +377,9 @@ impl World {
 
     fn rise(&mut self) {
         let Some((since, _)) = self.dead.take() else { return };
+        for tallied in self.disk.tallied() {
+            self.board.remember(tallied);
+        }
         let can_go_on = self.now.since(since) <= SILENCE;
         for kept in self.disk.unfinished() {
             let mut out = Vec::new();
@@ -459,6 +462,8 @@ impl World {
                 }
             }
             Output::Called { line, callee, code } => self.orders.called(line, callee, code),
+            Output::Tallied(tallied) => self.disk.tally(self.now + STORE, tallied),
+            Output::Uncalled { code, .. } => self.orders.uncalled.push(code),
             Output::PairCalled { pair, caller } => self.orders.connected.push((pair, caller)),
             Output::Record(_)
             | Output::Heard(_)

@@ -11,7 +11,7 @@ use crate::statistics::{Share, Trunks};
 use crate::{
     Block, Callback, CallbackEnd, CallbackPlan, Claim, ContactOutcome, Delivery, Erasure, NewAudit, NewPair,
     Order, PairChange, PlanPut, Precondition, Progress, Put, Record, Removal, Response, SignIn, StoreError,
-    Timestamp, disk, order, record,
+    Tally, Timestamp, disk, order, record,
 };
 
 /// Writes that happen together or not at all, in the order they were added. What cannot be kept is noticed when it
@@ -35,6 +35,8 @@ pub enum Outcome {
     Removed(bool),
     /// A call was checkpointed or noted, a callback or who signed in kept, an answer remembered, a delivery settled.
     Kept,
+    /// Whether the order had a call left.
+    Reserved(bool),
     /// Whether the record was written; `false` if it had been before.
     Finished(bool),
     /// An event was appended.
@@ -58,6 +60,9 @@ pub(crate) enum Write {
     PutOrder { order: Box<Order>, now: Timestamp, announce: bool, precondition: Precondition },
     RemoveOrder { line: Option<Number>, code: Box<str>, precondition: Precondition, now: Timestamp },
     NoteCalled { line: Number, callee: Number, code: Box<str>, at: Timestamp },
+    ReserveCall { line: Number, code: Box<str>, now: Timestamp },
+    ReleaseCall { line: Number, code: Box<str>, now: Timestamp },
+    Tally(Tally),
     Checkpoint { call: Ulid, trunks: Trunks, json: Vec<u8>, snapshot: Vec<u8> },
     PutBlock(Box<Block>),
     RemoveBlock(Ulid),
@@ -114,6 +119,19 @@ impl Batch {
         self.writes.is_empty()
     }
 
+    /// What of it cannot be kept: with this the whole of it will be refused.
+    #[must_use]
+    pub fn fault(&self) -> Option<&StoreError> {
+        self.fault.as_ref()
+    }
+
+    /// With the writes of another after its own.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.check(other.fault.map_or(Ok(()), Err));
+        other.writes.into_iter().fold(self, Self::with)
+    }
+
     /// [`crate::Store::put_order`]. With `announce`, the event `order.put` is appended.
     #[must_use]
     pub fn put_order(mut self, order: Order, now: Timestamp, announce: bool) -> Self {
@@ -147,6 +165,20 @@ impl Batch {
     pub fn note_called(mut self, line: Number, callee: Number, code: &str, at: Timestamp) -> Self {
         self.check(order::check_code(code));
         self.with(Write::NoteCalled { line, callee, code: code.into(), at })
+    }
+
+    /// Takes one of the calls that the order with this code has left: two that ask at the same time never take the same one.
+    #[must_use]
+    pub fn reserve_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReserveCall { line, code: code.into(), now })
+    }
+
+    /// A call that was reserved is not made after all.
+    #[must_use]
+    pub fn release_call(mut self, line: Number, code: &str, now: Timestamp) -> Self {
+        self.check(order::check_code(code));
+        self.with(Write::ReleaseCall { line, code: code.into(), now })
     }
 
     /// [`crate::Store::checkpoint`].

@@ -40,7 +40,7 @@ pub struct Erased {
     pub records: u64,
     /// Events, told or still to be told, that are kept without the number.
     pub events: u64,
-    /// Times at which the number was called, forgotten.
+    /// Times at which the number was called, and counts of its calls, forgotten.
     pub redials: u64,
     /// Answers to idempotency keys, forgotten.
     pub answers: u64,
@@ -53,8 +53,9 @@ pub struct Erased {
 }
 
 /// Where things lie, in the order they are looked through.
-const AREAS: [&[u8]; 9] = [
+const AREAS: [&[u8]; 10] = [
     keys::PAIRS,
+    keys::TALLIES,
     keys::CALLED,
     keys::BLOCKS,
     keys::EVENTS,
@@ -201,6 +202,7 @@ impl Group<'_> {
         for key in keys {
             match prefix {
                 keys::PAIRS => erased.pairs += u64::from(self.erase_pair(erasure, &key)?),
+                keys::TALLIES => erased.redials += u64::from(self.erase_tally(erasure.number, &key)?),
                 keys::CALLED => erased.redials += u64::from(self.erase_called(erasure, &key)?),
                 keys::BLOCKS => erased.records += self.erase_records(erasure, &key)?,
                 keys::EVENTS => erased.events += u64::from(self.erase_event(erasure, key, 8)?),

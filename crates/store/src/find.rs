@@ -5,6 +5,7 @@ use std::time::Duration;
 use number::Number;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::Key;
 use crate::shared::Shared;
 use crate::writer::Group;
 use crate::{Order, Outcome, PartyFinding, Store, StoreError, Timestamp, changes, keys};
@@ -37,8 +38,69 @@ impl Group<'_> {
         }
         self.changes.write(key, &called);
         self.changes.put(expiry, Vec::new());
-        self.count_call(line, code)?;
+        // Of an order that has only so many the call was counted when it was reserved.
+        if let Some((key, order)) = self.order_called(line, code, at)?
+            && order.limits.max_calls.is_none()
+        {
+            self.count_call(&key, 1)?;
+        }
         Ok(Outcome::Kept)
+    }
+
+    /// Takes one of the calls this order has left. `false`: it has none, or is no more.
+    pub(crate) fn reserve_call(
+        &mut self,
+        line: Number,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some((key, order)) = self.order_called(line, code, now)? else { return Ok(false) };
+        let Some(most) = order.limits.max_calls else { return Ok(true) };
+        let calls: u32 = self.changes.read(&keys::calls_of(&key))?.unwrap_or(0);
+        if calls >= most {
+            return Ok(false);
+        }
+        self.count_call(&key, 1)?;
+        Ok(true)
+    }
+
+    /// A call that was reserved is not made after all.
+    pub(crate) fn release_call(
+        &mut self,
+        line: Number,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        if let Some((key, order)) = self.order_called(line, code, now)?
+            && order.limits.max_calls.is_some()
+        {
+            self.count_call(&key, -1)?;
+        }
+        Ok(Outcome::Kept)
+    }
+
+    /// The order that a caller of this line reaches by this code, as [`Store::find_code`] finds it.
+    fn order_called(
+        &self,
+        line: Number,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Key, Order)>, StoreError> {
+        for line in [line.as_u64(), 0] {
+            let key = keys::order(line, code);
+            if let Some(order) = self.changes.read::<Order>(&key)?.filter(|order| order.is_live(now)) {
+                return Ok(Some((key, order)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// This order has had so many calls more.
+    fn count_call(&mut self, order: &[u8], more: i32) -> Result<(), StoreError> {
+        let key = keys::calls_of(order);
+        let calls: u32 = self.changes.read(&key)?.unwrap_or(0);
+        self.changes.write(key, &calls.saturating_add_signed(more));
+        Ok(())
     }
 }
 
@@ -49,22 +111,6 @@ pub struct Spent {
     pub order: Order,
     /// Calls it has had.
     pub calls: u32,
-}
-
-impl Group<'_> {
-    /// One more call of the order that has this code on this line.
-    fn count_call(&mut self, line: Number, code: &str) -> Result<(), StoreError> {
-        for line in [line.as_u64(), 0] {
-            let order = keys::order(line, code);
-            if self.changes.has(&order)? {
-                let key = keys::calls_of(&order);
-                let calls: u32 = self.changes.read(&key)?.unwrap_or(0);
-                self.changes.write(key, &calls.saturating_add(1));
-                break;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Group<'_> {

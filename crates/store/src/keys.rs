@@ -28,6 +28,7 @@
 //! | `A` | entry | [`crate::AuditEntry`] |
 //! | `C` | line, code | how many calls an order has had |
 //! | `S` | SHA-256 of what a browser shows | [`crate::SignIn`] |
+//! | `T` | what, its name or number | how often it was dialled, and until when that counts |
 //! | `u` | step, its beginning, trunk | how the trunk did in it |
 //! | `x` | moment, key | when what lies at that key is to be forgotten |
 //!
@@ -82,6 +83,8 @@ pub(crate) const COUNTS: &[u8] = b"n";
 pub(crate) const ANSWERS: &[u8] = b"i";
 /// All who are signed in.
 pub(crate) const SIGN_INS: &[u8] = b"S";
+/// How often what was dialled.
+pub(crate) const TALLIES: &[u8] = b"T";
 /// Everything that is to be forgotten at some moment.
 pub(crate) const EXPIRIES: &[u8] = b"x";
 
@@ -112,6 +115,10 @@ pub(crate) fn pair(id: Ulid) -> Key {
 
 pub(crate) fn called(line: Number, callee: Number) -> Key {
     key([CALLED, &line.as_u64().to_be_bytes(), &callee.as_u64().to_be_bytes()])
+}
+
+pub(crate) fn tally(kind: u8, of: &[u8]) -> Key {
+    key([TALLIES, &[kind], of])
 }
 
 pub(crate) fn checkpoint(call: Ulid) -> Key {
@@ -222,17 +229,17 @@ pub(crate) fn read_expiry(expiry: &[u8]) -> Option<(Timestamp, &[u8])> {
 }
 
 /// All points of a step.
-pub(crate) fn tallies(step: u8) -> Key {
+pub(crate) fn totals(step: u8) -> Key {
     key([b"u", &[step]])
 }
 
-pub(crate) fn tally(step: u8, at: u64, trunk: &str) -> Key {
+pub(crate) fn total(step: u8, at: u64, trunk: &str) -> Key {
     key([b"u", &[step], &at.to_be_bytes(), trunk.as_bytes()])
 }
 
 /// The beginning of the step, and the trunk.
-pub(crate) fn read_tally(tally: &[u8]) -> Option<(u64, &str)> {
-    let (at, trunk) = tally.strip_prefix(b"u")?.get(1..)?.split_first_chunk::<8>()?;
+pub(crate) fn read_total(total: &[u8]) -> Option<(u64, &str)> {
+    let (at, trunk) = total.strip_prefix(b"u")?.get(1..)?.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*at), std::str::from_utf8(trunk).ok()?))
 }
 
@@ -281,7 +288,7 @@ mod tests {
         assert_eq!(read_id(&dead("shop", id)), Some(id));
         assert_eq!(read_contact_name(&contact_name("Иван", id)), Some(("иван", id)));
         assert_eq!(read_block(&block(7)), Some(7));
-        assert_eq!(read_tally(&tally(2, 7, "main")), Some((7, "main")));
+        assert_eq!(read_total(&total(2, 7, "main")), Some((7, "main")));
         let of = answer("k", 0);
         assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));
     }

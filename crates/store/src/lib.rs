@@ -37,7 +37,10 @@ mod record;
 mod shared;
 mod sign_in;
 mod statistics;
+mod summaries;
+mod tally;
 mod timestamp;
+mod window;
 mod writer;
 mod zones;
 
@@ -45,7 +48,7 @@ pub use audit::{AuditEntry, NewAudit};
 pub use batch::{Batch, Outcome};
 pub use block::{Block, Direction};
 pub use callback::{
-    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackSide, FoundCallback, PlanPut,
+    Callback, CallbackEnd, CallbackNumber, CallbackPlan, CallbackPrompt, CallbackSide, FoundCallback, PlanPut,
 };
 pub use contact::{Contact, ContactChange, ContactFilter, ContactOutcome, NewContact};
 pub use erase::{Erased, Erasure, Progress};
@@ -67,8 +70,10 @@ pub use quiet::{NotQuiet, Quiet};
 pub use record::{IdentityRecord, LegRecord, Record, RecordFilter, TriedRecord, Unfinished};
 pub use sign_in::SignIn;
 pub use statistics::{Point, Step};
+pub use tally::{Tally, TallyOf};
 pub use timestamp::{NotATimestamp, Timestamp};
 pub use ulid::Ulid;
+pub use window::Window;
 
 /// Most entries of one page.
 const LONGEST_PAGE: usize = 1_000;

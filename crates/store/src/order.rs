@@ -143,7 +143,9 @@ pub enum Precondition {
 
 impl Precondition {
     /// Whether it is so of what is there, by its version.
-    pub(crate) fn holds(self, version: Option<u64>) -> bool {
+    /// Whether what has this version is as it is to be; `None`: there is nothing.
+    #[must_use]
+    pub fn holds(self, version: Option<u64>) -> bool {
         match self {
             Self::None => true,
             Self::Exists => version.is_some(),

@@ -1,6 +1,7 @@
 //! Hours at which somebody is not to be called, by the clock of where they are.
 
-use jiff::civil::Time;
+use jiff::Zoned;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use number::Number;
 use serde::{Deserialize, Serialize};
@@ -77,13 +78,35 @@ impl Quiet {
     /// country counts.
     #[must_use]
     pub fn is_now(&self, number: Number, now: Timestamp) -> bool {
-        let name = self.zone.as_deref().or_else(|| zones::of(number)).unwrap_or("UTC");
-        let Ok(milliseconds) = i64::try_from(now.0) else { return false };
-        let (Ok(zone), Ok(at)) = (TimeZone::get(name), jiff::Timestamp::from_millisecond(milliseconds))
-        else {
-            return false;
+        self.local(number, now).is_some_and(|now| self.has(now.time()))
+    }
+
+    /// The first moment from `now` on at which it is not quiet.
+    pub(crate) fn ends(&self, number: Number, now: Timestamp) -> Timestamp {
+        let Some(local) = self.local(number, now).filter(|local| self.has(local.time())) else { return now };
+        let on = |date: Date| {
+            let minute = |part: u16| i8::try_from(part).expect("a minute of an hour, an hour of a day");
+            let end = date.at(minute(self.to / 60), minute(self.to % 60), 0, 0);
+            end.to_zoned(local.time_zone().clone()).ok()
         };
-        let at: Time = at.to_zoned(zone).time();
+        let days = [Some(local.date()), local.date().tomorrow().ok()];
+        let ends = days.into_iter().flatten().filter_map(on).find(|end| *end > local);
+        let end = ends.and_then(|end| u64::try_from(end.timestamp().as_millisecond()).ok());
+        end.map_or(now, Timestamp)
+    }
+
+    /// The rest of the day.
+    pub(crate) fn turned(self) -> Self {
+        Self { from: self.to, to: self.from, zone: self.zone }
+    }
+
+    fn local(&self, number: Number, now: Timestamp) -> Option<Zoned> {
+        let name = self.zone.as_deref().or_else(|| zones::of(number)).unwrap_or("UTC");
+        let at = jiff::Timestamp::from_millisecond(i64::try_from(now.0).ok()?).ok()?;
+        Some(at.to_zoned(TimeZone::get(name).ok()?))
+    }
+
+    fn has(&self, at: Time) -> bool {
         let at = u16::from(at.hour().unsigned_abs()) * 60 + u16::from(at.minute().unsigned_abs());
         if self.from < self.to { (self.from..self.to).contains(&at) } else { at >= self.from || at < self.to }
     }

@@ -212,6 +212,12 @@ impl Record {
     /// Most bytes of [`Record::caller_name`] and [`Record::callee_name`]: a record has only so much room.
     pub const LONGEST_NAME: usize = 128;
 
+    /// Without what may be long: who was tried, and what the shop attached. For a record that would not be kept as it is.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self { tried: Vec::new(), data: None, ..self }
+    }
+
     /// A name as it stands in records: so much of it as there is room for.
     #[must_use]
     pub fn short_name(name: &str) -> String {

@@ -143,6 +143,11 @@ impl Group<'_> {
                 self.remove_order(*line, code, *now, *precondition).map(Outcome::RemovedOrder)
             }
             Write::NoteCalled { line, callee, code, at } => self.note_called(*line, *callee, code, *at),
+            Write::ReserveCall { line, code, now } => {
+                self.reserve_call(*line, code, *now).map(Outcome::Reserved)
+            }
+            Write::ReleaseCall { line, code, now } => self.release_call(*line, code, *now),
+            Write::Tally(tally) => self.tally(tally),
             Write::Checkpoint { call, trunks, json, snapshot } => {
                 self.checkpoint(*call, trunks, json, snapshot)
             }

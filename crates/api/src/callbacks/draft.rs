@@ -7,7 +7,7 @@ use b2bua::{MOST_CANDIDATES, Prompt, Strategy};
 use number::Number;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Callback, CallbackNumber, CallbackSide, Timestamp, Ulid};
+use store::{Callback, CallbackNumber, CallbackPrompt, CallbackSide, NotQuiet, Timestamp, Ulid, Window};
 
 use crate::draft::{NumberText, check_data};
 use crate::interface::Settings;
@@ -28,6 +28,8 @@ pub(crate) struct CallbackBody {
     pub(crate) second: SideBody,
     pub(crate) plan: Option<String>,
     pub(crate) at: Option<String>,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -42,6 +44,8 @@ pub(crate) struct PlanBody {
     pub(crate) first: MannerBody,
     #[serde(default)]
     pub(crate) second: MannerBody,
+    pub(crate) window: Option<String>,
+    pub(crate) time_zone: Option<String>,
     pub(crate) line: Option<NumberText>,
     pub(crate) max_seconds: Option<u32>,
     pub(crate) record: Option<bool>,
@@ -65,7 +69,7 @@ pub(crate) struct WholeBody {
     strategy: Option<StrategyWord>,
     ring_seconds: Option<u32>,
     line: Option<NumberText>,
-    prompt: Option<String>,
+    prompt: Option<PromptBody>,
     confirm: Option<bool>,
 }
 
@@ -103,8 +107,52 @@ pub(crate) struct MannerBody {
     strategy: Option<StrategyWord>,
     ring_seconds: Option<u32>,
     line: Option<NumberText>,
-    prompt: Option<String>,
+    prompt: Option<PromptBody>,
     confirm: Option<bool>,
+}
+
+/// What a side hears first: a prompt by its key, or a text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the key of a prompt, or an object with text and language")]
+pub(crate) enum PromptBody {
+    Key(String),
+    Text(TextBody),
+}
+
+/// A text to be spoken.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TextBody {
+    pub(crate) text: String,
+    pub(crate) language: Option<String>,
+}
+
+impl PromptBody {
+    fn check(&self, field: &str, settings: &Settings) -> Result<(), Problem> {
+        match self {
+            Self::Key(key) => check_key(key, field),
+            Self::Text(TextBody { text, language }) => {
+                check_text(text, &format!("{field}.text"))?;
+                match language {
+                    Some(language) if !settings.languages.contains(language) => {
+                        let known = settings.languages.join(", ");
+                        let problem = Problem::new(Fault::UnknownLanguage, format!("there are {known}"));
+                        Err(problem.at(format!("{field}.language")))
+                    }
+                    Some(_) | None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn kept(self) -> CallbackPrompt {
+        match self {
+            Self::Key(key) => CallbackPrompt::Key(key.into()),
+            Self::Text(TextBody { text, language }) => {
+                CallbackPrompt::Text { text: text.into(), language: language.map(Into::into) }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -175,7 +223,7 @@ impl MannerBody {
     fn check(&self, which: &str, settings: &Settings) -> Result<Option<Number>, Problem> {
         check_range(self.ring_seconds, LONGEST_RING, &format!("{which}.ring_seconds"))?;
         if let Some(prompt) = &self.prompt {
-            check_prompt(prompt, &format!("{which}.prompt"))?;
+            prompt.check(&format!("{which}.prompt"), settings)?;
         }
         let line = self.line.as_ref();
         line.map(|line| check_line(&line.0, &format!("{which}.line"), settings)).transpose()
@@ -190,6 +238,7 @@ impl PlanBody {
         if let Some(line) = &self.line {
             check_line(&line.0, "line", settings)?;
         }
+        check_window(self.window.as_deref(), self.time_zone.as_deref())?;
         check_range(self.max_seconds, LONGEST_TALK, "max_seconds")
     }
 }
@@ -214,7 +263,7 @@ pub(crate) fn check(
             numbers: check_numbers(numbers, manner.ring_seconds, which, (settings, known))?,
             strategy: manner.strategy.map_or(Strategy::InOrder.word(), StrategyWord::word).into(),
             line: shown.unwrap_or(line),
-            prompt: manner.prompt.map(Into::into),
+            prompt: manner.prompt.map(PromptBody::kept),
             confirm: manner.confirm.unwrap_or(false),
         })
     };
@@ -224,6 +273,12 @@ pub(crate) fn check(
         let detail = "nobody can be called to talk to themselves";
         return Err(Problem::new(Fault::SameNumber, detail).at("second"));
     }
+    // A plan's zone is that of the plan's hours.
+    let (hours, zone) = match (&body.window, &body.time_zone) {
+        (None, None) => (plan.window, plan.time_zone),
+        (Some(_), _) | (_, Some(_)) => (body.window, body.time_zone),
+    };
+    let window = check_window(hours.as_deref(), zone.as_deref())?;
     let max_seconds = body.max_seconds.or(plan.max_seconds);
     check_range(max_seconds, LONGEST_TALK, "max_seconds")?;
     let data = body.data.map(|data| check_data(&data, Callback::LONGEST_DATA)).transpose()?.flatten();
@@ -231,6 +286,7 @@ pub(crate) fn check(
         id: Ulid::from_parts(now.0, Ulid::generate().random()),
         created_at: now,
         at: check_at(body.at.as_deref(), now)?,
+        window,
         plan: body.plan.map(Into::into),
         line,
         first,
@@ -304,11 +360,22 @@ fn only_line(settings: &Settings) -> Result<Number, Problem> {
     }
 }
 
-fn check_prompt(key: &str, field: &str) -> Result<(), Problem> {
+fn check_key(key: &str, field: &str) -> Result<(), Problem> {
     if Prompt::ALL.iter().any(|prompt| prompt.key() == key) {
         return Ok(());
     }
     Err(Problem::new(Fault::UnknownPrompt, "GET /v1/prompts lists them").at(field))
+}
+
+/// What no voice can say would only be heard as nothing, or not be spoken at all.
+fn check_text(text: &str, field: &str) -> Result<(), Problem> {
+    let is_said = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    let length = text.chars().count();
+    if !text.trim().is_empty() && length <= CallbackPrompt::LONGEST_TEXT && text.chars().all(is_said) {
+        return Ok(());
+    }
+    let detail = format!("1 to {} characters that can be said", CallbackPrompt::LONGEST_TEXT);
+    Err(Problem::new(Fault::TextInvalid, detail).at(field))
 }
 
 fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem> {
@@ -316,6 +383,18 @@ fn check_range(value: Option<u32>, most: u32, field: &str) -> Result<(), Problem
         return Ok(());
     }
     Err(Problem::new(Fault::OutOfRange, format!("from 1 to {most}")).at(field))
+}
+
+fn check_window(hours: Option<&str>, zone: Option<&str>) -> Result<Option<Window>, Problem> {
+    let wrong = |detail: &str, field: &str| Problem::new(Fault::WindowInvalid, detail).at(field);
+    let Some(hours) = hours else {
+        let nothing = "means nothing without window beside it";
+        return zone.map_or(Ok(None), |_| Err(wrong(nothing, "time_zone")));
+    };
+    Window::parse(hours, zone).map(Some).map_err(|why| match why {
+        NotQuiet::Hours => wrong("hours are written \"09:00-21:00\"", "window"),
+        NotQuiet::Zone => wrong(&why.to_string(), "time_zone"),
+    })
 }
 
 fn check_at(at: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {

@@ -18,11 +18,12 @@ use store::{FoundCallback, NewEvent, Store, Timestamp, Ulid};
 
 use self::draft::{CallbackBody, PlanBody};
 use self::view::CallbackView;
+use crate::SPEECH_TIMEOUT;
 use crate::body;
 use crate::calls::call_id;
 use crate::contacts;
 use crate::gate::Gate;
-use crate::interface::Ask;
+use crate::interface::{Ask, CallbackRefusal};
 use crate::page::{self, Listed};
 use crate::parameters::Parameters;
 use crate::problem::{Fault, Problem};
@@ -50,12 +51,23 @@ pub(crate) async fn create(
         contacts => contacts::numbers(&gate, contacts).await?,
     };
     let callback = draft::check(body, plan, &known, &gate.settings(), now)?;
-    let data = json!({ "line": callback.line.to_string(), "at": callback.at, "data": callback.data });
+    let data = json!({
+        "line": callback.line.to_string(),
+        "at": callback.at,
+        "begins_at": callback.begins_at(),
+        "data": callback.data,
+    });
     let data = store::Json::of(&data).expect("texts have a JSON form");
     let event = NewEvent { kind: "callback.created".to_owned(), at: now, call: Some(callback.id), data };
     let kept = callback.clone();
-    let accepted = gate.ask(|reply| Ask::Callback { callback: Box::new(kept), event, reply }).await?;
-    accepted.map_err(|why| Problem::new(Fault::StoreFailed, why.to_string()))?;
+    let ask = |reply| Ask::Callback { callback: Box::new(kept), event, reply };
+    let accepted = gate.ask_within(SPEECH_TIMEOUT, ask).await?;
+    accepted.map_err(|refusal| match refusal {
+        CallbackRefusal::Store(why) => Problem::new(Fault::StoreFailed, why.to_string()),
+        CallbackRefusal::Unspoken { side, why } => {
+            Problem::new(Fault::SpeechFailed, why).at(format!("{side}.prompt.text"))
+        }
+    })?;
     let location = format!("/v1/callbacks/{}", callback.id);
     let location = HeaderValue::from_str(&location).expect("letters and digits can stand in a header");
     let view = CallbackView::of(FoundCallback { callback, record: None }, caller);
@@ -119,7 +131,8 @@ pub(crate) async fn cancel(
     Ok(Json(Cancelled { cancelled: when.allows(found), found: found.word() }))
 }
 
-async fn find(gate: &Gate, id: &str) -> Result<FoundCallback, Problem> {
+/// A callback that is kept, and what became of it.
+pub(crate) async fn find(gate: &Gate, id: &str) -> Result<FoundCallback, Problem> {
     let unknown = || Problem::new(Fault::CallbackUnknown, "GET /v1/callbacks lists them");
     let id = Ulid(call_id(id).ok_or_else(unknown)?.0);
     gate.store(move |store| store.callback(id)).await?.ok_or_else(unknown)

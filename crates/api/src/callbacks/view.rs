@@ -3,8 +3,11 @@
 use b2bua::Stage;
 use number::Number;
 use serde::Serialize;
-use store::{Callback, CallbackSide, FoundCallback, Json, Record, Timestamp, TriedRecord, Ulid};
+use store::{
+    Callback, CallbackPrompt, CallbackSide, FoundCallback, Json, Record, Timestamp, TriedRecord, Ulid,
+};
 
+use super::draft::{PromptBody, TextBody};
 use crate::privacy::{last4, mask_json, masked};
 use crate::token::{Caller, Role};
 
@@ -16,6 +19,10 @@ pub(crate) struct CallbackView {
     state: &'static str,
     created_at: Timestamp,
     at: Timestamp,
+    window: Option<String>,
+    time_zone: Option<String>,
+    /// When it begins, or began to be carried out.
+    begins_at: Timestamp,
     plan: Option<Box<str>>,
     line: String,
     first: SideView,
@@ -39,7 +46,7 @@ struct SideView {
     numbers: Vec<NumberView>,
     strategy: Box<str>,
     line: String,
-    prompt: Option<Box<str>>,
+    prompt: Option<PromptBody>,
     confirm: bool,
 }
 
@@ -68,6 +75,9 @@ impl CallbackView {
             state: stage.word(),
             created_at: callback.created_at,
             at: callback.at,
+            window: callback.window.as_ref().map(store::Window::hours),
+            time_zone: callback.window.as_ref().and_then(store::Window::zone).map(str::to_owned),
+            begins_at: callback.begins_at(),
             plan: callback.plan,
             line: callback.line.to_string(),
             first: SideView::of(callback.first, masks),
@@ -97,8 +107,19 @@ impl SideView {
             numbers: numbers.collect(),
             strategy: side.strategy,
             line: side.line.to_string(),
-            prompt: side.prompt,
+            prompt: side.prompt.map(|prompt| prompt_view(prompt, masks)),
             confirm: side.confirm,
+        }
+    }
+}
+
+/// Whoever may not see numbers sees no digit of a text: any may be somebody's.
+fn prompt_view(prompt: CallbackPrompt, masks: bool) -> PromptBody {
+    match prompt {
+        CallbackPrompt::Key(key) => PromptBody::Key(key.into()),
+        CallbackPrompt::Text { text, language } => {
+            let text = if masks { text.replace(char::is_numeric, "*") } else { text.into() };
+            PromptBody::Text(TextBody { text, language: language.map(Into::into) })
         }
     }
 }

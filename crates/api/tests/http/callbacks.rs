@@ -5,6 +5,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use store::{CallbackEnd, Record, TriedRecord, Ulid};
 
+use crate::desk::UNSPEAKABLE;
 use crate::world::{LINE, SHORT_LINE, World};
 
 const PATH: &str = "/v1/callbacks";
@@ -51,6 +52,36 @@ async fn a_callback_is_taken_kept_and_read_back() {
     assert_eq!(events[0].call.map(|call| call.to_string()), Some(id));
 }
 
+fn with_text(prompt: Value) -> Value {
+    let mut body = both();
+    body["second"] = json!({ "numbers": ["+79992222222"], "prompt": prompt });
+    body
+}
+
+#[tokio::test]
+async fn a_text_is_kept_as_it_was_said_and_one_that_cannot_be_spoken_is_refused() {
+    let world = World::new().await;
+    let said = json!({ "text": "Заказ +7 999 111-22-33 готов", "language": "ru" });
+    let id = created(&world, &with_text(said.clone())).await;
+    let read = async |role| world.get(role, &format!("{PATH}/{id}")).await.json()["second"]["prompt"].clone();
+    assert_eq!(read(Role::App).await, said);
+    let shown = read(Role::Operator).await["text"].as_str().unwrap().to_owned();
+    assert_eq!(shown, "Заказ +* *** ***-**-** готов");
+    // The longest there may be, on both sides, with as many numbers and as much data as there may be.
+    let longest = |first: u32| {
+        let numbers: Vec<String> = (first..first + 5).map(|n| format!("+7999{n:07}")).collect();
+        json!({ "numbers": numbers, "prompt": { "text": "\u{1F600}".repeat(500), "language": "ru" } })
+    };
+    let mut body = both();
+    (body["first"], body["second"], body["data"]) = (longest(10), longest(20), json!("x".repeat(510)));
+    created(&world, &body).await;
+    let unspeakable = with_text(json!({ "text": UNSPEAKABLE }));
+    let refused = world.post(Role::App, PATH, &unspeakable).await;
+    let field = Some("second.prompt.text".to_owned());
+    assert_eq!(refused.problem(), (503, "speech-failed".to_owned(), field));
+    assert_eq!(world.store.waiting_callbacks().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_callback_is_named() {
     let world = World::new().await;
@@ -80,6 +111,14 @@ async fn what_is_wrong_with_a_callback_is_named() {
             "unknown-prompt",
             "first.prompt",
         ),
+        (with_text(json!({ "text": " " })), "text-invalid", "second.prompt.text"),
+        (with_text(json!({ "text": "x".repeat(501) })), "text-invalid", "second.prompt.text"),
+        (with_text(json!({ "text": "a\u{7}b" })), "text-invalid", "second.prompt.text"),
+        (
+            with_text(json!({ "text": "Hello", "language": "tlh" })),
+            "unknown-language",
+            "second.prompt.language",
+        ),
         (
             with("second", json!({ "numbers": ["+79992222222"], "ring_seconds": 500 })),
             "out-of-range",
@@ -90,6 +129,8 @@ async fn what_is_wrong_with_a_callback_is_named() {
         (with("at", json!("2001-01-01T00:00:00Z")), "out-of-range", "at"),
         (with("at", json!("tomorrow")), "wrong-type", "at"),
         (with("plan", json!("none")), "unknown-plan", "plan"),
+        (with("window", json!("9-21")), "window-invalid", "window"),
+        (with("time_zone", json!("UTC")), "window-invalid", "time_zone"),
         (with("data", json!(long)), "data-too-large", "data"),
         (with("colour", json!("red")), "unknown-field", "colour"),
         (json!({ "first": "+79991111111", "second": "+79992222222" }), "missing-field", "line"),
@@ -204,7 +245,7 @@ async fn a_plan_says_what_a_callback_does_not() {
     let plan = json!({
         "line": LINE, "max_seconds": 300, "record": true,
         "first": { "strategy": "at-once", "ring_seconds": 20, "line": SHORT_LINE },
-        "second": { "prompt": "courier-calling", "confirm": true },
+        "second": { "prompt": { "text": "Вас ждут" }, "confirm": true },
     });
     let put = world.put(PLAN, &plan).await;
     assert_eq!((put.status, put.header("etag").is_empty()), (201, false));
@@ -223,10 +264,40 @@ async fn a_plan_says_what_a_callback_does_not() {
     assert_eq!(read["first"], first);
     assert_eq!(
         (&read["second"]["prompt"], &read["second"]["line"]),
-        (&json!("courier-calling"), &json!(LINE))
+        (&json!({ "text": "Вас ждут", "language": null }), &json!(LINE))
     );
     assert_eq!((&read["max_seconds"], &read["record"]), (&json!(300), &json!(false)));
     assert_eq!(read["plan"], "desk");
+}
+
+/// Hours that begin an hour after this moment of some day, UTC, and end half an hour later.
+fn hours_from_now() -> String {
+    let minutes = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60;
+    let text = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    format!("{}-{}", text(minutes + 60), text(minutes + 90))
+}
+
+#[tokio::test]
+async fn a_callback_waits_for_its_hours_and_says_so() {
+    let world = World::new().await;
+    let hours = hours_from_now();
+    let plan = json!({ "line": LINE, "window": hours, "time_zone": "UTC" });
+    assert_eq!(world.put(PLAN, &plan).await.status, 201);
+    assert_eq!(world.get(Role::App, PLAN).await.json()["window"], json!(hours));
+    let mut body = json!({ "plan": "desk", "first": "+79991111111", "second": "+79992222222" });
+    let waits = world.post(Role::App, PATH, &body).await.json();
+    assert_eq!((&waits["window"], &waits["time_zone"]), (&json!(hours), &json!("UTC")));
+    assert_eq!(waits["state"], "waiting");
+    let time = |name: &str| waits[name].as_str().unwrap().parse::<store::Timestamp>().unwrap();
+    let waiting = time("begins_at").since(time("at")).as_secs();
+    assert!((59 * 60..=60 * 60).contains(&waiting), "{waits:#}");
+    let told = world.store.events_after(None, 1).unwrap().events;
+    assert!(told[0].data.as_str().contains(waits["begins_at"].as_str().unwrap()), "{told:?}");
+    // What a callback says of its hours it says in place of its plan.
+    body["window"] = json!("00:00-23:59");
+    body["time_zone"] = json!("Etc/GMT-14");
+    let own = world.post(Role::App, PATH, &body).await.json();
+    assert_eq!((&own["window"], &own["time_zone"]), (&body["window"], &body["time_zone"]));
 }
 
 #[tokio::test]
@@ -262,6 +333,9 @@ async fn a_plan_that_cannot_be_is_refused() {
         (PLAN, json!({ "first": { "strategy": "never" } }), "wrong-type"),
         (PLAN, json!({ "second": { "numbers": ["+79991111111"] } }), "unknown-field"),
         (PLAN, json!({ "line": "+74959999999" }), "unknown-line"),
+        (PLAN, json!({ "window": "09:00-21:00", "time_zone": "Mars/Olympus" }), "window-invalid"),
+        (PLAN, json!({ "first": { "prompt": { "text": "" } } }), "text-invalid"),
+        (PLAN, json!({ "first": { "prompt": 7 } }), "wrong-type"),
         ("/v1/callback-plans/Desk", json!({}), "out-of-range"),
     ] {
         assert_eq!(world.put(path, &body).await.problem().1, code, "{body}");

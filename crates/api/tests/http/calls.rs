@@ -29,7 +29,7 @@ async fn a_live_call_is_shown_as_its_events_tell_until_it_ends() {
     assert_eq!(masked["line"], "+74950000001");
     world.happen("call.ended", Some(call(0)), "{}");
     assert_eq!(world.get(Role::App, &path).await.problem(), (404, "call-unknown".into(), None));
-    assert_eq!(world.get(Role::App, "/v1/calls").await.json(), json!({"items": [], "next_cursor": null}));
+    assert_eq!(world.get(Role::App, "/v1/calls").await.json()["items"], json!([]));
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use api::{
-    Ask, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation, Sound, Step, Trace,
-    TraceLeg, TracedMessage, Trial, Value,
+    Ask, CallbackRefusal, Dialled, Family, Health, Kind, PromptInfo, PromptRefusal, Sample, Simulation,
+    Sound, Step, Trace, TraceLeg, TracedMessage, Trial, Value,
 };
 use b2bua::{Recording, Stage, TrunkStatus};
-use store::Store;
+use store::{Callback, CallbackPrompt, NewEvent, Store};
 use tokio::sync::mpsc;
 
 /// What the server is and has.
@@ -30,6 +30,9 @@ pub(crate) struct Desk {
 }
 
 pub(crate) type Shared = Arc<Mutex<Desk>>;
+
+/// A text that nobody can speak.
+pub(crate) const UNSPEAKABLE: &str = "(unspeakable)";
 
 pub(crate) const SHIPPED: &[u8] = b"RIFF shipped";
 
@@ -59,6 +62,15 @@ pub(crate) fn open(mut asks: mpsc::Receiver<Ask>, store: Store) -> Shared {
 }
 
 impl Desk {
+    fn accept(&self, callback: Callback, event: NewEvent) -> Result<(), CallbackRefusal> {
+        match &callback.second.prompt {
+            Some(CallbackPrompt::Text { text, .. }) if &**text == UNSPEAKABLE => {
+                Err(CallbackRefusal::Unspoken { side: "second", why: "nobody speaks".to_owned() })
+            }
+            Some(_) | None => self.store.put_callback(callback, event).map_err(CallbackRefusal::Store),
+        }
+    }
+
     fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::HangUp { call, reply } => {
@@ -74,7 +86,7 @@ impl Desk {
                 let _ = reply.send(state);
             }
             Ask::Callback { callback, event, reply } => {
-                let _ = reply.send(self.store.put_callback(*callback, event));
+                let _ = reply.send(self.accept(*callback, event));
             }
             Ask::CancelCallback { reply, .. } => {
                 let _ = reply.send(self.stage);
@@ -95,6 +107,15 @@ impl Desk {
             }
             Ask::Metrics(reply) => {
                 let _ = reply.send(vec![calls()]);
+            }
+            Ask::Settings(reply) => {
+                let setting = |key: &str, value: &str, default| api::Setting {
+                    key: key.to_owned(),
+                    value: value.into(),
+                    default,
+                };
+                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
             }
             Ask::Trunks(reply) => {
                 let trunk = |name: &str, up, registered| TrunkStatus {

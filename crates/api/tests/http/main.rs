@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod calls;
+mod canaries;
 mod contacts;
 mod contract;
 mod desk;
@@ -19,7 +20,9 @@ mod prompts;
 mod receiver;
 mod recordings;
 mod records;
+mod reveals;
 mod sign_in;
+mod sockets;
 mod tour;
 mod webhooks;
 mod world;

@@ -188,3 +188,77 @@ async fn an_order_outlives_a_restart() {
     let world = World::over(dir, store::Options::default()).await;
     assert_eq!(world.get(Role::App, "/v1/orders/12345").await.json(), put);
 }
+
+#[tokio::test]
+async fn a_change_names_what_changes_and_the_rest_stays() {
+    let world = World::new().await;
+    let mut body = order();
+    body["data"] = json!({"shop": 7});
+    body["max_calls"] = 3.into();
+    body["client"]["quiet"] = "22:00-08:00".into();
+    body["client"]["time_zone"] = "Europe/Moscow".into();
+    let first = world.put("/v1/orders/12345", &body).await;
+    let change = async |role: Role, body: Value, tag: &str| {
+        let mut request = world.ask(role, Method::PATCH, "/v1/orders/12345").json(&body);
+        if !tag.is_empty() {
+            request = request.header("if-match", tag);
+        }
+        world.send(request).await
+    };
+    // Whoever sees numbers masked changes one, and everything else is as it was.
+    let patched =
+        change(Role::Operator, json!({"courier": {"number": "79993333333"}}), first.header("etag")).await;
+    assert_eq!((patched.status, patched.json()["courier"]["number"].as_str()), (200, Some("***3333")));
+    let now = world.get(Role::App, "/v1/orders/12345").await;
+    let mut expected = first.json();
+    expected["courier"]["number"] = "+79993333333".into();
+    expected["updated_at"] = now.json()["updated_at"].clone();
+    assert_eq!(now.json(), expected);
+    assert_eq!(now.header("etag"), patched.header("etag"));
+    // The second of two who knew the same order learns that there was a first.
+    let late = change(Role::Operator, json!({"max_calls": 9}), first.header("etag")).await;
+    assert_eq!(late.problem(), (412, "precondition-failed".into(), None));
+    let rest = json!({"client": {"language": "en", "quiet": null}, "max_calls": null, "data": null, "ttl_seconds": 60});
+    let patched = change(Role::App, rest, "").await.json();
+    assert_eq!(
+        patched["client"],
+        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+    );
+    assert_eq!((&patched["max_calls"], &patched["data"]), (&Value::Null, &Value::Null));
+    assert_ne!(patched["expires_at"], first.json()["expires_at"]);
+    for (wrong, code, field) in [
+        (json!({"courier": {"number": "79992222222"}}), "same-number", "client.number"),
+        (json!({"courier": {"number": "12"}}), "number-invalid", "courier.number"),
+        (json!({"client": {"time_zone": "Europe/Moscow"}}), "quiet-invalid", "client.time_zone"),
+        (json!({"client": {"language": "tlh"}}), "unknown-language", "client.language"),
+        (json!({"line": LINE}), "unknown-field", "line"),
+        (json!({"ttl_seconds": 0}), "expiry-out-of-range", "ttl_seconds"),
+    ] {
+        let refused = change(Role::Admin, wrong, "").await.problem();
+        assert_eq!(refused, (422, code.into(), Some(field.into())));
+    }
+    assert_eq!(world.get(Role::App, "/v1/orders/12345").await.json(), patched);
+    let none = world.ask(Role::App, Method::PATCH, "/v1/orders/99999").json(&json!({}));
+    assert_eq!(world.send(none).await.problem().1, "order-unknown");
+}
+
+#[tokio::test]
+async fn of_many_who_change_one_order_at_once_nobody_undoes_another() {
+    let world = World::new().await;
+    assert_eq!(world.put("/v1/orders/12345", &order()).await.status, 201);
+    let changes = [
+        json!({"courier": {"language": "en"}}),
+        json!({"client": {"language": "ru"}}),
+        json!({"max_calls": 7}),
+        json!({"data": {"a": 1}}),
+    ];
+    let sent = changes
+        .iter()
+        .map(|change| world.send(world.ask(Role::Operator, Method::PATCH, "/v1/orders/12345").json(change)));
+    for answer in futures_util::future::join_all(sent).await {
+        assert_eq!(answer.status, 200);
+    }
+    let order = world.get(Role::App, "/v1/orders/12345").await.json();
+    assert_eq!((&order["courier"]["language"], &order["client"]["language"]), (&json!("en"), &json!("ru")));
+    assert_eq!((&order["max_calls"], &order["data"]), (&json!(7), &json!({"a": 1})));
+}

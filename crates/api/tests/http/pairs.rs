@@ -182,7 +182,7 @@ async fn pairs_are_listed_by_number_and_state_in_pages() {
         (&json!("***1111"), &second["a"]["dials"])
     );
     assert!(!seen.text().contains("79991111111"));
-    let refused = world.post(Role::Operator, "/v1/pairs", &pair(ANNA, BORIS)).await;
+    let refused = world.post(Role::Metrics, "/v1/pairs", &pair(ANNA, BORIS)).await;
     assert_eq!(refused.problem().1, "forbidden");
 }
 

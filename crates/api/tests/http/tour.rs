@@ -28,7 +28,7 @@ async fn furnished() -> World {
     world.happen("call.arrived", Some(kept.id), arrived);
     world.store.finish(&kept, vec![]).unwrap();
     let callback = callback(kept.id, kept.started_at);
-    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","data":null}"#;
+    let created = r#"{"line":"+74950000001","at":"2026-11-20T08:15:30.250Z","begins_at":"2026-11-20T08:15:30.250Z","data":null}"#;
     let data = store::Json::parse(created).unwrap();
     let event = store::NewEvent { kind: "callback.created".into(), at: kept.started_at, call: None, data };
     world.store.put_callback(callback, event).unwrap();
@@ -50,6 +50,7 @@ fn callback(id: store::Ulid, at: store::Timestamp) -> store::Callback {
         id,
         created_at: at,
         at,
+        window: None,
         plan: None,
         line: number::Number::parse(crate::world::LINE).unwrap(),
         first: side("+79991111111"),
@@ -90,6 +91,8 @@ fn asked() -> Vec<Asked> {
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
         (Method::GET, order, json, Some(("if-none-match", ""))),
+        (Method::PATCH, order, json, None),
+        (Method::POST, "/v1/reveals", json, None),
         (Method::GET, "/v1/orders", json, None),
         (Method::DELETE, order, json, None),
         (Method::POST, "/v1/orders:import", "text/csv", None),
@@ -139,6 +142,7 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}/peaks", json, None),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
         (Method::GET, "/v1/statistics", json, None),
+        (Method::GET, "/v1/settings", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),
@@ -187,8 +191,9 @@ async fn every_example_is_taken_and_every_good_answer_is_as_described() {
         had.insert((method.to_string(), pattern.to_owned(), answer.status));
     }
     had.extend(crate::sign_in::toured(&world).await);
-    // A stream has no end to be read to; its tests are in `events`.
+    // A stream has no end to be read to; its tests are in `events` and `sockets`.
     had.insert(("GET".into(), "/v1/events".into(), 200));
+    had.insert(("GET".into(), "/v1/ws".into(), 101));
     assert_eq!(had, described());
 }
 

@@ -13,7 +13,7 @@ use ua::{Ending, Invite, LegCommand};
 
 use super::outgoing::{Outgoing, Progress};
 use super::screening::Permitting;
-use super::whispering::Whispering;
+use super::whispering::{self, Reply, Whisper, Whispering};
 use super::{Core, Event, Leg, State, Timer, Whose, directed, parting};
 use crate::callback::Strategy;
 use crate::config::{EarlyMedia, Line, Operator, Sender, SrtpPolicy, Trunk};
@@ -56,6 +56,8 @@ struct Try {
     way: Road,
     /// Those that are left, the best first.
     left: VecDeque<Road>,
+    /// They have answered and hear what it is about, while the others go on ringing: whoever presses the key first takes the call.
+    whisper: Option<Whisper>,
 }
 
 /// Whom to call: composed, never copied.
@@ -135,7 +137,14 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
         Callee::First | Callee::Second => None,
     };
     let Some(leg) = leg else { return Ok(()) };
-    let dialled = desk.counts.take(desk.now, leg, &core.line.dial, &core.config.guards)?;
+    let line = Arc::clone(&core.line);
+    count(leg, &line, core, desk)
+}
+
+/// Counts a leg, unless it must not be dialled by this line's rules.
+fn count(leg: guards::Leg, line: &Line, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cause> {
+    let dialled = desk.counts.take(desk.now, leg, &line.dial, &core.config.guards)?;
+    desk.out.extend(desk.counts.news().map(Output::Tallied));
     core.dialled.push(dialled);
     Ok(())
 }
@@ -143,6 +152,9 @@ fn guard(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Result<(), Cau
 /// Calls somebody, unless a rule forbids the number; the caller, if there is one, is told and hears music.
 pub(crate) fn call(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     if let Err(cause) = guard(callee, core, desk) {
+        if let Some((_, Some(code))) = called_party(callee, core) {
+            desk.out.push(Output::Uncalled { line: core.line.number, code });
+        }
         if callee == Callee::Named {
             return directed::resume(outcome::ours(cause), core, desk);
         }
@@ -278,7 +290,7 @@ impl Dialling {
         match self.attempt(name, &whom, roads, overloaded, core, desk) {
             Ok((way, left)) => {
                 desk.arm(Timer::Ring(name), patience);
-                Ok(Try { name, whom, rings: false, way, left })
+                Ok(Try { name, whom, rings: false, way, left, whisper: None })
             }
             Err(outcome) => {
                 core.give_up(name, outcome, desk);
@@ -296,9 +308,7 @@ impl Dialling {
         };
         let Some(callee) = number else { return Ok(()) };
         let leg = guards::Leg { callee, caller, is_party: true };
-        let dialled = desk.counts.take(desk.now, leg, &self.shown.dial, &core.config.guards)?;
-        core.dialled.push(dialled);
-        Ok(())
+        count(leg, &self.shown, core, desk)
     }
 
     /// Sends an INVITE by the first way that has room, and says which it is and which are left; `otherwise`: none has.
@@ -400,6 +410,11 @@ impl Dialling {
             Event::Fired(Timer::Ring(name)) => {
                 self.failed(name, outcome::callee(Cause::NoAnswer, None, 19), core, desk)
             }
+            Event::Digit(Whose::Tried(name), _)
+            | Event::Finished(Whose::Tried(name))
+            | Event::Fired(Timer::Confirm(Whose::Tried(name)) | Timer::Refusal(Whose::Tried(name))) => {
+                self.replied(name, &event, core, desk)
+            }
             Event::Begun
             | Event::Confirmed
             | Event::CalleeEnded(_)
@@ -409,6 +424,32 @@ impl Dialling {
             | Event::Advised(_)
             | Event::Fired(_) => State::Dialling(self),
         }
+    }
+
+    /// Somebody who has answered hears what it is about, or says something to it.
+    fn replied(mut self: Box<Self>, name: u8, event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let one = self.tries.iter_mut().find(|one| one.name == name);
+        let Some((one, whisper)) = one.and_then(|one| one.whisper.take().map(|whisper| (one, whisper)))
+        else {
+            return State::Dialling(self);
+        };
+        match whisper.handle(event, core, desk) {
+            Reply::None(whisper) => {
+                one.whisper = Some(whisper);
+                State::Dialling(self)
+            }
+            Reply::Accepted => {
+                self.takes(name, core, desk);
+                core.checkpoint(desk);
+                whispering::accepted(self.callee, core, desk)
+            }
+            Reply::Missed => self.failed(name, whispering::missed(), core, desk),
+        }
+    }
+
+    /// Whether somebody has answered here and hears what it is about.
+    fn whispers_to(&self, name: u8) -> bool {
+        self.tries.iter().any(|one| one.name == name && one.whisper.is_some())
     }
 
     fn progress(
@@ -431,6 +472,9 @@ impl Dialling {
                 let media = description.map(Session::media);
                 self.hear_early(name, media, core, desk);
             }
+            Progress::Quiet if self.whispers_to(name) => {
+                return self.failed(name, outcome::silent(Side::Callee), core, desk);
+            }
             Progress::Quiet => core.hush_early(name, desk),
             Progress::Answered(sdp) => return self.answered(name, sdp.as_deref(), core, desk),
             Progress::Ended(ending) => return self.ended(name, ending, core, desk),
@@ -439,6 +483,9 @@ impl Dialling {
     }
 
     fn ended(self: Box<Self>, name: u8, ending: Ending, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        if self.whispers_to(name) {
+            return self.failed(name, outcome::ending(Side::Callee, ending), core, desk);
+        }
         let outcome = match ending {
             // Whoever answers and is gone before we could join them was not reached.
             Ending::HungUp { q850 } => outcome::callee(Cause::Declined, None, q850.unwrap_or(16)),
@@ -522,6 +569,33 @@ impl Dialling {
         if !is_known {
             return self.failed(name, outcome::callee(Cause::NotAcceptable, None, 88), core, desk);
         }
+        if let Some(tried) = core.tried(name) {
+            tried.answered = Some(desk.now);
+        }
+        if self.callee == Callee::First {
+            core.record.answered.get_or_insert(desk.now);
+        }
+        if self.is_contested(core)
+            && let Some(whisper) = Whisper::begin(Whose::Tried(name), self.callee, core, desk)
+            && let Some(one) = self.tries.iter_mut().find(|one| one.name == name)
+        {
+            one.whisper = Some(whisper);
+            core.checkpoint(desk);
+            return State::Dialling(self);
+        }
+        self.takes(name, core, desk);
+        core.checkpoint(desk);
+        Whispering::begin(self, core, desk)
+    }
+
+    /// Whether others ring, and it is a key that takes the call.
+    fn is_contested(&self, core: &Core) -> bool {
+        let side = core.sides.as_deref().and_then(|sides| sides.side(self.callee));
+        self.at_once && self.tries.len() > 1 && side.is_some_and(|side| side.calling.confirm)
+    }
+
+    /// They stand in their place from now on, and the others are rung no more.
+    fn takes(&mut self, name: u8, core: &mut Core, desk: &mut Desk<'_>) {
         let elsewhere = outcome::ours(Cause::AnsweredElsewhere);
         for other in std::mem::take(&mut self.tries) {
             if other.name != name {
@@ -529,15 +603,7 @@ impl Dialling {
                 core.give_up(other.name, elsewhere, desk);
             }
         }
-        if let Some(tried) = core.tried(name) {
-            tried.answered = Some(desk.now);
-        }
         core.stand(name, desk);
-        if self.callee == Callee::First {
-            core.record.answered.get_or_insert(desk.now);
-        }
-        core.checkpoint(desk);
-        Whispering::begin(self, core, desk)
     }
 
     /// One of them is not to be had.

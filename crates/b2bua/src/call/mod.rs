@@ -64,10 +64,10 @@ pub(crate) enum Timer {
     Attempt(u8),
     /// A hook did not answer in time.
     Advice,
-    /// The callee did not confirm.
-    Confirm,
-    /// Nobody refused to be recorded.
-    Refusal,
+    /// They did not confirm.
+    Confirm(Whose),
+    /// They did not refuse to be recorded.
+    Refusal(Whose),
     /// They talk for long: warn them.
     Warn,
     /// They talked as long as they may.
@@ -78,7 +78,7 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// All but those of numbers that are being called, which go with their legs.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Store,
         Self::Answer,
         Self::Script(ivr::Timer::Hint),
@@ -86,8 +86,10 @@ impl Timer {
         Self::Play(Whose::Caller),
         Self::Play(Whose::Callee),
         Self::Advice,
-        Self::Confirm,
-        Self::Refusal,
+        Self::Confirm(Whose::Caller),
+        Self::Confirm(Whose::Callee),
+        Self::Refusal(Whose::Caller),
+        Self::Refusal(Whose::Callee),
         Self::Warn,
         Self::Longest,
         Self::Close,
@@ -321,7 +323,7 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
 fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match (whose, event) {
         (whose, LegEvent::Reoffered { offer }) => {
-            let early = if let Whose::Tried(name) = whose { Some(name) } else { None };
+            let early = core.early(whose);
             core.reoffered(whose, offer.as_deref(), early.is_some(), desk);
             match early {
                 Some(name) => enter(state, Event::Tried(name, Progress::Renewed), core, desk),
@@ -345,8 +347,7 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
         }
         (Whose::Caller, LegEvent::Ended(ending)) => {
             core.is_down(whose);
-            let outcome = verdict(&state, outcome::ending(Side::Caller, ending));
-            core.finish(outcome, desk)
+            caller_ended(state, ending, core, desk)
         }
         (Whose::Callee, LegEvent::Ended(ending)) => {
             core.is_down(whose);
@@ -369,6 +370,33 @@ fn on_leg(state: State, whose: Whose, event: LegEvent, core: &mut Core, desk: &m
             | LegEvent::Answered { .. }
             | LegEvent::Offered(_),
         ) => state,
+    }
+}
+
+fn caller_ended(state: State, ending: Ending, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let outcome = verdict(&state, outcome::ending(Side::Caller, ending));
+    match state {
+        // Whoever was called first and hears what it is about was not reached: others may be.
+        State::Whispering(whispering) if whispering.place() == Whose::Caller => {
+            whispering.left(ending, core, desk)
+        }
+        State::Verifying(_)
+        | State::Arriving
+        | State::Screening
+        | State::Ringing
+        | State::Answering
+        | State::Noticing(_)
+        | State::Consulting(_)
+        | State::Directed(_)
+        | State::Approving(_)
+        | State::Asking(_)
+        | State::Permitting(_)
+        | State::Dialling(_)
+        | State::Whispering(_)
+        | State::Talking
+        | State::Parting(_)
+        | State::Closing
+        | State::Over => core.finish(outcome, desk),
     }
 }
 

@@ -56,10 +56,10 @@ impl Noticing {
                 State::Noticing(self)
             }
             Event::Finished(Whose::Caller) if core.line.record_refuse.is_some() && self.keyed.is_empty() => {
-                desk.arm(Timer::Refusal, REFUSED_WITHIN);
+                desk.arm(Timer::Refusal(Whose::Caller), REFUSED_WITHIN);
                 State::Noticing(self)
             }
-            Event::Finished(Whose::Caller) | Event::Fired(Timer::Refusal) => self.over(core, desk),
+            Event::Finished(Whose::Caller) | Event::Fired(Timer::Refusal(_)) => self.over(core, desk),
             Event::Begun
             | Event::Confirmed
             | Event::Tried(..)
@@ -73,7 +73,7 @@ impl Noticing {
     }
 
     fn over(self, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        desk.disarm(Timer::Refusal);
+        desk.disarm(Timer::Refusal(Whose::Caller));
         if core.line.record_notice == RecordNotice::Caller {
             core.begin_recording(desk);
         }

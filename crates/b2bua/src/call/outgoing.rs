@@ -134,6 +134,19 @@ impl Core {
         self.record.tried.get_mut(usize::from(name))
     }
 
+    /// Whose session may change before they have answered, as far as this is somebody's who is being called.
+    pub(crate) fn early(&self, whose: Whose) -> Option<u8> {
+        let Whose::Tried(name) = whose else { return None };
+        let tried = self.record.tried.get(usize::from(name));
+        tried.is_none_or(|tried| tried.answered.is_none()).then_some(name)
+    }
+
+    /// In whose place somebody stands, or will.
+    pub(crate) fn place_of(&self, whose: Whose) -> Whose {
+        let outgoing = self.outgoing.iter().find(|outgoing| Whose::Tried(outgoing.name) == whose);
+        outgoing.map_or(whose, |outgoing| outgoing.place)
+    }
+
     /// Notes a number that is called now; `None`: there were as many as one call may have.
     pub(crate) fn try_number(
         &mut self,
@@ -175,6 +188,10 @@ impl Core {
     fn take(&mut self, name: u8, desk: &mut Desk<'_>) -> Option<Outgoing> {
         desk.disarm(Timer::Ring(name));
         desk.disarm(Timer::Attempt(name));
+        let whose = Whose::Tried(name);
+        for timer in [Timer::Play(whose), Timer::Confirm(whose), Timer::Refusal(whose)] {
+            desk.disarm(timer);
+        }
         let place = self.outgoing.iter().position(|outgoing| outgoing.name == name)?;
         Some(self.outgoing.remove(place))
     }

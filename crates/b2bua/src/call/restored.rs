@@ -9,7 +9,7 @@ use ua::UserAgent;
 use super::{Call, Core, Leg, Span, State, talking};
 use crate::desk::Desk;
 use crate::interface::Happening;
-use crate::snapshot::{Joined, Snapshot};
+use crate::snapshot::{Hearing, Joined, Snapshot};
 
 /// Most packets that a side sends in a second.
 const PACKETS: u64 = 100;
@@ -47,11 +47,16 @@ impl Call {
         }
         let dialog = |leg: &Leg| agent.snapshot(leg.id).filter(|_| leg.up).map(Box::new);
         let inviting = core.outgoing.iter().filter(|outgoing| outgoing.leg.up);
+        let hearing = inviting.clone().filter_map(|outgoing| {
+            let dialog = agent.snapshot(outgoing.leg.id)?;
+            Some(Hearing { trunk: outgoing.trunk.clone(), dialog })
+        });
         Some(Snapshot {
             record: core.record.clone(),
             caller: core.caller.as_ref().and_then(dialog),
             callee: core.callee.as_ref().and_then(dialog),
             inviting: inviting.filter_map(|outgoing| agent.invite_snapshot(outgoing.leg.id)).collect(),
+            hearing: hearing.collect(),
             callee_trunk: core.callee_trunk.clone(),
             joined: self.joined().map(Box::new),
         })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ivr::Prompt;
 use rtp::Sound;
+use ua::Ending;
 
 use super::core::place;
 use super::dialling::Dialling;
@@ -18,15 +19,24 @@ use crate::record::{Cause, Outcome, Side};
 /// How long they have for pressing 1 where the line does not say.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(8);
 
-/// What they hear before they are joined.
+/// What somebody who answered hears before they are joined, and what they say to it.
 #[derive(Debug)]
-pub(crate) struct Whispering {
-    /// Who else may be called.
-    others: Box<Dialling>,
+pub(crate) struct Whisper {
+    whose: Whose,
     /// How long they have for pressing 1, which accepts the call; `None`: nothing need be pressed.
     confirm: Option<Duration>,
     /// Whether they are told that the call is recorded, and may refuse.
     may_refuse: bool,
+}
+
+/// What a whisper has come to.
+pub(crate) enum Reply {
+    /// They still hear it, or have not said anything.
+    None(Whisper),
+    /// They take the call.
+    Accepted,
+    /// They do not press the key.
+    Missed,
 }
 
 /// What is said.
@@ -36,13 +46,10 @@ struct Said {
     confirm: Option<Duration>,
 }
 
-impl Whispering {
-    /// To whom `others` has reached.
-    pub(crate) fn begin(others: Box<Dialling>, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = others.callee();
-        let Some(Said { language, mut sounds, confirm }) = said(callee, core) else {
-            return accepted(callee, core, desk);
-        };
+impl Whisper {
+    /// Says it; `None`: there is nothing to be said.
+    pub(crate) fn begin(whose: Whose, callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> Option<Self> {
+        let Said { language, mut sounds, confirm } = said(callee, core)?;
         let is_told = is_told(callee.place(), core);
         if is_told {
             let notice = noticing::prompts(core);
@@ -52,79 +59,118 @@ impl Whispering {
             sounds.push(place(language, Prompt::Confirm).into());
         }
         if sounds.is_empty() {
-            return accepted(callee, core, desk);
+            return None;
         }
-        core.hear(callee.place(), sounds, false, desk);
+        core.hear(whose, sounds, false, desk);
         let may_refuse = is_told && core.line.record_refuse.is_some();
-        State::Whispering(Self { others, confirm, may_refuse })
+        Some(Self { whose, confirm, may_refuse })
     }
 
-    pub(crate) fn handle(mut self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = self.others.callee();
-        let place = callee.place();
+    pub(crate) fn handle(mut self, event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> Reply {
+        let whose = self.whose;
         match event {
-            Event::Finished(whose) if whose == place => match self.confirm {
+            Event::Finished(who) if *who == whose => match self.confirm {
                 Some(within) => {
-                    desk.arm(Timer::Confirm, within);
-                    State::Whispering(self)
+                    desk.arm(Timer::Confirm(whose), within);
+                    Reply::None(self)
                 }
                 None if self.may_refuse => {
-                    desk.arm(Timer::Refusal, REFUSED_WITHIN);
-                    State::Whispering(self)
+                    desk.arm(Timer::Refusal(whose), REFUSED_WITHIN);
+                    Reply::None(self)
                 }
-                None => accepted(callee, core, desk),
+                None => Reply::Accepted,
             },
-            Event::Fired(Timer::Refusal) => accepted(callee, core, desk),
-            Event::Digit(whose, digit)
-                if whose == place && self.may_refuse && core.line.record_refuse == Some(digit) =>
+            Event::Fired(Timer::Refusal(who)) if *who == whose => Reply::Accepted,
+            Event::Digit(who, digit)
+                if *who == whose && self.may_refuse && core.line.record_refuse == Some(*digit) =>
             {
-                core.record.recording_refused = Some(Side::from(place));
+                core.record.recording_refused = Some(Side::from(core.place_of(whose)));
                 core.checkpoint(desk);
                 self.may_refuse = false;
-                desk.disarm(Timer::Refusal);
-                match self.confirm {
-                    Some(_) => State::Whispering(self),
-                    None => accepted(callee, core, desk),
-                }
+                desk.disarm(Timer::Refusal(whose));
+                if self.confirm.is_some() { Reply::None(self) } else { Reply::Accepted }
             }
-            Event::Digit(whose, '1') if whose == place && self.confirm.is_some() => {
-                desk.disarm(Timer::Confirm);
-                accepted(callee, core, desk)
+            Event::Digit(who, '1') if *who == whose && self.confirm.is_some() => {
+                desk.disarm(Timer::Confirm(whose));
+                Reply::Accepted
             }
-            Event::Fired(Timer::Confirm) => {
-                self.failed(outcome::callee(Cause::NoAnswer, None, 19), core, desk)
-            }
-            Event::CalleeEnded(ending) => {
-                desk.disarm(Timer::Confirm);
-                desk.disarm(Timer::Refusal);
-                self.failed(outcome::ending(Side::Callee, ending), core, desk)
-            }
+            Event::Fired(Timer::Confirm(who)) if *who == whose => Reply::Missed,
             Event::Begun
             | Event::Confirmed
             | Event::Tried(..)
+            | Event::CalleeEnded(_)
             | Event::Digit(..)
             | Event::Finished(_)
             | Event::Found(_)
             | Event::Advised(_)
-            | Event::Fired(_) => State::Whispering(self),
+            | Event::Fired(_) => Reply::None(self),
+        }
+    }
+}
+
+/// What came of it when nobody pressed the key.
+pub(crate) fn missed() -> Outcome {
+    outcome::callee(Cause::NoAnswer, None, 19)
+}
+
+/// Somebody stands in their place and hears it.
+#[derive(Debug)]
+pub(crate) struct Whispering {
+    /// Who else may be called.
+    others: Box<Dialling>,
+    whisper: Whisper,
+}
+
+impl Whispering {
+    /// To whom `others` has reached.
+    pub(crate) fn begin(others: Box<Dialling>, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let callee = others.callee();
+        match Whisper::begin(callee.place(), callee, core, desk) {
+            Some(whisper) => State::Whispering(Self { others, whisper }),
+            None => accepted(callee, core, desk),
         }
     }
 
-    /// They are not to be had: others are called, where there are any.
-    fn failed(self, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
-        let callee = self.others.callee();
-        let outcome = match outcome.side {
-            Side::Callee => Outcome { side: Side::from(callee.place()), ..outcome },
-            Side::Caller | Side::Us => outcome,
-        };
-        core.give_up_standing(callee.place(), outcome, desk);
-        if self.others.has_more() {
-            core.vacate(callee.place(), &outcome, desk);
-            return self.others.instead(outcome, core, desk);
-        }
-        core.end_callee(outcome::why(&outcome), desk);
-        parting::begin(callee, outcome, core, desk)
+    /// Whose place they stand in.
+    pub(crate) fn place(&self) -> Whose {
+        self.others.callee().place()
     }
+
+    pub(crate) fn handle(self, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        if let Event::CalleeEnded(ending) = event {
+            return self.left(ending, core, desk);
+        }
+        let Self { others, whisper } = self;
+        match whisper.handle(&event, core, desk) {
+            Reply::None(whisper) => State::Whispering(Self { others, whisper }),
+            Reply::Accepted => accepted(others.callee(), core, desk),
+            Reply::Missed => failed(others, missed(), core, desk),
+        }
+    }
+
+    /// They have hung up.
+    pub(crate) fn left(self, ending: Ending, core: &mut Core, desk: &mut Desk<'_>) -> State {
+        let place = self.place();
+        desk.disarm(Timer::Confirm(place));
+        desk.disarm(Timer::Refusal(place));
+        failed(self.others, outcome::ending(Side::Callee, ending), core, desk)
+    }
+}
+
+/// They are not to be had: others are called, where there are any.
+fn failed(others: Box<Dialling>, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    let callee = others.callee();
+    let outcome = match outcome.side {
+        Side::Callee => Outcome { side: Side::from(callee.place()), ..outcome },
+        Side::Caller | Side::Us => outcome,
+    };
+    core.give_up_standing(callee.place(), outcome, desk);
+    if others.has_more() {
+        core.vacate(callee.place(), &outcome, desk);
+        return others.instead(outcome, core, desk);
+    }
+    core.end_callee(outcome::why(&outcome), desk);
+    parting::begin(callee, outcome, core, desk)
 }
 
 /// Whether whoever takes this place is told that the call is recorded. Who is called first stands for a caller.
@@ -143,8 +189,7 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
         Callee::First | Callee::Second => {
             let side = core.sides.as_deref()?.side(callee)?;
             let language = core.line.language;
-            let prompt = side.calling.prompt.into_iter();
-            let sounds = prompt.map(|prompt| place(language, prompt).into()).collect();
+            let sounds = directed::sounds(side.calling.prompt.as_slice(), language);
             let within = core.line.confirm.unwrap_or(CONFIRM_WITHIN);
             let confirm = side.calling.confirm.then_some(within);
             Some(Said { language, sounds, confirm })
@@ -180,7 +225,7 @@ fn said(callee: Callee, core: &Core) -> Option<Said> {
 }
 
 /// They take the call.
-fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+pub(crate) fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match callee {
         Callee::First => {
             desk.notice(core.id(), Happening::FirstAnswered { number: core.record.caller });

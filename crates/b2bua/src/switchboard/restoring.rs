@@ -9,7 +9,7 @@ use super::{Place, Switchboard, ended};
 use crate::call::{self, Call, Core, Leg, Span, State, Stuff};
 use crate::config::Trunk;
 use crate::guards;
-use crate::interface::{Callee, Output};
+use crate::interface::{Callee, Output, Tallied};
 use crate::media::Session;
 use crate::outcome;
 use crate::record::{Cause, Outcome, Record};
@@ -19,6 +19,8 @@ use crate::snapshot::{BROKEN_OFF, DialogSnapshot, InviteSnapshot, Joined, MediaS
 struct Dialogs {
     caller: Option<LegId>,
     callee: Option<LegId>,
+    /// Of those who stand in nobody's place.
+    others: Vec<LegId>,
 }
 
 impl Switchboard {
@@ -26,7 +28,7 @@ impl Switchboard {
     /// long that nobody is there any more. All others, and those for whom something is missing that they had, are ended on both
     /// sides, and their record says so. Before this switchboard has been given anything else.
     pub fn restore(&mut self, now: Instant, kept: Snapshot, can_go_on: bool, out: &mut Vec<Output>) {
-        let Snapshot { mut record, caller, callee, inviting, callee_trunk, joined } = kept;
+        let Snapshot { mut record, caller, callee, inviting, hearing, callee_trunk, joined } = kept;
         if self.by_id.contains_key(&record.call) {
             return;
         }
@@ -35,7 +37,11 @@ impl Switchboard {
             record.recording_fault = Some(BROKEN_OFF.to_owned());
         }
         let callers_trunk = Some(&*record.trunk).filter(|_| record.callback);
+        let others =
+            hearing.iter().filter_map(|kept| self.take_up(now, &kept.dialog, kept.trunk.as_deref(), out));
+        let others = others.collect();
         let dialogs = Dialogs {
+            others,
             caller: caller.as_deref().and_then(|kept| self.take_up(now, kept, callers_trunk, out)),
             callee: callee.as_deref().and_then(|kept| self.take_up(now, kept, callee_trunk.as_deref(), out)),
         };
@@ -58,6 +64,12 @@ impl Switchboard {
         }
         self.settle(now, out);
         self.keep(out);
+    }
+
+    /// Goes on with what was counted before the node died; what is over by then counts for nothing. Before this switchboard has been
+    /// given anything else.
+    pub fn remember(&mut self, tallied: Tallied) {
+        self.counts.remember(tallied);
     }
 
     /// Says what is to be kept of the calls that have changed.
@@ -165,7 +177,8 @@ impl Switchboard {
         outcome: Outcome,
         out: &mut Vec<Output>,
     ) {
-        for leg in [dialogs.caller, dialogs.callee].into_iter().flatten() {
+        let standing = dialogs.caller.into_iter().chain(dialogs.callee);
+        for leg in standing.chain(dialogs.others.iter().copied()) {
             self.tell_agent(ua::Input::Command(leg, LegCommand::End(outcome::why(&outcome))));
         }
         for tried in record.tried.iter_mut().filter(|tried| tried.ended.is_none()) {

@@ -30,13 +30,16 @@ pub(crate) struct AfXdp {
 }
 
 impl AfXdp {
+    /// `longest` is the longest that a packet may wait for others.
+    ///
     /// # Errors
     /// The system knows no such waits (Linux 5.11), or cannot wait for frames.
-    pub(crate) fn new(mut epoll: Epoll, lanes: Lanes) -> io::Result<Self> {
+    pub(crate) fn new(mut epoll: Epoll, lanes: Lanes, longest: Option<Duration>) -> io::Result<Self> {
         epoll.wait_finely(Duration::ZERO)?;
         lanes.descriptors().try_for_each(|descriptor| epoll.wake_for(descriptor))?;
         let now = Instant::now();
-        Ok(Self { epoll, lanes, rest: Packets::new(), pace: Pace::new(now), woke: now, is_woken: true })
+        let pace = Pace::new(now, longest);
+        Ok(Self { epoll, lanes, rest: Packets::new(), pace, woke: now, is_woken: true })
     }
 
     /// Whether frames are to wake us from now on.

@@ -123,11 +123,16 @@ struct WaitArguments {
 unsafe impl Send for Uring {}
 
 impl Uring {
-    /// Sets the rings up. They belong to the thread that waits first.
+    /// Sets the rings up. They belong to the thread that waits first. `longest` is the longest that a packet may wait for others.
     ///
     /// # Errors
     /// The kernel is too old (6.1 is needed), or forbids it to this process.
-    pub(crate) fn new(sockets: Arc<Sockets>, bell: Arc<Bell>, counters: Arc<Counters>) -> io::Result<Self> {
+    pub(crate) fn new(
+        sockets: Arc<Sockets>,
+        bell: Arc<Bell>,
+        counters: Arc<Counters>,
+        longest: Option<Duration>,
+    ) -> io::Result<Self> {
         let ring = ring(REQUESTS, ANSWERS)?;
         let buffers = Buffers::register(&ring, GROUP)?;
         // SAFETY: all zeros is a valid msghdr: no address, no buffers, no flags.
@@ -146,7 +151,7 @@ impl Uring {
             ties: Ties::new(Arc::clone(&sockets)),
             sockets,
             enabled: false,
-            tempo: Tempo::new(Instant::now()),
+            tempo: Tempo::new(Instant::now(), longest),
             can_gather: true,
         })
     }

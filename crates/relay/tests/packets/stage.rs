@@ -92,6 +92,7 @@ impl Stage {
             io: io(),
             shortcuts: None,
             lanes,
+            max_wait: None,
             recordings,
             sessions: rtp::Settings {
                 addresses: addresses.clone(),

@@ -115,6 +115,9 @@ pub(crate) struct RelayArgs {
     /// napi_defer_hard_irqs and gro_flush_timeout say of a card. For every relay that is measured.
     #[arg(long, value_name = "MICROSECONDS", requires = "veth", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) gather: Option<u32>,
+    /// The longest that our relays may let a packet wait for others, as media.max_wait says. Default: as each has it.
+    #[arg(long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub(crate) max_wait: Option<u32>,
     /// Let relay and generator go before all other work on this machine (SCHED_FIFO); needs root.
     #[arg(long)]
     pub(crate) realtime: bool,

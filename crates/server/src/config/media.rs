@@ -23,6 +23,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "backend",
         "interfaces",
         "xdp_mode",
+        "max_wait",
         "codecs",
         "inband",
         "rtcp_xr",
@@ -47,6 +48,8 @@ pub(crate) struct Media {
     pub(crate) shortcuts: Option<AtCards>,
     /// Whether workers take frames from cards themselves, and where.
     pub(crate) lanes: Option<AtCards>,
+    /// The longest that a packet waits for others; `None`: as the backend has it.
+    pub(crate) max_wait: Option<Duration>,
     /// In order of liking.
     pub(crate) codecs: Vec<Codec>,
     /// Whether keys are heard in the audio of whoever has no telephone-events.
@@ -99,6 +102,11 @@ pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, sip: &Sip) -> (S
         backend,
         shortcuts,
         lanes,
+        max_wait: walk
+            .get(&section, "max_wait", |value| {
+                value::duration(value, Duration::ZERO..=Duration::from_millis(1))
+            })
+            .ok(),
         codecs: codecs(walk, &section),
         inband: walk.get(&section, "inband", |value| value::word(value, INBAND)).or(true),
         xr: walk.get(&section, "rtcp_xr", |value| value::word(value, XR)).or(false),

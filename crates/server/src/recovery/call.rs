@@ -1,8 +1,8 @@
 //! A call as it lies in the store beside its record, so that it can go on.
 
 use b2bua::snapshot::{
-    Agreed, Capabilities, ClockRate, Codec, DialogSnapshot, Direction, Hop, InviteSnapshot, Joined, Key,
-    Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
+    Agreed, Capabilities, ClockRate, Codec, DialogSnapshot, Direction, Hearing, Hop, InviteSnapshot, Joined,
+    Key, Keys, Layout, Lines, MediaSnapshot, OpusWishes, Remote, Secured, Security, Snapshot, Suite,
 };
 use b2bua::{
     AgentListener, Attestation, CallId, Cause, Code, IdentityFault, Outcome, PairId, Record, Role, Side,
@@ -14,7 +14,7 @@ use sip::Transport;
 use super::form::{Form, Reader, Writer, form};
 
 /// What a snapshot begins with. Another one for each change of what follows: a snapshot of another version is not understood.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Writes a call down; `zero_us` is what the wall clock showed at `Instant::ZERO`, in microseconds.
 pub(crate) fn write(snapshot: &Snapshot, zero_us: u64) -> Vec<u8> {
@@ -32,7 +32,8 @@ pub(crate) fn read(octets: &[u8], zero_us: u64) -> Option<Snapshot> {
     Snapshot::read(&mut from).filter(|_| from.octets.is_empty())
 }
 
-form!(struct Snapshot { record, caller, callee, inviting, callee_trunk, joined });
+form!(struct Snapshot { record, caller, callee, inviting, hearing, callee_trunk, joined });
+form!(struct Hearing { trunk, dialog });
 form!(struct Joined { caller, callee, warns, ends });
 form!(struct MediaSnapshot { local, port, origin, capabilities, agreed });
 form!(struct InviteSnapshot { home, invite });

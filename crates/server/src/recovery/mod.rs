@@ -8,10 +8,10 @@ pub(crate) mod call;
 use std::time::Duration;
 
 use b2bua::snapshot::{BROKEN_OFF, Snapshot};
-use b2bua::{Cause, Side};
+use b2bua::{Cause, Side, Tallied, TalliedOf};
 use clock::Instant;
 use serde_json::json;
-use store::{Record, Store, StoreError, Timestamp};
+use store::{Record, Store, StoreError, Tally, TallyOf, Timestamp};
 
 use crate::records::{Scribe, event};
 use crate::time::wall_ms;
@@ -24,6 +24,8 @@ pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 pub(crate) struct Recovered {
     /// Each with what its caller and callee are called.
     pub(crate) calls: Vec<(Snapshot, [Option<String>; 2])>,
+    /// How often what was dialled.
+    pub(crate) tallied: Vec<Tallied>,
     /// Whether it was dead for so short a time that they may still be there.
     pub(crate) can_go_on: bool,
 }
@@ -34,11 +36,14 @@ pub(crate) struct Recovered {
 /// # Errors
 /// The store cannot be read or written.
 pub(crate) fn recover(store: &Store, scribe: &Scribe, silence: Duration) -> Result<Recovered, StoreError> {
+    let now = Timestamp(wall_ms());
+    let begins = scribe.clock.now();
+    let tallies = store.tallies(now)?.into_iter();
+    let tallied = tallies.map(|tally| tallied(tally, begins, now)).collect();
     let unfinished = store.unfinished()?;
     if unfinished.is_empty() {
-        return Ok(Recovered::default());
+        return Ok(Recovered { tallied, ..Recovered::default() });
     }
-    let now = Timestamp(wall_ms());
     let dead = store.last_alive()?.map(|alive| now.since(alive));
     let can_go_on = dead.is_some_and(|dead| dead <= silence + SIGN_OF_LIFE);
     let seconds = dead.map(|dead| dead.as_secs());
@@ -55,7 +60,27 @@ pub(crate) fn recover(store: &Store, scribe: &Scribe, silence: Duration) -> Resu
             None => write_off(store, scribe, now, call.record)?,
         }
     }
-    Ok(Recovered { calls, can_go_on })
+    Ok(Recovered { calls, tallied, can_go_on })
+}
+
+/// As the store keeps it.
+pub(crate) fn tally(tallied: Tallied, until: Timestamp) -> Tally {
+    let of = match tallied.of {
+        TalliedOf::Class(name) => TallyOf::Class(name),
+        TalliedOf::Callee(number) => TallyOf::Callee(number),
+        TalliedOf::Caller(number) => TallyOf::Caller(number),
+    };
+    Tally { of, until, count: tallied.count }
+}
+
+/// As the switchboard counts it, whose clock shows `begins` at this moment of the wall's.
+fn tallied(tally: Tally, begins: Instant, now: Timestamp) -> Tallied {
+    let of = match tally.of {
+        TallyOf::Class(name) => TalliedOf::Class(name),
+        TallyOf::Callee(number) => TalliedOf::Callee(number),
+        TallyOf::Caller(number) => TalliedOf::Caller(number),
+    };
+    Tallied { of, until: begins + tally.until.since(now), count: tally.count }
 }
 
 /// Nobody knows when it ended, nor how to reach its two sides: the record says no more than is sure.

@@ -358,6 +358,8 @@ impl Loop {
                 | Output::Verify { .. }
                 | Output::Consult(_)
                 | Output::Called { .. }
+                | Output::Uncalled { .. }
+                | Output::Tallied(_)
                 | Output::PairCalled { .. }
                 | Output::Notice(_)
                 | Output::Trunk(_)
@@ -371,6 +373,9 @@ impl Loop {
     /// Takes up the calls that were going on when the node died, before anything is heard of anybody.
     pub(crate) fn restore(&mut self, recovered: Recovered) {
         let (mut out, mut lost) = (Vec::new(), Vec::new());
+        for tallied in recovered.tallied {
+            self.board.remember(tallied);
+        }
         for (call, [caller, callee]) in recovered.calls {
             let now = self.clock.now();
             self.world.people.restore(call.record.call, caller, callee);

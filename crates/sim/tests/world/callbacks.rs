@@ -9,17 +9,17 @@ use sim::{Act, CalleePlan, Reaction, Weather, World, sweep};
 
 use crate::worlds::{LINE, seconds};
 
-const AGENT: &str = "+79991111111";
-const CLIENT: &str = "+79992222222";
-const SPARE: &str = "+79994444444";
-const THIRD: &str = "+79995555555";
+pub(crate) const AGENT: &str = "+79991111111";
+pub(crate) const CLIENT: &str = "+79992222222";
+pub(crate) const SPARE: &str = "+79994444444";
+pub(crate) const THIRD: &str = "+79995555555";
 const ID: CallId = CallId(1 << 90);
 
-fn number(text: &str) -> Number {
+pub(crate) fn number(text: &str) -> Number {
     Number::parse(text).expect("a number")
 }
 
-fn calling(numbers: &[&str], strategy: Strategy) -> Calling {
+pub(crate) fn calling(numbers: &[&str], strategy: Strategy) -> Calling {
     let candidate = |text: &&str| Candidate { number: number(text), ring_timeout: Some(seconds(20)) };
     Calling {
         candidates: numbers.iter().map(candidate).collect(),
@@ -30,19 +30,23 @@ fn calling(numbers: &[&str], strategy: Strategy) -> Calling {
     }
 }
 
-fn callback(first: Calling, second: Calling) -> Callback {
+pub(crate) fn callback(first: Calling, second: Calling) -> Callback {
     Callback { call: ID, line: number(LINE), first, second, max_call: None, record: None, data: None }
 }
 
-fn one(text: &str) -> Calling {
+pub(crate) fn one(text: &str) -> Calling {
     calling(&[text], Strategy::InOrder)
 }
 
-fn answers(after: u64) -> CalleePlan {
+pub(crate) fn prompt() -> Option<b2bua::Speech> {
+    Some(b2bua::Speech::Prompt(b2bua::Prompt::ClientCalling, None))
+}
+
+pub(crate) fn answers(after: u64) -> CalleePlan {
     CalleePlan::new(Reaction::Answer(seconds(after)))
 }
 
-fn world(seed: u64, plans: &[(&str, CalleePlan)], callback: Callback) -> World {
+pub(crate) fn world(seed: u64, plans: &[(&str, CalleePlan)], callback: Callback) -> World {
     world_of(sim::config(), seed, plans, callback)
 }
 
@@ -55,24 +59,24 @@ fn world_of(config: b2bua::Config, seed: u64, plans: &[(&str, CalleePlan)], call
     world
 }
 
-fn run(mut world: World) -> World {
+pub(crate) fn run(mut world: World) -> World {
     world.run_until_quiet();
     world.assert_clean();
     world
 }
 
-fn record(world: &World) -> &Record {
+pub(crate) fn record(world: &World) -> &Record {
     assert_eq!(world.audit.records.len(), 1);
     &world.audit.records[0]
 }
 
-fn end(world: &World) -> (Side, Cause) {
+pub(crate) fn end(world: &World) -> (Side, Cause) {
     let outcome = record(world).outcome.expect("a record has its outcome");
     (outcome.side, outcome.cause)
 }
 
 /// Who was called, in which order, and what it came to.
-fn tried(world: &World) -> Vec<(String, Cause)> {
+pub(crate) fn tried(world: &World) -> Vec<(String, Cause)> {
     let of = |tried: &b2bua::Tried| {
         let number = tried.number.expect("it has a number").to_string();
         (number, tried.outcome.expect("it is over").cause)
@@ -141,9 +145,9 @@ fn each_side_sees_the_line_it_is_to_see() {
 
 #[test]
 fn each_side_hears_its_prompt_and_voicemail_does_not_take_the_call() {
-    let prompt = Some(b2bua::Prompt::ClientCalling);
-    let first = Calling { prompt, ..one(AGENT) };
-    let second = Calling { prompt, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
+    let made = Some(b2bua::Speech::Made(std::sync::Arc::new(rtp::Prompt::new(&[1; 80]))));
+    let first = Calling { prompt: prompt(), ..one(AGENT) };
+    let second = Calling { prompt: made, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
     let mut human = answers(1).doing(seconds(60), Act::HangUp);
     human.keys = vec![(seconds(2), '1')];
     let plans = [(AGENT, answers(1)), (CLIENT, answers(1)), (SPARE, human)];
@@ -153,7 +157,7 @@ fn each_side_hears_its_prompt_and_voicemail_does_not_take_the_call() {
     let of = |number: &str, cause| (number.to_owned(), cause);
     let expected = [of(AGENT, Cause::HungUp), of(CLIENT, Cause::NoAnswer), of(SPARE, Cause::HungUp)];
     assert_eq!(tried(&world), expected);
-    assert_eq!(world.played(), [vec![12], vec![18], vec![12, 15], vec![12, 15]]);
+    assert_eq!(world.played(), [vec![12], vec![18], vec![sim::MADE, 15], vec![sim::MADE, 15]]);
 }
 
 #[test]
@@ -482,9 +486,8 @@ fn crossing_answers(seed: u64) -> World {
 }
 
 fn confirmed(seed: u64) -> World {
-    let prompt = Some(b2bua::Prompt::ClientCalling);
-    let first = Calling { prompt, confirm: true, ..calling(&[AGENT, THIRD], Strategy::InOrder) };
-    let second = Calling { prompt, confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
+    let first = Calling { prompt: prompt(), confirm: true, ..calling(&[AGENT, THIRD], Strategy::InOrder) };
+    let second = Calling { prompt: prompt(), confirm: true, ..calling(&[CLIENT, SPARE], Strategy::InOrder) };
     let mut human = answers(1);
     human.keys = vec![(seconds(2), '1')];
     let plans = [

@@ -57,6 +57,14 @@ fn a_number_that_must_not_be_dialled_is_not_and_the_caller_hears_so() {
 }
 
 #[test]
+fn a_call_that_was_permitted_and_is_forbidden_counts_for_none_of_its_order() {
+    let refused = run(world(|config| config.lines[0].dial.deny = prefixes(&["+79992"])));
+    assert_eq!((cause(&refused).1, refused.orders.uncalled.len()), (Cause::NumberNotAllowed, 1));
+    let talks = run(world(|_| {}));
+    assert_eq!((cause(&talks).1, talks.orders.uncalled.len()), (Cause::HungUp, 0));
+}
+
+#[test]
 fn operators_are_dialled_by_the_same_rules() {
     let mut world = world(|config| {
         config.lines[0].dial = DialRules { allow: prefixes(&["+79"]), deny: Vec::new() };
@@ -95,6 +103,24 @@ fn a_class_takes_as_many_calls_at_once_as_it_may_and_then_takes_them_again() {
     let causes: Vec<_> = causes.into_iter().filter_map(|(_, cause)| cause).collect();
     assert_eq!(causes, [Cause::HungUp, Cause::TooManyCalls, Cause::HungUp]);
     assert!(world.played().contains(&vec![TRY_LATER]));
+}
+
+#[test]
+fn what_was_dialled_this_hour_counts_after_the_death_of_the_node() {
+    let mut world = world(|config| config.guards.callee_calls_per_hour = Some(1));
+    world.callee(CLIENT, CalleePlan::new(Reaction::Answer(seconds(2))));
+    let call = || CallerPlan::keying(COURIER, LINE, "12345").doing(seconds(60), Act::HangUp);
+    world.caller(seconds(0), call());
+    world.run_for(seconds(100));
+    world.die(seconds(1));
+    world.caller(seconds(10), call());
+    // An hour after the first it is forgotten.
+    world.caller(seconds(3_700), call());
+    world.run_until_quiet();
+    world.assert_clean();
+    let causes: Vec<Cause> =
+        world.audit.records.iter().map(|record| record.outcome.expect("it is over").cause).collect();
+    assert_eq!(causes, [Cause::HungUp, Cause::TooManyCalls, Cause::HungUp]);
 }
 
 #[test]

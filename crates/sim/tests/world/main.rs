@@ -1,6 +1,7 @@
 //! Whole calls in virtual time.
 
 mod callbacks;
+mod contested;
 mod early_media;
 mod guarded;
 mod hooks;

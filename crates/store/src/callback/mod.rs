@@ -17,7 +17,7 @@ use crate::keys::Key;
 use crate::shared::Shared;
 use crate::writer::Group;
 use crate::{
-    Batch, Json, NewEvent, Outcome, Page, Record, Store, StoreError, Timestamp, changes, disk, keys,
+    Batch, Json, NewEvent, Outcome, Page, Record, Store, StoreError, Timestamp, Window, changes, disk, keys,
 };
 
 /// Most callbacks one page looks at.
@@ -33,8 +33,10 @@ pub struct Callback {
     pub id: Ulid,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// When it is to begin.
+    /// When it is to begin, or when its hours next begin.
     pub at: Timestamp,
+    /// The hours at which it may begin, by the clock of the line's country where they have no zone of their own.
+    pub window: Option<Window>,
     /// The plan it was made by.
     pub plan: Option<Box<str>>,
     /// The line whose manner it has.
@@ -64,10 +66,29 @@ pub struct CallbackSide {
     /// The line they see.
     #[serde(with = "crate::digits")]
     pub line: Number,
-    /// Key of the prompt they hear first.
-    pub prompt: Option<Box<str>>,
+    /// What they hear first.
+    pub prompt: Option<CallbackPrompt>,
     /// Whether whoever answers presses 1 to take the call.
     pub confirm: bool,
+}
+
+/// What a side of a callback hears first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallbackPrompt {
+    /// A prompt of the library, by its key.
+    Key(Box<str>),
+    /// What is spoken of a text.
+    Text {
+        /// The text, at most [`CallbackPrompt::LONGEST_TEXT`] characters.
+        text: Box<str>,
+        /// Name of the language it is in; `None`: the line's.
+        language: Option<Box<str>>,
+    },
+}
+
+impl CallbackPrompt {
+    /// Most characters of a text: those of both sides stand beside everything else in one value of the store.
+    pub const LONGEST_TEXT: usize = 500;
 }
 
 /// One number of a side.
@@ -85,7 +106,7 @@ pub struct CallbackNumber {
 pub struct CallbackEnd {
     /// When.
     pub at: Timestamp,
-    /// `cancelled`, `missed`, `blocked`, `quiet-hours` or `fault`.
+    /// `cancelled`, `missed`, `blocked`, `quiet-hours`, `unspoken` or `fault`.
     pub cause: Box<str>,
 }
 
@@ -101,6 +122,18 @@ pub struct FoundCallback {
 impl Callback {
     /// Most bytes of [`Callback::data`]: it stands in the record beside each number that was called.
     pub const LONGEST_DATA: usize = 512;
+
+    /// When it begins.
+    #[must_use]
+    pub fn begins_at(&self) -> Timestamp {
+        self.opens(self.at)
+    }
+
+    /// The first moment from this one on at which it may begin.
+    #[must_use]
+    pub fn opens(&self, from: Timestamp) -> Timestamp {
+        self.window.as_ref().map_or(from, |window| window.opens(self.line, from))
+    }
 
     /// Whether this number is one of those to be called.
     #[must_use]

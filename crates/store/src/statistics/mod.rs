@@ -97,7 +97,7 @@ pub struct Point {
 
 /// What is kept of a trunk and a while.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tally {
+pub(crate) struct Total {
     came: u32,
     came_answered: u32,
     dialled: u32,

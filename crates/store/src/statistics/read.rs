@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::histogram::ms_of_slot;
-use super::{Point, Step, Tally};
+use super::{Point, Step, Total};
 use crate::shared::Shared;
 use crate::{Store, StoreError, Timestamp, changes, keys};
 
 /// How far back it is looked for how many calls went on when the first point began: no call is longer.
 const LONGEST_CALL: u64 = 86_400_000;
 
-impl Tally {
+impl Total {
     fn point(&self, at: u64, trunk: &str, running: u32) -> Point {
         let delay = |of_hundred| self.delay.percentile(of_hundred).map(ms_of_slot);
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of two years are far from that")]
@@ -36,26 +36,26 @@ impl Tally {
 }
 
 impl Shared {
-    fn tallies(
+    fn totals(
         &self,
         step: Step,
         from: u64,
         to: u64,
         trunk: Option<&str>,
-    ) -> impl Iterator<Item = Result<(u64, String, Tally), StoreError>> {
-        let from = Bound::Included(keys::tally(step as u8, from, ""));
-        let to = Bound::Excluded(keys::tally(step as u8, to, ""));
+    ) -> impl Iterator<Item = Result<(u64, String, Total), StoreError>> {
+        let from = Bound::Included(keys::total(step as u8, from, ""));
+        let to = Bound::Excluded(keys::total(step as u8, to, ""));
         let wanted = trunk.map(str::to_owned);
         self.disk.range(from, to).filter_map(move |item| {
             let (key, value) = match item {
                 Ok(item) => item,
                 Err(error) => return Some(Err(error)),
             };
-            let (at, trunk) = keys::read_tally(&key)?;
+            let (at, trunk) = keys::read_total(&key)?;
             wanted
                 .as_deref()
                 .is_none_or(|wanted| wanted == trunk)
-                .then(|| changes::unpack(&value).map(|tally| (at, trunk.to_owned(), tally)))
+                .then(|| changes::unpack(&value).map(|total| (at, trunk.to_owned(), total)))
         })
     }
 
@@ -69,25 +69,25 @@ impl Shared {
         let (from, to) = (step.of(from), to.0);
         // How many calls each trunk had when the time asked for began.
         let mut running: BTreeMap<String, u32> = BTreeMap::new();
-        for item in self.tallies(step, from.saturating_sub(LONGEST_CALL + step.millis()), from, trunk) {
-            let (_, trunk, tally) = item?;
-            running.insert(trunk, tally.running);
+        for item in self.totals(step, from.saturating_sub(LONGEST_CALL + step.millis()), from, trunk) {
+            let (_, trunk, total) = item?;
+            running.insert(trunk, total.running);
         }
         running.retain(|_, count| *count > 0);
         let mut points = Vec::new();
         let mut at = from;
-        let found: Vec<_> = self.tallies(step, from, to, trunk).collect::<Result<_, _>>()?;
+        let found: Vec<_> = self.totals(step, from, to, trunk).collect::<Result<_, _>>()?;
         let mut found = found.into_iter().peekable();
         while at < to {
-            let mut of_step: BTreeMap<String, Tally> =
-                running.keys().map(|trunk| (trunk.clone(), Tally::default())).collect();
+            let mut of_step: BTreeMap<String, Total> =
+                running.keys().map(|trunk| (trunk.clone(), Total::default())).collect();
             let mut heard = Vec::new();
-            while let Some((_, trunk, tally)) = found.next_if(|(place, ..)| *place == at) {
-                heard.push((trunk.clone(), tally.running));
-                of_step.insert(trunk, tally);
+            while let Some((_, trunk, total)) = found.next_if(|(place, ..)| *place == at) {
+                heard.push((trunk.clone(), total.running));
+                of_step.insert(trunk, total);
             }
-            points.extend(of_step.iter().map(|(trunk, tally)| {
-                tally.point(at, trunk, running.get(trunk).copied().unwrap_or_default())
+            points.extend(of_step.iter().map(|(trunk, total)| {
+                total.point(at, trunk, running.get(trunk).copied().unwrap_or_default())
             }));
             running.extend(heard);
             running.retain(|_, count| *count > 0);

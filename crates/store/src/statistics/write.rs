@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use ulid::Ulid;
 
 use super::histogram::slot_of_ms;
-use super::{Step, Tally};
+use super::{Step, Total};
 use crate::disk::Disk;
 use crate::keys::{self, Key};
 use crate::writer::Group;
 use crate::{LegRecord, Record, StoreError, Timestamp, changes};
 
-/// Tallies that are kept at hand between batches.
+/// Totals that are kept at hand between batches.
 const AT_HAND: usize = 256;
 
 /// By how much the clocks of two events may differ though one came after the other, milliseconds.
@@ -42,7 +42,7 @@ impl Trunks {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Share {
     trunk: Box<str>,
-    tally: Tally,
+    total: Total,
 }
 
 impl Share {
@@ -54,38 +54,38 @@ impl Share {
             .into_iter()
             .map(|trunk| {
                 let talk_ms = (record.talk_seconds * 1000.0).round().max(0.0) as u64;
-                Self { trunk, tally: Tally { talk_ms, ..Tally::default() } }
+                Self { trunk, total: Total { talk_ms, ..Total::default() } }
             })
             .collect();
-        let mut of = |trunk: Option<&str>, add: &dyn Fn(&mut Tally)| {
+        let mut of = |trunk: Option<&str>, add: &dyn Fn(&mut Total)| {
             let share = shares.iter_mut().find(|share| Some(&*share.trunk) == trunk);
-            share.into_iter().for_each(|share| add(&mut share.tally));
+            share.into_iter().for_each(|share| add(&mut share.total));
         };
         let (first, second) = (Some(record.trunk.as_str()), record.callee_trunk.as_deref());
         if !record.callback {
-            of(first, &|tally| {
-                tally.came += 1;
-                tally.came_answered += u32::from(record.answered_at.is_some());
+            of(first, &|total| {
+                total.came += 1;
+                total.came_answered += u32::from(record.answered_at.is_some());
             });
         }
         for tried in &record.tried {
             let trunk = if tried.side == "caller" { first } else { second };
-            of(trunk, &|tally| {
-                tally.dialled += 1;
-                tally.reached += u32::from(tried.answered_seconds.is_some());
+            of(trunk, &|total| {
+                total.dialled += 1;
+                total.reached += u32::from(tried.answered_seconds.is_some());
                 let answered = tried.answered_seconds.map(|_| tried.waiting_seconds);
                 if let Some(seconds) = tried.rang_seconds.or(answered) {
-                    tally.delay.add(slot_of_ms((seconds * 1000.0).round().max(0.0) as u64));
+                    total.delay.add(slot_of_ms((seconds * 1000.0).round().max(0.0) as u64));
                 }
             });
         }
         for (trunk, leg) in [(first, &record.caller_leg), (second, &record.callee_leg)] {
             if let Some(mos) = leg.as_ref().and_then(|leg: &LegRecord| leg.mos) {
-                of(trunk, &|tally| {
+                of(trunk, &|total| {
                     let hundredths = (f64::from(mos) * 100.0).round().clamp(0.0, 500.0) as u64;
-                    tally.mos_sum += hundredths;
-                    tally.mos_count += 1;
-                    tally.mos.add((hundredths / 5) as u8);
+                    total.mos_sum += hundredths;
+                    total.mos_count += 1;
+                    total.mos.add((hundredths / 5) as u8);
                 });
             }
         }
@@ -93,8 +93,8 @@ impl Share {
     }
 
     /// Added to what there is.
-    fn add_to(&self, sum: &mut Tally) {
-        let one = &self.tally;
+    fn add_to(&self, sum: &mut Total) {
+        let one = &self.total;
         for (sum, one) in [
             (&mut sum.came, one.came),
             (&mut sum.came_answered, one.came_answered),
@@ -111,7 +111,7 @@ impl Share {
     }
 }
 
-/// Which calls are on which trunks now, and the tallies that were changed last.
+/// Which calls are on which trunks now, and the totals that were changed last.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     running: BTreeMap<Ulid, Vec<Box<str>>>,
@@ -119,7 +119,7 @@ pub(crate) struct Traffic {
     /// When something happened last.
     last: u64,
     /// Each with whether it was changed by the batch that is being written.
-    tallies: BTreeMap<Key, (Tally, bool)>,
+    totals: BTreeMap<Key, (Total, bool)>,
 }
 
 impl Traffic {
@@ -177,10 +177,10 @@ impl Group<'_> {
             self.traffic.counts.remove(trunk);
         }
         for step in Step::ALL {
-            self.tally(step, Timestamp(at), trunk, |tally| {
+            self.total(step, Timestamp(at), trunk, |total| {
                 // Until now there were as many as before.
-                tally.most = tally.most.max(before).max(after);
-                tally.running = after;
+                total.most = total.most.max(before).max(after);
+                total.running = after;
             })?;
         }
         Ok(())
@@ -192,27 +192,27 @@ impl Group<'_> {
             for step in Step::ALL {
                 // What is forgotten is not begun anew.
                 if started.saturating_add(step.kept_millis()) > ended {
-                    self.tally(step, Timestamp(started), &share.trunk, |tally| share.add_to(tally))?;
+                    self.total(step, Timestamp(started), &share.trunk, |total| share.add_to(total))?;
                 }
             }
         }
         Ok(())
     }
 
-    fn tally(
+    fn total(
         &mut self,
         step: Step,
         at: Timestamp,
         trunk: &str,
-        change: impl FnOnce(&mut Tally),
+        change: impl FnOnce(&mut Total),
     ) -> Result<(), StoreError> {
-        let key = keys::tally(step as u8, step.of(at), trunk);
-        if !self.traffic.tallies.contains_key(&key) {
+        let key = keys::total(step as u8, step.of(at), trunk);
+        if !self.traffic.totals.contains_key(&key) {
             let kept = self.changes.read(&key)?.unwrap_or_default();
-            self.traffic.tallies.insert(key.clone(), (kept, false));
+            self.traffic.totals.insert(key.clone(), (kept, false));
         }
-        if let Some((tally, changed)) = self.traffic.tallies.get_mut(&key) {
-            change(tally);
+        if let Some((total, changed)) = self.traffic.totals.get_mut(&key) {
+            change(total);
             *changed = true;
         }
         Ok(())
@@ -220,13 +220,13 @@ impl Group<'_> {
 
     /// What was added up is written with the rest of the group.
     pub(crate) fn write_tallies(&mut self) {
-        for (key, (tally, changed)) in &mut self.traffic.tallies {
+        for (key, (total, changed)) in &mut self.traffic.totals {
             if std::mem::take(changed) {
-                self.changes.write(key.clone(), tally);
+                self.changes.write(key.clone(), total);
             }
         }
-        if self.traffic.tallies.len() > AT_HAND {
-            self.traffic.tallies.clear();
+        if self.traffic.totals.len() > AT_HAND {
+            self.traffic.totals.clear();
         }
     }
 
@@ -234,11 +234,11 @@ impl Group<'_> {
     pub(crate) fn forget_tallies(&mut self, now: Timestamp, limit: usize) -> Result<(), StoreError> {
         for step in Step::ALL {
             let before = now.0.saturating_sub(step.kept_millis() + step.millis());
-            for key in self.changes.first(&keys::tallies(step as u8), limit)? {
-                if keys::read_tally(&key).is_none_or(|(at, _)| at > before) {
+            for key in self.changes.first(&keys::totals(step as u8), limit)? {
+                if keys::read_total(&key).is_none_or(|(at, _)| at > before) {
                     break;
                 }
-                self.traffic.tallies.remove(&key);
+                self.traffic.totals.remove(&key);
                 self.changes.remove(key);
             }
         }

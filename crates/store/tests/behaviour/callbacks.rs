@@ -23,6 +23,7 @@ fn callback(n: u128, first: &str, second: &str) -> Callback {
         id: call(n),
         created_at: at(n as u64),
         at: at(n as u64),
+        window: None,
         plan: None,
         line: number(LINE),
         first: side(&[first]),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Block, Direction, NewAudit, Options, Precondition, Put, Quiet, Removal, Ulid};
+use store::{Block, Direction, NewAudit, Options, Precondition, Put, Quiet, Removal, Tally, TallyOf, Ulid};
 
 use crate::world::{CLIENT, COURIER, LINE, NOW, OTHER_LINE, STRANGER, World, at, number, order};
 
@@ -86,9 +86,12 @@ fn an_orders_calls_are_counted_until_it_is_gone_and_another_begins_at_none() {
     limited.limits.max_calls = Some(2);
     limited.limits.client_quiet = Some(Quiet::parse("22:00-08:00", Some("Europe/Moscow")).unwrap());
     world.store().put_order(limited.clone(), NOW).unwrap();
-    let call = || store::Batch::new().note_called(number(LINE), number(CLIENT), "12345", NOW);
-    world.store().apply(call()).unwrap();
-    world.store().apply(call()).unwrap();
+    for taken in [true, true, false] {
+        assert_eq!(reserve(world.store(), NOW), taken);
+        // That a number was called is noted when it is, and counts for nothing more.
+        let call = store::Batch::new().note_called(number(LINE), number(CLIENT), "12345", NOW);
+        world.store().apply(call).unwrap();
+    }
     let store = world.reopen();
     let spent = |ms| store.find_spent(number(LINE), "12345", at(ms)).unwrap();
     let found = spent(1).unwrap();
@@ -99,6 +102,76 @@ fn an_orders_calls_are_counted_until_it_is_gone_and_another_begins_at_none() {
     assert_eq!(spent(1_000), None);
     store.put_order(order(None, "12345", 9_000), at(2_000)).unwrap();
     assert_eq!(spent(2_001).unwrap().calls, 0);
+}
+
+fn reserve(store: &store::Store, at: store::Timestamp) -> bool {
+    let outcomes = store.apply(store::Batch::new().reserve_call(number(LINE), "12345", at)).unwrap();
+    let [store::Outcome::Reserved(taken)] = outcomes[..] else { panic!("{outcomes:?}") };
+    taken
+}
+
+#[test]
+fn of_many_who_ask_for_an_orders_last_call_one_gets_it() {
+    let world = World::new();
+    let mut limited = order(None, "12345", 1_000);
+    limited.limits.max_calls = Some(7);
+    world.store().put_order(limited, NOW).unwrap();
+    let taken = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    if reserve(world.store(), NOW) {
+                        taken.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(taken.into_inner(), 7);
+    let release = store::Batch::new().release_call(number(LINE), "12345", NOW);
+    world.store().apply(release).unwrap();
+    assert_eq!([reserve(world.store(), NOW), reserve(world.store(), NOW)], [true, false]);
+    assert!(!reserve(world.store(), at(1_000)), "it is no more");
+}
+
+#[test]
+fn calls_are_counted_of_the_order_that_is_reached() {
+    let world = World::new();
+    let store = world.store();
+    store.put_order(order(Some(LINE), "12345", 10), NOW).unwrap();
+    store.put_order(order(None, "12345", 1_000), NOW).unwrap();
+    // That of the line has expired, and is not swept yet.
+    let call = store::Batch::new().note_called(number(LINE), number(CLIENT), "12345", at(20));
+    store.apply(call).unwrap();
+    assert_eq!(store.find_spent(number(LINE), "12345", at(21)).unwrap().unwrap().calls, 1);
+}
+
+#[test]
+fn how_often_what_was_dialled_is_kept_until_its_time_or_until_it_is_erased() {
+    let mut world = World::new();
+    let tally = |of: TallyOf, until: u64, count| Tally { of, until: at(until), count };
+    let client = || TallyOf::Callee(number(CLIENT));
+    let put = |store: &store::Store, tally| store.apply(store::Batch::new().tally(tally)).unwrap();
+    put(world.store(), tally(client(), 100, 1));
+    put(world.store(), tally(client(), 100, 2));
+    put(world.store(), tally(TallyOf::Caller(number(COURIER)), 200, 3));
+    put(world.store(), tally(TallyOf::Class("dear".into()), 300, 4));
+    let store = world.reopen();
+    let found = |ms| store.tallies(at(ms)).unwrap();
+    let caller = tally(TallyOf::Caller(number(COURIER)), 200, 3);
+    let class = tally(TallyOf::Class("dear".into()), 300, 4);
+    assert_eq!(found(99), [tally(client(), 100, 2), caller.clone(), class.clone()]);
+    assert_eq!(found(100), [caller.clone(), class.clone()]);
+    // Counted anew after that, the sweep that was for the old one takes nothing away.
+    put(store, tally(client(), 400, 1));
+    store.sweep(at(150), 100).unwrap();
+    assert_eq!(found(0), [tally(client(), 400, 1), caller, class.clone()]);
+    let erasure = store::Erasure { number: number(COURIER), shown: None, records: false, blocks: false };
+    assert_eq!(store.erase(&erasure).unwrap().redials, 1);
+    assert_eq!(found(0), [tally(client(), 400, 1), class]);
+    store.sweep(at(1_000), 100).unwrap();
+    assert_eq!(found(0), []);
 }
 
 #[test]

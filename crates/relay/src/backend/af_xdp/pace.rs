@@ -1,13 +1,12 @@
 //! Whether frames wake a worker, or it comes for them.
 
-use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 /// A worker comes for so many frames at a time, which share what coming costs.
-const TOGETHER: u32 = 24;
-/// How long it lets pass between two times, in microseconds, however many come: no packet waits longer than the most, and a network
-/// adds ten times as much.
-const PAUSE_US: RangeInclusive<u32> = 150..=300;
+const TOGETHER: u32 = 16;
+/// The longest it lets pass between two times where nobody says otherwise: no packet waits longer, and a network adds ten times as
+/// much. However many come, a third of that passes.
+const LONGEST: Duration = Duration::from_micros(300);
 /// Over so long packets are counted.
 const WINDOW: Duration = Duration::from_millis(10);
 /// So many packets in a window make coming for them cheaper than being woken, whatever the card does: 80 in a millisecond.
@@ -27,11 +26,15 @@ pub(super) struct Pace {
     /// Windows since it was last tried.
     windows: u32,
     pause: Option<Duration>,
+    longest: Duration,
 }
 
 impl Pace {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, packets: 0, asked_for: 0, windows: 0, pause: None }
+    /// `longest` is the longest that a packet may wait for others; `None`: as long as is right for most. Zero: the worker never comes
+    /// for frames.
+    pub(super) fn new(now: Instant, longest: Option<Duration>) -> Self {
+        let longest = longest.unwrap_or(LONGEST);
+        Self { since: now, packets: 0, asked_for: 0, windows: 0, pause: None, longest }
     }
 
     /// So many packets came, of which so many only when they were asked for.
@@ -53,20 +56,18 @@ impl Pace {
         self.windows = self.windows.saturating_add(1);
         let is_tried = self.windows >= TRIED;
         let comes = in_window >= RUSH || in_window >= WORTH && (is_quiet || is_tried);
-        self.pause = comes.then(|| pause(in_window));
+        self.pause = (comes && !self.longest.is_zero()).then(|| self.pause_for(in_window));
         if is_tried {
             self.windows = 0;
         }
         (self.since, self.packets, self.asked_for) = (now, 0, 0);
         self.pause
     }
-}
 
-/// In which as many packets come as are to come together, so many coming in a window.
-fn pause(in_window: u32) -> Duration {
-    let window_us = WINDOW.as_micros() as u32;
-    let pause_us = (TOGETHER * window_us / in_window.max(1)).clamp(*PAUSE_US.start(), *PAUSE_US.end());
-    Duration::from_micros(pause_us.into())
+    /// In which as many packets come as are to come together, so many coming in a window.
+    fn pause_for(&self, in_window: u32) -> Duration {
+        (WINDOW * TOGETHER / in_window.max(1)).clamp(self.longest / 3, self.longest)
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
     /// when it is asked.
     fn comes(packets: u32, asked_for: u32) -> usize {
         let begin = Instant::now();
-        let mut pace = Pace::new(begin);
+        let mut pace = Pace::new(begin, None);
         let each = (1..=1_000).filter(|window| {
             let asked_for = if pace.pause.is_some() { asked_for } else { 0 };
             pace.count(packets, asked_for);
@@ -103,11 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn it_comes_as_often_as_is_wished() {
+        let begin = Instant::now();
+        let after = |packets, wished| {
+            let mut pace = Pace::new(begin, Some(Duration::from_micros(wished)));
+            pace.count(packets, packets);
+            pace.pause(begin + WINDOW)
+        };
+        assert_eq!(after(5_000, 0), None);
+        assert_eq!([after(800, 90), after(9_000, 90)], [90, 30].map(|us| Some(Duration::from_micros(us))));
+    }
+
+    #[test]
     fn a_rush_that_is_over_is_over() {
         let begin = Instant::now();
-        let mut pace = Pace::new(begin);
+        let mut pace = Pace::new(begin, None);
         pace.count(2_000, 0);
-        let [often, between, seldom] = [150, 240, 300].map(Duration::from_micros);
+        let [often, between, seldom] = [100, 160, 300].map(Duration::from_micros);
         assert_eq!(pace.pause(begin + WINDOW), Some(often));
         assert_eq!(pace.pause(begin + WINDOW * 3 / 2), Some(often));
         pace.count(300, 300);

@@ -114,6 +114,7 @@ struct Bench {
     steps: Steps,
     lasting: Duration,
     workers: u16,
+    max_wait: Option<Duration>,
     generators: u32,
     realtime: bool,
     available: usize,
@@ -155,6 +156,7 @@ impl Bench {
             steps,
             lasting: Duration::from_secs(args.seconds.into()),
             workers: args.workers,
+            max_wait: args.max_wait.map(|wait| Duration::from_micros(wait.into())),
             generators: args.generators,
             realtime: args.realtime,
             available: available.len(),
@@ -196,7 +198,12 @@ impl Bench {
             (Source::Kernel, Some(flood)) => Parties::Kernel(flood),
             (Source::Kernel | Source::Sockets, _) => Parties::Sockets(self.generator(calls)?),
         };
-        let way = Way { place: &self.place, cores: &self.relay_cores, workers: self.workers };
+        let way = Way {
+            place: &self.place,
+            cores: &self.relay_cores,
+            workers: self.workers,
+            max_wait: self.max_wait,
+        };
         let mut subject = Subject::start(kind, &way, calls)?;
         let targets = subject.join(&match &parties {
             Parties::Sockets(generator) => generator.remotes(),

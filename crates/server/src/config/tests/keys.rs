@@ -41,6 +41,7 @@ public_address = "198.51.100.2"
 ports = "30000-30099"
 workers = 2
 backend = "epoll"
+max_wait = "0.2ms"
 codecs = "pcmu"
 inband = "off"
 rtcp_xr = "on"
@@ -221,6 +222,7 @@ fn every_key_of_media_changes_what_it_names() {
     assert_eq!((media.ports.range(), media.ports.pairs()), (30_000..=30_099, 50));
     assert_eq!((media.workers, media.backend), (2, relay::Io::Epoll));
     assert_eq!((media.codecs, media.inband, media.xr), (vec![Codec::Pcmu], false, true));
+    assert_eq!(media.max_wait, Some(std::time::Duration::from_micros(200)));
     assert_eq!([media.rtp_timeout, media.port_rest].map(|time| time.as_secs()), [20, 10]);
 }
 

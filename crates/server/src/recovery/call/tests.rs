@@ -119,6 +119,7 @@ fn snapshot() -> Snapshot {
         caller: Some(Box::new(dialog(false))),
         callee: Some(Box::new(dialog(true))),
         inviting: vec![InviteSnapshot { home: dialog(false).heard, invite: Bytes::from_static(b"INVITE") }],
+        hearing: vec![Hearing { trunk: Some("third".into()), dialog: dialog(false) }],
         callee_trunk: Some("other".into()),
         joined: Some(Box::new(Joined {
             caller: media(Security::Required(Keys([key; 4])), Some(secured)),
@@ -179,7 +180,7 @@ fn another_form_is_another_version() {
     });
     assert_eq!(
         (octets[0], octets.len(), sum),
-        (4, 1_160, 2_924_042_755_174_416_365),
+        (5, 1_338, 8_016_430_829_737_114_291),
         "the form has changed: count VERSION up"
     );
     let mut other = octets;

@@ -29,6 +29,8 @@ pub(super) struct Order {
     pub(super) ports: (u16, u16),
     /// Its network card, where it has one.
     pub(super) card: Option<String>,
+    /// The longest that a packet waits for others, where that is said.
+    pub(super) max_wait: Option<Duration>,
 }
 
 /// What it says to each line: that it is there; to where each leg takes media, two that follow each other being a call,
@@ -100,7 +102,7 @@ struct Bridge {
 
 impl Bridge {
     fn start(order: Order) -> Result<Self, String> {
-        let Order { workers, addresses, ports, backend, card } = order;
+        let Order { workers, addresses, ports, backend, card, max_wait } = order;
         // The far end of the bench's virtual cable is made for it.
         let at = |taking: Backend| {
             let cards = Cards::Named(card.iter().cloned().collect());
@@ -115,6 +117,7 @@ impl Bridge {
             },
             shortcuts: at(Backend::Xdp),
             lanes: at(Backend::AfXdp),
+            max_wait,
             // Nothing is recorded.
             recordings: recording::Settings::wav("/nonexistent".into()),
             sessions: rtp::Settings {

@@ -59,6 +59,8 @@ pub(super) struct Way<'a> {
     pub(super) place: &'a Place,
     pub(super) cores: &'a Cores,
     pub(super) workers: u16,
+    /// The longest that relays of ours let a packet wait for others, where that is said.
+    pub(super) max_wait: Option<Duration>,
 }
 
 /// A relay in a process of its own, which ends with this.
@@ -175,6 +177,7 @@ fn bauta(backend: Backend, way: &Way<'_>, calls: u32) -> Result<(Process, Talk),
         addresses: addresses(way.place, calls),
         ports: ports(calls),
         card: way.place.card().map(str::to_owned),
+        max_wait: way.max_wait,
     })?;
     match lines.hear()? {
         Word::Ready => Ok((process, Talk::Bauta(lines))),

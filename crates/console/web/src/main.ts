@@ -1,0 +1,8 @@
+import './theme.svelte';
+import './style.css';
+
+import { mount } from 'svelte';
+
+import App from './App.svelte';
+
+mount(App, { target: document.body });
