@@ -1,10 +1,10 @@
 //! Programs of others that the tests need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
-use crate::wait;
+use crate::{program, wait};
 
 /// The repository.
 #[must_use]
@@ -16,6 +16,20 @@ pub fn repository() -> PathBuf {
 #[must_use]
 pub fn interop(name: &str) -> PathBuf {
     repository().join("tests/interop").join(name)
+}
+
+/// Where tests/run installs packages that are no system's: generators of clients, what builds the console.
+///
+/// # Panics
+/// If they are not there.
+#[must_use]
+pub fn installed(what: &str) -> PathBuf {
+    let profile = program::binary();
+    let target = profile.parent().and_then(Path::parent).expect("the program lies in target/PROFILE");
+    let path =
+        std::env::var_os("BAUTA_CLIENTS").map_or_else(|| target.join("clients"), PathBuf::from).join(what);
+    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
+    path
 }
 
 /// A command for a program that must be installed.

@@ -2,24 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tests::config::ADMIN;
 use tests::loopback::HTTP_PORT;
-use tests::program::binary;
 use tests::scene::Scene;
 use tests::tool;
-
-/// Where tests/run installs the generators.
-fn installed(what: &str) -> PathBuf {
-    let profile = binary();
-    let target = profile.parent().and_then(Path::parent).unwrap();
-    let path =
-        std::env::var_os("BAUTA_CLIENTS").map_or_else(|| target.join("clients"), PathBuf::from).join(what);
-    assert!(path.exists(), "{} is missing: tests/run installs it", path.display());
-    path
-}
 
 /// The one block of this language.
 fn example(language: &str) -> String {
@@ -61,7 +50,7 @@ fn the_examples_for_a_shell_are_taken() {
 fn a_python_client_is_generated_and_used() {
     let scene = Scene::brief(|config| config);
     let dir = tempfile::tempdir().unwrap();
-    let bin = installed("python/bin");
+    let bin = tool::installed("python/bin");
     let config = tool::repository().join("tests/clients/python.yaml");
     let mut generate = Command::new(bin.join("openapi-python-client"));
     generate.current_dir(dir.path()).args(["generate", "--meta", "none", "--fail-on-warning"]);
@@ -83,7 +72,7 @@ fn a_python_client_is_generated_and_used() {
 fn a_typescript_client_is_generated_and_used() {
     let scene = Scene::brief(|config| config);
     let dir = tempfile::tempdir().unwrap();
-    let modules = installed("node/node_modules");
+    let modules = tool::installed("node/node_modules");
     let node = |program: &str| Command::new(modules.join(".bin").join(program));
     std::os::unix::fs::symlink(&modules, dir.path().join("node_modules")).unwrap();
     std::fs::write(dir.path().join("package.json"), r#"{"type":"module"}"#).unwrap();

@@ -4,7 +4,6 @@ import createClient from 'openapi-fetch';
 
 import { clock } from '../clock.svelte';
 import { session } from '../session.svelte';
-import type { Ahead } from './ahead';
 import { Problem, asProblem, readProblem } from './problem';
 import type { paths } from './schema';
 
@@ -36,7 +35,7 @@ async function send(request: Request): Promise<Response> {
     }
 }
 
-export const api = createClient<paths & Ahead>({ baseUrl: location.origin, fetch: send });
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: send });
 
 /** The body of an answer; throws the problem if that is what came. */
 export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

@@ -1,5 +1,6 @@
 // Notifications of the desktop for calls that arrive: by one tab of the browser, once somebody asked for them.
 
+import favicon from '../favicon.svg';
 import { phone } from '../formats';
 import { keep, kept } from '../keep';
 import { go, link } from '../route.svelte';
@@ -17,7 +18,7 @@ let holds = false;
 function show({ call, name, line, card }: Announcement): void {
     const lines = [line && phone(line), card && words.card].filter(Boolean).join('\n');
     // With the call as its tag, a second one takes the place of the first.
-    const shown = new Notification(name ?? words.stranger, { body: lines, tag: call, icon: '/favicon.svg' });
+    const shown = new Notification(name ?? words.stranger, { body: lines, tag: call, icon: favicon });
     shown.onclick = () => {
         window.focus();
         go(link(['live', call]));

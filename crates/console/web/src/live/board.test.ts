@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { Board, LINGERING, LINGERS, type SnapshotCall } from './board';
+import { Board, LINGERING, LINGERS, type Call } from './board';
 import type { LiveEvent } from './events';
 
 let count = 0;
@@ -13,7 +13,7 @@ function event(type: string, call: string | null, data: Record<string, unknown> 
 
 const arrived = { line: '+74950000001', trunk: 't', caller: '***1111', identity: null };
 
-function snapshot(id: string, changes: Partial<SnapshotCall> = {}): SnapshotCall {
+function snapshot(id: string, changes: Partial<Call> = {}): Call {
     return {
         id,
         node: 'n',
@@ -28,6 +28,9 @@ function snapshot(id: string, changes: Partial<SnapshotCall> = {}): SnapshotCall
         caller_role: 'courier',
         started_at: '2027-01-01T00:00:00Z',
         bridged_at: null,
+        caller_name: null,
+        callee_name: null,
+        card_url: null,
         ...changes,
     };
 }

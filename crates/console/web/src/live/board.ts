@@ -3,22 +3,12 @@
 import type { components } from '../api/schema';
 import type { LiveEvent } from './events';
 
-type Call = components['schemas']['Call'];
-
-/** A call of a snapshot; what a server of before does not say is not known. */
-export type SnapshotCall = Omit<Call, 'caller_name' | 'callee_name' | 'card_url'> & {
-    caller_name?: string | null;
-    callee_name?: string | null;
-    card_url?: string | null;
-};
+export type Call = components['schemas']['Call'];
 
 export interface BoardCall extends Omit<Call, 'state' | 'callee_role' | 'caller_role'> {
     readonly state: Call['state'] | 'ended';
     readonly caller_role: string | null;
     readonly callee_role: string | null;
-    readonly caller_name: string | null;
-    readonly callee_name: string | null;
-    readonly card_url: string | null;
     /** Whether the recording was paused since it is watched. */
     readonly paused: boolean;
     /** When it ended, milliseconds since 1970, and why. */
@@ -135,10 +125,9 @@ export class Board {
     }
 
     /** Takes in a page of a snapshot that is true up to the event `last`. */
-    take(calls: readonly SnapshotCall[], last: string): void {
+    take(calls: readonly Call[], last: string): void {
         for (const call of calls) {
-            const { caller_name = null, callee_name = null, card_url = null } = call;
-            this.#calls.set(call.id, { ...call, caller_name, callee_name, card_url, paused: false, ended: null, seen: last });
+            this.#calls.set(call.id, { ...call, paused: false, ended: null, seen: last });
         }
     }
 

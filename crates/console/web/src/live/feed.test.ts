@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 
-import type { SnapshotCall } from './board';
+import type { Call } from './board';
 import { Feed, type SnapshotPage, type StreamEars, type Told, type World } from './feed';
 
 function text(id: string, type: string, call: string | null = null, data: object = {}): string {
     return JSON.stringify({ id, type, at: '2027-01-01T00:00:00Z', node: 'n', call, data });
 }
 
-const call = { id: 'A', state: 'ringing', started_at: '2027-01-01T00:00:00Z' } as SnapshotCall;
+const call = { id: 'A', state: 'ringing', started_at: '2027-01-01T00:00:00Z' } as Call;
 
 /** A world in which nothing happens but what a test does. */
 class Script implements World {

@@ -1,7 +1,7 @@
 // What keeps the calls of one browser true: a snapshot, then every event after it once, however often the connection is lost. One of it
 // is at work for all tabs. It has no socket and no clock of its own, so that tests are the world.
 
-import { Board, type BoardCall, type SnapshotCall } from './board';
+import { Board, type BoardCall, type Call } from './board';
 import { readEvent, type LiveEvent } from './events';
 import { Journal } from './journal';
 
@@ -18,7 +18,7 @@ export type Told =
 export type Said = { kind: 'begin'; who: string } | { kind: 'leave' };
 
 export interface SnapshotPage {
-    readonly items: readonly SnapshotCall[];
+    readonly items: readonly Call[];
     readonly next_cursor: string | null;
     readonly last_event: string | null;
 }
@@ -123,7 +123,7 @@ export class Feed {
     async #snapshot(): Promise<void> {
         this.#stop('connecting');
         const turn = this.#turn;
-        const pages: { items: readonly SnapshotCall[]; last: string }[] = [];
+        const pages: { items: readonly Call[]; last: string }[] = [];
         let cursor: string | null = null;
         do {
             let page: SnapshotPage | 'out';

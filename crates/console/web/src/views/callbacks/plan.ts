@@ -11,10 +11,16 @@ export interface SideForm {
     ring: string;
     line: string;
     prompt: string;
+    /** In place of a prompt: what is spoken, and in which language. */
+    text: string;
+    language: string;
     confirm: '' | 'yes' | 'no';
 }
 
 export interface PlanForm {
+    /** Hours of a day, `09:00-21:00`, and the zone of the clock they are of. */
+    window: string;
+    zone: string;
     line: string;
     max: string;
     record: '' | 'yes' | 'no';
@@ -27,11 +33,14 @@ const said = (value: boolean | null): '' | 'yes' | 'no' => (value === null ? '' 
 const number = (value: number | string | null): string => (value === null ? '' : String(value));
 
 function sideForm(side: Plan['first'] | null): SideForm {
+    const prompt = side?.prompt ?? null;
     return {
         strategy: side?.strategy ?? '',
         ring: number(side?.ring_seconds ?? null),
         line: number(side?.line ?? null),
-        prompt: side?.prompt ?? '',
+        prompt: typeof prompt === 'string' ? prompt : '',
+        text: typeof prompt === 'object' ? (prompt?.text ?? '') : '',
+        language: typeof prompt === 'object' ? (prompt?.language ?? '') : '',
         confirm: said(side?.confirm ?? null),
     };
 }
@@ -42,6 +51,8 @@ export function planForm(plan: Plan | null): PlanForm {
         line: number(plan?.line ?? null),
         max: number(plan?.max_seconds ?? null),
         record: said(plan?.record ?? null),
+        window: plan?.window ?? '',
+        zone: plan?.time_zone ?? '',
         first: sideForm(plan?.first ?? null),
         second: sideForm(plan?.second ?? null),
     };
@@ -58,7 +69,9 @@ function sidePut(side: SideForm): NonNullable<PlanPut['first']> {
         ...(side.strategy && { strategy: side.strategy }),
         ...(side.ring.trim() && { ring_seconds: whole(side.ring) }),
         ...(side.line.trim() && { line: side.line.trim() }),
-        ...(side.prompt.trim() && { prompt: side.prompt.trim() }),
+        ...(side.text.trim()
+            ? { prompt: { text: side.text.trim(), ...(side.language && { language: side.language }) } }
+            : side.prompt.trim() && { prompt: side.prompt.trim() }),
         ...(side.confirm && { confirm: side.confirm === 'yes' }),
     };
 }
@@ -71,5 +84,7 @@ export function planPut(form: PlanForm): PlanPut {
         ...(form.line.trim() && { line: form.line.trim() }),
         ...(form.max.trim() && { max_seconds: whole(form.max) }),
         ...(form.record && { record: form.record === 'yes' }),
+        ...(form.window.trim() && { window: form.window.trim() }),
+        ...(form.zone.trim() && { time_zone: form.zone.trim() }),
     };
 }

@@ -17,7 +17,6 @@ export const words = dictionary(
         shown: 'shown as',
         by: 'by trunk',
         steps: 'Step by step',
-        prompt: 'plays',
         seconds: 's',
     },
     {
@@ -36,7 +35,6 @@ export const words = dictionary(
         shown: 'показывая',
         by: 'через транк',
         steps: 'По шагам',
-        prompt: 'звучит',
         seconds: 'с',
     },
 );
