@@ -178,7 +178,7 @@ pub(crate) async fn get(
     Ok(answered(StatusCode::OK, find(&gate, &id).await?, caller))
 }
 
-/// A contact that is kept.
+/// A contact by its id.
 pub(crate) async fn find(gate: &Gate, id: &str) -> Result<Contact, Problem> {
     let id = read_id(id)?;
     gate.store(move |store| store.contact(id)).await?.ok_or_else(unknown)

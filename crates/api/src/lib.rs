@@ -50,6 +50,7 @@ mod records;
 mod reveals;
 mod router;
 mod serve;
+mod settings;
 mod sign_in;
 mod simulate;
 mod statistics;

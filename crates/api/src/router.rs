@@ -21,7 +21,8 @@ use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
     audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
-    people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
+    people, prompts, recordings, records, reveals, settings, sign_in, simulate, statistics, trace, trunks,
+    webhooks,
 };
 
 /// One method of one path.
@@ -149,6 +150,7 @@ fn node_routes() -> Vec<Route> {
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
         row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
+        row(&get, "/v1/settings", Some(ADMIN), Nothing, settings::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

@@ -1,6 +1,6 @@
 //! What the API asks of the node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{Finding, TrunkStatus};
@@ -8,6 +8,7 @@ use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::callbacks::{Texts, Unspoken, Wish};
+use crate::config;
 use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) speech: Speech,
     pub(crate) texts: Texts,
     pub(crate) draining: watch::Receiver<bool>,
+    /// The configuration in force, as it is shown.
+    pub(crate) settings: Arc<RwLock<config::Shown>>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
 }
@@ -88,6 +91,10 @@ impl Desk {
                     families.extend(metrics::of_trunks(&desk.trunks().await));
                     families.extend(desk.hooks.families());
                     let _ = reply.send(families);
+                }
+                Ask::Settings(reply) => {
+                    let sections = desk.settings.read().unwrap_or_else(PoisonError::into_inner).sections();
+                    let _ = reply.send(sections);
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
@@ -209,6 +216,7 @@ impl Desk {
             | Ask::EraseTraces { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
+            | Ask::Settings(_)
             | Ask::Trunks(_) => {}
         }
     }

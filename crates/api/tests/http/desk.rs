@@ -111,6 +111,15 @@ impl Desk {
             Ask::Metrics(reply) => {
                 let _ = reply.send(vec![calls()]);
             }
+            Ask::Settings(reply) => {
+                let setting = |key: &str, value: &str, default| api::Setting {
+                    key: key.to_owned(),
+                    value: value.into(),
+                    default,
+                };
+                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
+            }
             Ask::Trunks(reply) => {
                 let trunk = |name: &str, up, registered| TrunkStatus {
                     name: name.into(),
