@@ -133,6 +133,19 @@ numbers = "full"
         self
     }
 
+    /// Adds an entry to a list of sections within a section: `http.user`.
+    ///
+    /// # Panics
+    /// If `entry` is no TOML.
+    #[must_use]
+    pub fn add_to(mut self, section: &str, list: &str, entry: &str) -> Self {
+        let entry: Table = entry.parse().expect("an entry is TOML");
+        let section = self.table.entry(section).or_insert(Table::new().into());
+        let list = section.as_table_mut().expect("a section").entry(list).or_insert(Value::Array(Vec::new()));
+        list.as_array_mut().expect("a list of sections").push(entry.into());
+        self
+    }
+
     /// The text of the file, all paths inside `dir`.
     #[must_use]
     pub fn write(&self, dir: &Path) -> String {

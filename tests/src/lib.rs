@@ -4,8 +4,10 @@
 //! Nothing here uses our SIP, SDP, RTP or user agent crates: a peer built on them would share their faults.
 
 pub mod baresip;
+pub mod browser;
 pub mod canary;
 pub mod config;
+pub mod console;
 pub mod dnsmasq;
 pub mod frozen;
 pub mod g711;

@@ -182,7 +182,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Posted> {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut posted = Posted { headers, body: String::new() };
-    let length: usize = posted.header("content-length")?.parse().ok()?;
+    let length: usize = posted.header("content-length").unwrap_or("0").parse().ok()?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     posted.body = String::from_utf8(body).ok()?;

@@ -13,13 +13,18 @@ pub const LATER: Duration = Duration::from_secs(40);
 ///
 /// # Panics
 /// If nothing comes within `patience`.
-pub fn until<T>(what: &str, patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, patience: Duration, attempt: impl FnMut() -> Option<T>) -> T {
+    within(patience, attempt).unwrap_or_else(|| panic!("waited {patience:?} in vain for {what}"))
+}
+
+/// As [`until`], for whoever can say more about what is missing.
+pub fn within<T>(patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + patience;
     loop {
-        if let Some(found) = attempt() {
+        let found = attempt();
+        if found.is_some() || Instant::now() >= end {
             return found;
         }
-        assert!(Instant::now() < end, "waited {patience:?} in vain for {what}");
         pause(Duration::from_millis(20));
     }
 }

@@ -1,1 +1,0 @@
-import{$ as e,H as t,Tt as n,U as r,Z as i,k as a,pt as o,tt as s,ut as c}from"./index-Dj6Qlq7r.js";var l=s(`<span><!></span>`);function u(s,u){let d=a(u,`tone`,3,`plain`);var f=l(),p=o(f);i(p,()=>u.children),n(f),c(()=>t(f,1,r(d()),`s1620ot5`)),e(s,f)}export{u as t};

@@ -1,0 +1,1 @@
+function e(e){let t=Object.entries(e).filter(([,e])=>e!=null&&e!==``);return Object.fromEntries(t)}export{e as t};
