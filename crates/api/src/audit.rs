@@ -39,6 +39,7 @@ const NOTED: &[(Method, &str, Noted, &str)] = &[
     (Method::GET, "/v1/records", Noted::Shown, "records.listed"),
     (Method::GET, "/v1/records/{id}", Noted::Shown, "record.read"),
     (Method::GET, "/v1/recordings/{id}", Noted::Done, "recording.heard"),
+    (Method::GET, "/v1/recordings/{id}/peaks", Noted::Done, "recording.drawn"),
     (Method::DELETE, "/v1/recordings/{id}", Noted::Done, "recording.deleted"),
     (Method::PUT, "/v1/prompts/{language}/{key}", Noted::Done, "prompt.replaced"),
     (Method::DELETE, "/v1/prompts/{language}/{key}", Noted::Done, "prompt.restored"),

@@ -19,6 +19,8 @@ use crate::webhooks::Deliveries;
 const REQUESTS: usize = 256;
 /// Imports at once.
 const IMPORTS: usize = 2;
+/// Recordings drawn at once: each has a core for as long as it takes.
+const WAVEFORMS: usize = 2;
 /// Event streams at once.
 const STREAMS: usize = 256;
 
@@ -34,6 +36,7 @@ struct Inner {
     bus: Bus,
     places: Arc<Semaphore>,
     imports: Arc<Semaphore>,
+    waveforms: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     traffic: Traffic,
     deliveries: Arc<Deliveries>,
@@ -54,6 +57,7 @@ impl Gate {
             bus,
             places: Arc::new(Semaphore::new(REQUESTS)),
             imports: Arc::new(Semaphore::new(IMPORTS)),
+            waveforms: Arc::new(Semaphore::new(WAVEFORMS)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             traffic: Traffic::default(),
             deliveries: Arc::default(),
@@ -134,6 +138,12 @@ impl Gate {
     /// A place among the imports; `None` when all are taken.
     pub(crate) fn import_place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.imports).try_acquire_owned().ok()
+    }
+
+    /// A place among the recordings that are drawn, once there is one.
+    pub(crate) async fn waveform_place(&self) -> OwnedSemaphorePermit {
+        let place = Arc::clone(&self.0.waveforms).acquire_owned().await;
+        place.expect("nobody closes the semaphore")
     }
 
     /// A place among the event streams; `None` when all are taken.

@@ -60,6 +60,8 @@ pub enum Ask {
     Trace {
         /// Which.
         call: CallId,
+        /// Whether for those who may not see telephone numbers.
+        plain: bool,
         /// They, cut and masked; `None`: nothing is kept of such a call.
         reply: oneshot::Sender<Option<Trace>>,
     },
@@ -76,6 +78,8 @@ pub enum Ask {
     Metrics(oneshot::Sender<Vec<Family>>),
     /// How the trunks are.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
+    /// The configuration in force.
+    Settings(oneshot::Sender<Vec<SettingsSection>>),
     /// The prompt library.
     Prompts(oneshot::Sender<Vec<PromptInfo>>),
     /// One prompt as a WAV file.
@@ -266,6 +270,26 @@ pub struct Health {
     pub calls: usize,
     /// Whatever else keeps the node from taking calls, one sentence each, without numbers or secrets.
     pub faults: Vec<String>,
+}
+
+/// A section of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SettingsSection {
+    /// Its name; of one that may stand several times with its place: `trunk[0]`.
+    pub section: String,
+    /// All it may have.
+    pub keys: Vec<Setting>,
+}
+
+/// A key of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setting {
+    /// Its name.
+    pub key: String,
+    /// What it is; `set` for a secret, `null` where there is nothing.
+    pub value: serde_json::Value,
+    /// Whether nobody wrote that.
+    pub default: bool,
 }
 
 /// One prompt of the library.

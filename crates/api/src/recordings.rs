@@ -91,7 +91,7 @@ pub(crate) async fn remove(gate: &Gate, record: &Record) -> Result<bool, Problem
 
 /// The record of a call and where its recording is. The path is never made of what was asked for: that only names a
 /// record, and the record names a file.
-async fn find(gate: &Gate, id: &str) -> Result<(Record, PathBuf), Problem> {
+pub(crate) async fn find(gate: &Gate, id: &str) -> Result<(Record, PathBuf), Problem> {
     // The id may be asked for as the file is called.
     let call = id.split_once('.').map_or(id, |(call, _)| call);
     let record = records::find(gate, call).await?.ok_or_else(unknown)?;
@@ -110,7 +110,7 @@ fn within(directory: &FilePath, name: &str) -> Option<PathBuf> {
 }
 
 /// Opens a recording and holds it against its record: one that was whole is whole, and no other stands in its place.
-async fn open(gate: &Gate, record: Record, path: PathBuf) -> Result<Opened, Problem> {
+pub(crate) async fn open(gate: &Gate, record: Record, path: PathBuf) -> Result<Opened, Problem> {
     let settings = gate.settings();
     blocking(move || {
         let held = Opened::open(&path, &settings.recordings.keys).and_then(|opened| {
@@ -158,7 +158,7 @@ async fn read(opened: Arc<Opened>, place: u64, end: u64) -> Result<Bytes, OpenEr
     read.map(Bytes::from).inspect_err(|error| tracing::error!(%error, place, "a recording cannot be read"))
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
@@ -171,7 +171,7 @@ fn unknown() -> Problem {
     Problem::new(Fault::RecordingUnknown, "this call has no recording")
 }
 
-fn unreadable(record: &Record, error: &OpenError) -> Problem {
+pub(crate) fn unreadable(record: &Record, error: &OpenError) -> Problem {
     match error {
         OpenError::File(error) if error.kind() == std::io::ErrorKind::NotFound => {
             match &record.recording_fault {

@@ -20,8 +20,9 @@ use crate::origin::Peer;
 use crate::problem::{Fault, Problem};
 use crate::token::Role;
 use crate::{
-    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs,
-    people, prompts, recordings, records, reveals, sign_in, simulate, statistics, trace, trunks, webhooks,
+    audit, blocks, callbacks, calls, contacts, events, files, health, numbers, openapi, orders, pairs, peaks,
+    people, prompts, recordings, records, reveals, settings, sign_in, simulate, statistics, trace, trunks,
+    webhooks,
 };
 
 /// One method of one path.
@@ -115,7 +116,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
-        row(&get, "/v1/calls/{id}/trace", Some(ADMIN), Nothing, trace::get),
+        row(&get, "/v1/calls/{id}/trace", Some(WATCHERS), Nothing, trace::get),
         row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
         row(&get, "/v1/blocks", Some(READERS), Nothing, blocks::list),
         row(&post, "/v1/blocks", Some(BLOCKERS), JSON, blocks::put),
@@ -128,6 +129,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/records", Some(READERS), Nothing, records::list),
         row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
+        row(&get, "/v1/recordings/{id}/peaks", Some(READERS), Nothing, peaks::get),
         row(&delete, "/v1/recordings/{id}", Some(ADMIN), EMPTY, recordings::delete),
         row(&get, "/v1/prompts", Some(READERS), Nothing, prompts::list),
         row(&get, prompt, Some(READERS), Nothing, prompts::get),
@@ -135,6 +137,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
         row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
         row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
+        row(&get, "/v1/settings", Some(ADMIN), Nothing, settings::get),
         row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
         row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
         row(&get, "/v1/events", Some(READERS), Nothing, events::stream),

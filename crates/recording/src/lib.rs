@@ -10,6 +10,7 @@ mod key;
 mod ogg;
 mod opened;
 mod opus;
+mod peaks;
 mod repair;
 mod sealed;
 mod wav;
@@ -18,6 +19,7 @@ pub use file::{Finished, Recording};
 pub use format::Format;
 pub use key::{Key, KeyFault, Keyring};
 pub use opened::{Ending, OpenError, Opened};
+pub use peaks::Peaks;
 pub use repair::{Repaired, repair};
 
 use std::path::PathBuf;

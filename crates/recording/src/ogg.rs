@@ -8,11 +8,12 @@ use crate::RATE;
 use crate::opus::{Encoder, PACKET};
 
 /// Granule positions count 48 kHz (RFC 7845 §4).
-const GRANULES: u64 = 48_000 / RATE as u64;
+pub(crate) const GRANULES: u64 = 48_000 / RATE as u64;
 /// Packets on a page: a second.
 const PAGE: u32 = 50;
-/// Where a page's header says what kind it is, its checksum, and how many lengths follow (RFC 3533 §6).
+/// Where a page's header says what kind it is, where its last packet ends, its checksum, and how many lengths follow (RFC 3533 §6).
 const KIND: usize = 5;
+const POSITION: std::ops::Range<usize> = 6..14;
 const CHECKSUM: std::ops::Range<usize> = 22..26;
 const SEGMENTS: usize = 26;
 /// Octets of a page's header before those lengths.
@@ -142,6 +143,19 @@ pub(crate) fn pages(octets: &[u8]) -> Option<Pages> {
     }
     let first = octets.get(PAGE_HEADER + 1..PAGE_HEADER + 9)?;
     pages.filter(|_| first == b"OpusHead")
+}
+
+/// Granules before the first frame, as the identification header says (RFC 7845 §5.1). `None`: it is none of ours.
+pub(crate) fn pre_skip(head: &[u8]) -> Option<u64> {
+    let of_two = head.strip_prefix(b"OpusHead\x01\x02")?;
+    of_two.first_chunk().map(|skip| u64::from(u16::from_le_bytes(*skip)))
+}
+
+/// The granule position of the last whole page of these octets, the last of a file.
+pub(crate) fn last_position(octets: &[u8]) -> Option<u64> {
+    let starts = octets.windows(4).enumerate().rev().filter(|(_, window)| window == b"OggS");
+    let mut pages = starts.filter_map(|(start, _)| page(&octets[start..]).map(|_| &octets[start..]));
+    pages.find_map(|page| page.get(POSITION)?.try_into().ok().map(u64::from_le_bytes))
 }
 
 /// Octets a page can have (RFC 3533 §6).

@@ -1,4 +1,4 @@
-//! The Opus encoder (RFC 6716) for what two people say.
+//! The Opus encoder and decoder (RFC 6716) for what two people say.
 //!
 //! The two channels are two streams of their own in one packet, not a stereo pair: a coupled pair is coded as what both
 //! have in common and what sets them apart, and two voices that have nothing in common would be heard a little on
@@ -9,8 +9,9 @@ use std::ptr::NonNull;
 
 use unsafe_libopus::{
     OPUS_APPLICATION_VOIP, OPUS_GET_LOOKAHEAD_REQUEST, OPUS_OK, OPUS_SET_BITRATE_REQUEST,
-    OPUS_SET_COMPLEXITY_REQUEST, OpusMSEncoder, opus_multistream_encode, opus_multistream_encoder_create,
-    opus_multistream_encoder_ctl, opus_multistream_encoder_destroy,
+    OPUS_SET_COMPLEXITY_REQUEST, OpusMSDecoder, OpusMSEncoder, opus_multistream_decode,
+    opus_multistream_decoder_create, opus_multistream_decoder_destroy, opus_multistream_encode,
+    opus_multistream_encoder_create, opus_multistream_encoder_ctl, opus_multistream_encoder_destroy,
 };
 
 use crate::RATE;
@@ -84,6 +85,47 @@ impl Drop for Encoder {
     }
 }
 
+/// Frames of the longest packet there is: 120 ms (RFC 6716 §2.1.4).
+const LONGEST_FRAMES: usize = 960;
+
+/// A decoder of what [`Encoder`] encodes.
+pub(crate) struct Decoder {
+    state: NonNull<OpusMSDecoder>,
+    frames: Box<[[i16; 2]; LONGEST_FRAMES]>,
+}
+
+impl Decoder {
+    pub(crate) fn new() -> io::Result<Self> {
+        let mapping = [0, 1];
+        let mut fault = OPUS_OK;
+        let rate = RATE.cast_signed();
+        // SAFETY: `mapping` has an octet for each of the two channels; `fault` outlives the call.
+        let state =
+            unsafe { opus_multistream_decoder_create(rate, 2, 2, 0, mapping.as_ptr(), &raw mut fault) };
+        let state = NonNull::new(state).filter(|_| fault == OPUS_OK).ok_or_else(|| failed(fault))?;
+        Ok(Self { state, frames: Box::new([[0; 2]; LONGEST_FRAMES]) })
+    }
+
+    /// What one packet says.
+    pub(crate) fn decode(&mut self, packet: &[u8]) -> io::Result<&[[i16; 2]]> {
+        let length = i32::try_from(packet.len()).map_err(|_| failed(OPUS_OK))?;
+        let (samples, room) = (self.frames.as_flattened_mut().as_mut_ptr(), LONGEST_FRAMES as i32);
+        // SAFETY: `packet` has `length` octets, `samples` room for two samples for each of `room` frames.
+        let count = unsafe {
+            opus_multistream_decode(self.state.as_ptr(), packet.as_ptr(), length, samples, room, 0)
+        };
+        let frames = usize::try_from(count).ok().and_then(|count| self.frames.get(..count));
+        frames.ok_or_else(|| failed(count))
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: the state is live, and nothing points to it any more.
+        unsafe { opus_multistream_decoder_destroy(self.state.as_ptr()) }
+    }
+}
+
 fn failed(code: i32) -> io::Error {
-    io::Error::other(format!("the Opus encoder says {code}"))
+    io::Error::other(format!("the Opus library says {code}"))
 }

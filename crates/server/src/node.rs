@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Texts, Wish};
-use crate::config::{Checked, Numbers};
+use crate::config::{self, Checked, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
@@ -110,6 +110,8 @@ pub(crate) struct Node {
     prompts: Arc<Mutex<Prompts>>,
     usable: relay::Usable,
     config: Arc<Mutex<b2bua::Config>>,
+    /// The configuration as it is shown.
+    settings: Arc<RwLock<config::Shown>>,
     /// When parties are left in peace, by line.
     quiet: Arc<RwLock<BTreeMap<Number, Quiet>>>,
     draining: watch::Sender<bool>,
@@ -208,6 +210,7 @@ impl Node {
             prompts,
             usable,
             config: shared,
+            settings: Arc::new(RwLock::new(checked.shown.clone())),
             quiet,
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
@@ -285,6 +288,7 @@ impl Node {
             speech,
             texts,
             draining: self.draining.subscribe(),
+            settings: Arc::clone(&self.settings),
             shown: self.shown(),
         }
     }
@@ -350,6 +354,7 @@ impl Node {
         let (languages, library) = self.reread_prompts(&reload.checked.prompts.dir);
         let _ = self.turns.send(Turn::Library(Arc::new(library))).await;
         self.checked = reload.checked;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = self.checked.shown.clone();
         *self.quiet.write().unwrap_or_else(PoisonError::into_inner) = self.checked.quiet();
         self.reread_certificate();
         self.reread_believed();

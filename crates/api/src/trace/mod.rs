@@ -3,10 +3,10 @@
 mod ladder;
 mod pcap;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use b2bua::{Attestation, IdentityFault, Verification};
 use serde::Serialize;
 use store::{Timestamp, Ulid};
@@ -15,6 +15,7 @@ use crate::calls::call_id;
 use crate::gate::Gate;
 use crate::interface::{Ask, Trace, TracedMessage};
 use crate::problem::{Fault, Problem};
+use crate::token::{Caller, Role};
 
 /// The IANA type of what tcpdump writes.
 const PCAP: &str = "application/vnd.tcpdump.pcap";
@@ -82,11 +83,19 @@ impl From<TracedMessage> for Line {
 /// `GET /v1/calls/{id}/trace`
 pub(crate) async fn get(
     State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let call = call_id(&id).ok_or_else(unknown)?;
-    let trace = gate.ask(|reply| Ask::Trace { call, reply }).await?.ok_or_else(unknown)?;
+    let plain = caller.role != Role::Admin;
+    if plain && wanted(&headers) == Form::Pcap {
+        return Err(Problem::new(
+            Fault::Forbidden,
+            "a capture is for the role admin; others have JSON and text",
+        ));
+    }
+    let trace = gate.ask(|reply| Ask::Trace { call, plain, reply }).await?.ok_or_else(unknown)?;
     let vary = [(header::VARY, "accept")];
     Ok(match wanted(&headers) {
         Form::Json => (vary, Json(shown(Ulid(call.0), trace))).into_response(),

@@ -91,7 +91,7 @@ async fn a_recording_is_paused_and_resumed_by_programs_of_the_shop() {
 }
 
 #[tokio::test]
-async fn a_trace_is_for_administrators_as_json_as_a_ladder_and_as_a_capture() {
+async fn a_trace_is_json_a_ladder_or_a_capture_and_operators_are_told_it_plainly() {
     let world = World::new().await;
     world.desk.lock().unwrap().calls.insert(call(0).0);
     let path = format!("/v1/calls/{}/trace", call(0));
@@ -122,9 +122,18 @@ async fn a_trace_is_for_administrators_as_json_as_a_ladder_and_as_a_capture() {
     let pcap = "application/vnd.tcpdump.pcap";
     let pcap = world.send(world.ask(Role::Admin, Method::GET, &path).header("accept", pcap)).await;
     assert_eq!(pcap.body[..4], [0xD4, 0xC3, 0xB2, 0xA1]);
-    for role in [Role::App, Role::Operator, Role::Metrics] {
+    for role in [Role::App, Role::Metrics] {
         assert_eq!(world.get(role, &path).await.problem().1, "forbidden");
     }
+    let told = world.get(Role::Operator, &path).await.json();
+    assert_eq!(
+        (&told["messages"][0]["text"], &told["messages"][0]["method"]),
+        (&json!("plain"), &json!("INVITE"))
+    );
+    let ladder = world.ask(Role::Operator, Method::GET, &path).header("accept", "text/plain");
+    assert_eq!(world.send(ladder).await.status, 200);
+    let pcap = world.ask(Role::Operator, Method::GET, &path).header("accept", "application/vnd.tcpdump.pcap");
+    assert_eq!(world.send(pcap).await.problem().1, "forbidden");
     for unknown in [call(1).to_string(), "nonsense".to_owned()] {
         let answer = world.get(Role::Admin, &format!("/v1/calls/{unknown}/trace")).await;
         assert_eq!(answer.problem(), (404, "call-unknown".into(), None));

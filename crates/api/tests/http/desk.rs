@@ -91,8 +91,12 @@ impl Desk {
             Ask::CancelCallback { reply, .. } => {
                 let _ = reply.send(self.stage);
             }
-            Ask::Trace { call, reply } => {
-                let _ = reply.send(self.calls.contains(&call.0).then(trace));
+            Ask::Trace { call, plain, reply } => {
+                let mut shown = trace();
+                if plain {
+                    shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
+                }
+                let _ = reply.send(self.calls.contains(&call.0).then_some(shown));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);
@@ -103,6 +107,15 @@ impl Desk {
             }
             Ask::Metrics(reply) => {
                 let _ = reply.send(vec![calls()]);
+            }
+            Ask::Settings(reply) => {
+                let setting = |key: &str, value: &str, default| api::Setting {
+                    key: key.to_owned(),
+                    value: value.into(),
+                    default,
+                };
+                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
             }
             Ask::Trunks(reply) => {
                 let trunk = |name: &str, up, registered| TrunkStatus {

@@ -239,3 +239,38 @@ async fn what_a_crash_left_is_answered_as_far_as_it_came() {
     let answer = world.get(Role::App, &format!("/v1/recordings/{}", kept.id)).await;
     assert_eq!((answer.status, answer.body.len()), (200, 44 + 7 * 2_048));
 }
+
+#[tokio::test]
+async fn a_waveform_is_drawn_of_each_form_and_written_down() {
+    let world = World::new().await;
+    for (n, format, keys) in [(0, Format::Wav, &[][..]), (1, Format::Opus, &[7])] {
+        let files = files(&world, keys, format);
+        world.gate.configure(api::Settings { recordings: files.clone(), ..settings(world.dir.path()) }).await;
+        let mut kept = record(n);
+        let name = format!("{}.{}", kept.id, files.suffix());
+        let mut said = Recording::create(&files, &name).unwrap();
+        said.add(&[[16_384, 0]; 8_000]).unwrap();
+        said.finish().unwrap().sync().unwrap();
+        kept.recording = Some(name);
+        let path = format!("/v1/recordings/{}/peaks", kept.id);
+        world.store.finish(&kept, vec![]).unwrap();
+        let drawn = world.get(Role::Operator, &format!("{path}?points=100")).await;
+        assert_eq!(drawn.status, 200, "{drawn:?}");
+        let drawn = drawn.json();
+        assert_eq!((&drawn["seconds"], &drawn["channels"]), (&1.0.into(), &2.into()));
+        let loud = |channel: usize| {
+            drawn["peaks"][channel].as_array().unwrap().iter().map(|part| part.as_f64().unwrap())
+        };
+        assert_eq!((loud(0).count(), loud(1).count()), (100, 100));
+        assert!(loud(0).sum::<f64>() > 10.0 * loud(1).sum::<f64>(), "{drawn}");
+        for points in ["99", "4001", "x"] {
+            let wrong = world.get(Role::App, &format!("{path}?points={points}")).await;
+            assert_eq!(wrong.problem(), (400, "parameter-invalid".into(), Some("points".into())));
+        }
+    }
+    let audit = world.get(Role::Admin, "/v1/audit").await.json();
+    let drawn = |entry: &&serde_json::Value| entry["what"] == "recording.drawn" && entry["status"] == 200;
+    assert_eq!(audit["items"].as_array().unwrap().iter().filter(drawn).count(), 2);
+    let (world, path) = recorded().await;
+    assert_eq!(world.get(Role::App, &format!("{path}/peaks")).await.problem().1, "recording-unreadable");
+}

@@ -17,7 +17,10 @@ async fn furnished() -> World {
     let world = World::new().await;
     let mut kept = record(0);
     let name = format!("{}.wav", kept.id);
-    std::fs::write(world.recordings().join(&name), b"RIFF0123").unwrap();
+    let files = recording::Settings::wav(world.recordings());
+    let mut said = recording::Recording::create(&files, &name).unwrap();
+    said.add(&[[100, -100]; 800]).unwrap();
+    said.finish().unwrap().sync().unwrap();
     kept.recording = Some(name);
     world.desk.lock().unwrap().calls.insert(kept.id.0);
     world.desk.lock().unwrap().recorded.insert(kept.id.0);
@@ -136,8 +139,10 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}", json, None),
         (Method::GET, "/v1/recordings/{id}", json, Some(("range", "bytes=0-1"))),
         (Method::GET, "/v1/recordings/{id}", json, Some(("if-none-match", ""))),
+        (Method::GET, "/v1/recordings/{id}/peaks", json, None),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
         (Method::GET, "/v1/statistics", json, None),
+        (Method::GET, "/v1/settings", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),

@@ -4,6 +4,7 @@
 
 mod clear;
 mod opus;
+mod peaks;
 mod sealed;
 
 use std::path::Path;

@@ -25,6 +25,7 @@ mod recordings;
 mod reload;
 mod remark;
 mod secret;
+mod shown;
 mod sip;
 mod speech;
 mod trace;
@@ -52,6 +53,7 @@ pub(crate) use pool::Pool;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
+pub(crate) use shown::Shown;
 pub(crate) use trunk::Trunk;
 pub(crate) use walk::Environment;
 pub(crate) use webhook::Webhook;
@@ -89,6 +91,8 @@ const SECTIONS: &[&Schema] = &[
 /// A configuration in which nothing is at fault.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Checked {
+    /// As it is shown to people.
+    pub(crate) shown: Shown,
     pub(crate) node: Node,
     pub(crate) sip: Sip,
     pub(crate) media: Media,
@@ -165,6 +169,7 @@ pub(crate) fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Ou
     let checked = checked(&mut walk, document.get_ref());
     let (faults, warnings) = walk.remarks(text, file);
     let checked = checked.filter(|_| faults.is_empty()).ok_or(faults);
+    let checked = checked.map(|checked| Checked { shown: Shown::of(text), ..checked });
     Outcome { checked, warnings }
 }
 
@@ -228,6 +233,7 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
         lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk)).collect::<Option<_>>()?;
     let trunks = trunks.into_iter().map(trunk::Draft::finish).collect::<Option<_>>()?;
     Some(Checked {
+        shown: Shown::default(),
         node,
         sip,
         media,

@@ -38,6 +38,7 @@ impl Checked {
             identity: next.identity,
             hooks: next.hooks,
             console: next.console,
+            shown: self.shown.reloaded(&next.shown),
             ..self.clone()
         };
         checked.pool.keep = self.pool.keep;

@@ -2,6 +2,7 @@
 //! there. They are kept as they were; what leaves goes through [`Shown`], which cuts and masks.
 
 mod homer;
+mod plain;
 mod shown;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

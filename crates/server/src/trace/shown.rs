@@ -7,7 +7,7 @@ use api::{Privacy, TracedMessage};
 use number::{Number, Plan};
 use sip::Message;
 
-use super::{Kept, Seen};
+use super::{Kept, Seen, plain};
 
 /// Header fields whose values stand for a password (RFC 3261 §22, RFC 7616 §3.5): who has many of them can try passwords. And
 /// PASSporTs that prove who calls (RFC 8224 §12.1): whoever has a fresh one can say so as well, and in base64 no number can be masked.
@@ -52,6 +52,18 @@ impl Shown {
     /// What is kept of a call as it may leave. `epoch_us`: what the wall clock showed at `Instant::ZERO`.
     pub(crate) fn trace(&self, kept: &Kept, epoch_us: u64) -> api::Trace {
         let messages = kept.messages.iter().filter_map(|seen| self.message(seen, epoch_us)).collect();
+        api::Trace { messages, lost: kept.lost, identity: kept.identity }
+    }
+
+    /// As [`Self::trace`], for those who may not see telephone numbers.
+    pub(crate) fn plain(&self, kept: &Kept, epoch_us: u64) -> api::Trace {
+        let message = |seen: &Seen| {
+            let read = sip::parse(seen.bytes.clone()).ok()?;
+            let shown = self.message(seen, epoch_us)?;
+            let method = plain::method(&shown.method).to_owned();
+            Some(TracedMessage { method, text: plain::told(&read, self.plan), ..shown })
+        };
+        let messages = kept.messages.iter().filter_map(message).collect();
         api::Trace { messages, lost: kept.lost, identity: kept.identity }
     }
 
