@@ -175,9 +175,13 @@ pub(crate) async fn get(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = read_id(&id)?;
-    let contact = gate.store(move |store| store.contact(id)).await?.ok_or_else(unknown)?;
-    Ok(answered(StatusCode::OK, contact, caller))
+    Ok(answered(StatusCode::OK, find(&gate, &id).await?, caller))
+}
+
+/// A contact by its id.
+pub(crate) async fn find(gate: &Gate, id: &str) -> Result<Contact, Problem> {
+    let id = read_id(id)?;
+    gate.store(move |store| store.contact(id)).await?.ok_or_else(unknown)
 }
 
 /// `PATCH /v1/contacts/{id}`
@@ -204,9 +208,11 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let (id, wanted) = (read_id(&id)?, etag::precondition(&headers)?);
-    match gate.store(move |store| store.remove_contact(id, wanted)).await? {
-        ContactOutcome::Removed => Ok(StatusCode::NO_CONTENT),
-        other => kept(other).and(Err(unknown())),
+    let removed = gate.store(move |store| store.remove_contact(id, wanted)).await?;
+    if removed == ContactOutcome::Removed {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        kept(removed).and(Err(unknown()))
     }
 }
 

@@ -56,6 +56,13 @@ pub enum Ask {
         /// How far it had come; `None`: it neither waits nor goes on.
         reply: oneshot::Sender<Option<Stage>>,
     },
+    /// Forget the SIP messages of calls in which a number stands.
+    EraseTraces {
+        /// Which.
+        number: Number,
+        /// How many calls' were forgotten, and which calls go on, whose are kept.
+        reply: oneshot::Sender<(u64, Vec<CallId>)>,
+    },
     /// Say which SIP messages of a call are kept.
     Trace {
         /// Which.
@@ -78,6 +85,8 @@ pub enum Ask {
     Metrics(oneshot::Sender<Vec<Family>>),
     /// How the trunks are.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
+    /// The configuration in force.
+    Settings(oneshot::Sender<Vec<SettingsSection>>),
     /// The prompt library.
     Prompts(oneshot::Sender<Vec<PromptInfo>>),
     /// One prompt as a WAV file.
@@ -268,6 +277,26 @@ pub struct Health {
     pub calls: usize,
     /// Whatever else keeps the node from taking calls, one sentence each, without numbers or secrets.
     pub faults: Vec<String>,
+}
+
+/// A section of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SettingsSection {
+    /// Its name; of one that may stand several times with its place: `trunk[0]`.
+    pub section: String,
+    /// All it may have.
+    pub keys: Vec<Setting>,
+}
+
+/// A key of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setting {
+    /// Its name.
+    pub key: String,
+    /// What it is; `set` for a secret, `null` where there is nothing.
+    pub value: serde_json::Value,
+    /// Whether nobody wrote that.
+    pub default: bool,
 }
 
 /// One prompt of the library.

@@ -17,7 +17,7 @@ use crate::gate::Gate;
 use crate::live::LiveCall;
 use crate::problem::{Fault, Problem};
 use crate::token::Caller;
-use crate::{callbacks, calls, orders, pairs, records};
+use crate::{callbacks, calls, contacts, orders, pairs, records};
 
 /// The body of `POST /v1/reveals`.
 #[derive(Debug, Deserialize)]
@@ -38,6 +38,7 @@ enum Kind {
     Order,
     Pair,
     Callback,
+    Contact,
 }
 
 impl Kind {
@@ -48,6 +49,7 @@ impl Kind {
             Self::Order => "order",
             Self::Pair => "pair",
             Self::Callback => "callback",
+            Self::Contact => "contact",
         }
     }
 }
@@ -84,6 +86,7 @@ pub(crate) async fn reveal(
         Kind::Record => of_record(records::find(&gate, &body.id).await?.ok_or_else(records::unknown)?),
         Kind::Order => of_order(orders::find(&gate, &body.id, body.line).await?),
         Kind::Pair => of_pair(&pairs::find(&gate, &body.id).await?),
+        Kind::Contact => vec![whole("contact", contacts::find(&gate, &body.id).await?.number)],
         Kind::Callback => {
             let callback = callbacks::find(&gate, &body.id).await?.callback;
             of_side("first", &callback.first).chain(of_side("second", &callback.second)).collect()

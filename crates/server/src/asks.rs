@@ -1,6 +1,6 @@
 //! What the API asks of the node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{Finding, TrunkStatus};
@@ -8,6 +8,7 @@ use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::callbacks::{Texts, Unspoken, Wish};
+use crate::config;
 use crate::hook::Hooks;
 use crate::keeper;
 use crate::metrics::{self, Metrics};
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) speech: Speech,
     pub(crate) texts: Texts,
     pub(crate) draining: watch::Receiver<bool>,
+    /// The configuration in force, as it is shown.
+    pub(crate) settings: Arc<RwLock<config::Shown>>,
     /// How messages of a trace are shown.
     pub(crate) shown: Shown,
 }
@@ -64,6 +67,9 @@ impl Desk {
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
+                Ask::EraseTraces { number, reply } => {
+                    let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
+                }
                 Ask::Trace { call, plain, reply } => {
                     let (kept, answer) = oneshot::channel();
                     let _ = desk.turns.send(Turn::Trace(call, kept)).await;
@@ -85,6 +91,10 @@ impl Desk {
                     families.extend(metrics::of_trunks(&desk.trunks().await));
                     families.extend(desk.hooks.families());
                     let _ = reply.send(families);
+                }
+                Ask::Settings(reply) => {
+                    let sections = desk.settings.read().unwrap_or_else(PoisonError::into_inner).sections();
+                    let _ = reply.send(sections);
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
@@ -203,8 +213,10 @@ impl Desk {
             | Ask::Callback { .. }
             | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
+            | Ask::EraseTraces { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
+            | Ask::Settings(_)
             | Ask::Trunks(_) => {}
         }
     }

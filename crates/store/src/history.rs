@@ -12,15 +12,16 @@ use ulid::Ulid;
 use crate::disk::{Bytes, Disk};
 use crate::shared::Shared;
 use crate::statistics::{Share, Trunks};
+use crate::summaries::Wanted;
 use crate::writer::Group;
 use crate::{
     NewEvent, Outcome, Page, Record, RecordFilter, StoreError, Timestamp, Unfinished, changes, keys,
 };
 
 /// Records of one block.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 
-/// Most blocks one page looks through: 65 536 records.
+/// Most blocks one page reads: 65 536 records. Those that their summaries rule out are not read.
 const BLOCKS_PER_PAGE: usize = 2_048;
 
 /// How far the clock may have been set back without a record being missed that lies inside the time asked for.
@@ -30,8 +31,8 @@ const CLOCK_STEP: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trace {
     call: u128,
-    started: u64,
-    ended: u64,
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
     caller: u32,
     callee: u32,
     code: u32,
@@ -67,6 +68,16 @@ impl Trace {
             code: token(record.code.as_deref()),
             cause: token(record.cause.as_deref()),
         }
+    }
+
+    /// The tokens of everything it is found by.
+    pub(crate) fn tokens(&self) -> [u32; 4] {
+        [self.caller, self.callee, self.code, self.cause]
+    }
+
+    /// The token of a word.
+    pub(crate) fn token_of(word: &str) -> u32 {
+        token(Some(word))
     }
 
     /// Whether the record may fit; tokens of different words can be equal.
@@ -181,6 +192,7 @@ impl Group<'_> {
         self.changes.remove(keys::snapshot(call));
         self.history.traces.push(*trace);
         self.changes.write(keys::block(self.history.block), &self.history.traces);
+        self.shared.summaries.note(self.history.block, &self.history.traces);
         if self.history.traces.len() == BLOCK {
             self.history.traces.clear();
             self.history.block += 1;
@@ -200,6 +212,9 @@ impl Group<'_> {
         if over && keys::read_block(&key) != Some(self.history.block) {
             for trace in traces {
                 self.changes.remove(keys::record(Ulid(trace.call)));
+            }
+            if let Some(block) = keys::read_block(&key) {
+                self.shared.summaries.forget(block);
             }
             self.changes.remove(key);
         }
@@ -242,17 +257,18 @@ impl Shared {
     ) -> Result<Page<Record>, StoreError> {
         let safe = self.safe().records;
         let end = cursor.map_or(Ok(safe), |text| Place::parse(text).ok_or(StoreError::Cursor))?.min(safe);
-        let blocks = self.disk.range(
-            std::ops::Bound::Included(keys::block(0)),
-            std::ops::Bound::Included(keys::block(end.block)),
-        );
+        let wanted = Wanted::of(filter);
+        let is_over = |ended: u64| filter.from.is_some_and(|from| is_long(ended, from));
         let mut items = Vec::new();
-        for (looked_at, item) in blocks.rev().enumerate() {
-            let (key, value) = item?;
-            let block = keys::read_block(&key).ok_or_else(|| StoreError::Read("no block".to_owned()))?;
-            if looked_at == BLOCKS_PER_PAGE {
+        let mut last = Some(end.block);
+        let mut read = 0;
+        while let Some(block) = last.and_then(|last| self.summaries.candidate(last, &wanted, is_over)) {
+            last = block.checked_sub(1);
+            if read == BLOCKS_PER_PAGE {
                 return Ok(Page { items, next: Some(Place { block, within: BLOCK }.text()) });
             }
+            let Some(value) = self.disk.get(&keys::block(block))? else { continue };
+            read += 1;
             let traces: Vec<Trace> = changes::unpack(&value)?;
             if is_long_before(&traces, filter.from) {
                 break;
@@ -275,7 +291,12 @@ impl Shared {
 
 /// Whether neither these records nor those written before them can have started at `from` or later.
 fn is_long_before(traces: &[Trace], from: Option<Timestamp>) -> bool {
-    from.is_some_and(|from| traces.iter().all(|trace| Timestamp(trace.ended).after(CLOCK_STEP) < from))
+    from.is_some_and(|from| traces.iter().all(|trace| is_long(trace.ended, from)))
+}
+
+/// Whether what ended at this moment ended so long before `from` that nothing written before can have started later.
+fn is_long(ended: u64, from: Timestamp) -> bool {
+    Timestamp(ended).after(CLOCK_STEP) < from
 }
 
 #[cfg(test)]

@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(read_id(&dead("shop", id)), Some(id));
         assert_eq!(read_contact_name(&contact_name("Иван", id)), Some(("иван", id)));
         assert_eq!(read_block(&block(7)), Some(7));
-        assert_eq!(read_tally(&tally(2, 7, "main")), Some((7, "main")));
+        assert_eq!(read_total(&total(2, 7, "main")), Some((7, "main")));
         let of = answer("k", 0);
         assert_eq!(read_expiry(&expiry(Timestamp(9), &of)), Some((Timestamp(9), of.as_slice())));
     }

@@ -37,6 +37,7 @@ mod record;
 mod shared;
 mod sign_in;
 mod statistics;
+mod summaries;
 mod tally;
 mod timestamp;
 mod window;

@@ -13,6 +13,7 @@ use crate::index::OrderIndex;
 use crate::outbox::Outbox;
 use crate::pair::Pool;
 use crate::shared::{Safe, Shared};
+use crate::summaries::Summaries;
 use crate::writer::{Job, Writer};
 use crate::{Batch, Outcome, StoreError, keys};
 
@@ -104,7 +105,10 @@ impl Store {
             node.pop();
         }
         let contacts = disk.prefixed(keys::CONTACT_NUMBERS).try_fold(0, |sum, item| item.map(|_| sum + 1))?;
+        let first = disk.prefixed(keys::BLOCKS).next().transpose()?;
+        let first = first.and_then(|(key, _)| keys::read_block(&key)).unwrap_or_default();
         let shared = Arc::new(Shared {
+            summaries: Summaries::from(first),
             options: Options { node, ..options },
             outbox: Mutex::new(Outbox::read(&disk)?),
             pairs: RwLock::new(Pool::read(&disk, options.pairs_for)?),
@@ -132,6 +136,10 @@ impl Store {
             let loaded = catch_unwind(AssertUnwindSafe(|| loading.orders.load(&loading.disk, stop)));
             loaded.unwrap_or_else(|_| loading.orders.fail());
             loading.note_names();
+            // A block without a summary is read.
+            if let Err(error) = loading.summaries.load(&loading.disk, stop) {
+                tracing::error!(%error, "searches of records take their time");
+            }
         };
         let threads = vec![
             thread("store-write", Box::new(move || writer.run(&waiting)))?,

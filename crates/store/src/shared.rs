@@ -12,6 +12,7 @@ use crate::history::Place;
 use crate::index::OrderIndex;
 use crate::outbox::Outbox;
 use crate::pair::Pool;
+use crate::summaries::Summaries;
 use crate::{Event, Options, StoreError, Webhook};
 
 pub(crate) type Listener = Arc<dyn Fn(&[Event]) + Send + Sync>;
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) disk: Disk,
     pub(crate) orders: OrderIndex,
+    pub(crate) summaries: Summaries,
     pub(crate) pairs: RwLock<Pool>,
     /// How many contacts there are.
     pub(crate) contacts: AtomicUsize,

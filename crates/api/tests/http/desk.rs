@@ -91,6 +91,9 @@ impl Desk {
             Ask::CancelCallback { reply, .. } => {
                 let _ = reply.send(self.stage);
             }
+            Ask::EraseTraces { reply, .. } => {
+                let _ = reply.send((3, vec![b2bua::CallId(77)]));
+            }
             Ask::Trace { call, plain, reply } => {
                 let mut shown = trace();
                 if plain {
@@ -107,6 +110,15 @@ impl Desk {
             }
             Ask::Metrics(reply) => {
                 let _ = reply.send(vec![calls()]);
+            }
+            Ask::Settings(reply) => {
+                let setting = |key: &str, value: &str, default| api::Setting {
+                    key: key.to_owned(),
+                    value: value.into(),
+                    default,
+                };
+                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
             }
             Ask::Trunks(reply) => {
                 let trunk = |name: &str, up, registered| TrunkStatus {

@@ -142,6 +142,7 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}/peaks", json, None),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
         (Method::GET, "/v1/statistics", json, None),
+        (Method::GET, "/v1/settings", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),
         (Method::GET, prompt, json, None),

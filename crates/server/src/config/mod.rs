@@ -25,6 +25,7 @@ mod recordings;
 mod reload;
 mod remark;
 mod secret;
+mod shown;
 mod sip;
 mod speech;
 mod trace;
@@ -41,7 +42,7 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use console::Console;
-pub(crate) use http::Http;
+pub(crate) use http::{Http, Listen};
 pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Hooked, Line, Operator, Service};
 pub(crate) use media::Media;
@@ -52,6 +53,7 @@ pub(crate) use pool::Pool;
 pub(crate) use prompts::Prompts;
 pub(crate) use recordings::{Recording, key_from_file};
 pub(crate) use remark::{Position, Remark};
+pub(crate) use shown::Shown;
 pub(crate) use trunk::Trunk;
 pub(crate) use walk::Environment;
 pub(crate) use webhook::Webhook;
@@ -89,6 +91,8 @@ const SECTIONS: &[&Schema] = &[
 /// A configuration in which nothing is at fault.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Checked {
+    /// As it is shown to people.
+    pub(crate) shown: Shown,
     pub(crate) node: Node,
     pub(crate) sip: Sip,
     pub(crate) media: Media,
@@ -165,6 +169,7 @@ pub(crate) fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Ou
     let checked = checked(&mut walk, document.get_ref());
     let (faults, warnings) = walk.remarks(text, file);
     let checked = checked.filter(|_| faults.is_empty()).ok_or(faults);
+    let checked = checked.map(|checked| Checked { shown: Shown::of(text), ..checked });
     Outcome { checked, warnings }
 }
 
@@ -220,14 +225,15 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let places = cross::lines(walk, &lines, &trunks);
     cross::hooks(walk, &lines, hooks.as_deref(), &speech);
     cross::services(walk, &lines);
-    let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
+    let numbers_of_lines: Vec<_> = lines.iter().flat_map(|line| line.numbers.clone()).collect();
     notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
-    let lines =
-        lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk)).collect::<Option<_>>()?;
+    let lines = lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk));
+    let lines = lines.collect::<Option<Vec<_>>>()?.concat();
     let trunks = trunks.into_iter().map(trunk::Draft::finish).collect::<Option<_>>()?;
     Some(Checked {
+        shown: Shown::default(),
         node,
         sip,
         media,

@@ -14,5 +14,6 @@ mod outbox;
 mod pairs;
 mod policy;
 mod pool_model;
+mod searches;
 mod statistics;
 mod world;
