@@ -186,8 +186,7 @@ impl Node {
             .ok_or_else(|| StartError::Language(languages.clone()))?;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
-        let own = self_caller.as_ref().map(|(caller, _)| caller.address());
-        config.own = own;
+        config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
         let knowledge = Knowledge { languages, quiet: Arc::new(RwLock::new(checked.quiet())) };
         let verifier = verifier(&checked, sender.clone())?;
@@ -225,7 +224,7 @@ impl Node {
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
-            own,
+            own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
         };
         let (callbacks, texts) = node.keep_callbacks(&store, knowledge.clone(), &speech)?;
