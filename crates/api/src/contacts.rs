@@ -210,7 +210,11 @@ pub(crate) async fn delete(
     let (id, wanted) = (read_id(&id)?, etag::precondition(&headers)?);
     match gate.store(move |store| store.remove_contact(id, wanted)).await? {
         ContactOutcome::Removed => Ok(StatusCode::NO_CONTENT),
-        other => kept(other).and(Err(unknown())),
+        other @ (ContactOutcome::Kept(_)
+        | ContactOutcome::Unknown
+        | ContactOutcome::Changed
+        | ContactOutcome::Taken(_)
+        | ContactOutcome::Full) => kept(other).and(Err(unknown())),
     }
 }
 

@@ -94,11 +94,15 @@ fn mask(value: &mut Value) {
         Value::Object(members) => members
             .iter_mut()
             .filter(|(name, value)| !(value.is_string() && OURS.contains(&name.as_str())))
-            .for_each(|(name, value)| match value {
-                Value::String(text) if TEXTS.contains(&name.as_str()) => *text = mask_text(text),
-                value => mask(value),
-            }),
+            .for_each(|(name, value)| mask_member(name, value)),
         Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn mask_member(name: &str, value: &mut Value) {
+    match value.as_str().filter(|_| TEXTS.contains(&name)) {
+        Some(text) => *value = Value::String(mask_text(text)),
+        None => mask(value),
     }
 }
 

@@ -76,43 +76,15 @@ const EMPTY: Takes = Takes::Whole(1024);
 pub(crate) fn routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
-    let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
-    let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
-    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
+    let prompt = "/v1/prompts/{language}/{key}";
     let dead_letters = "/v1/webhooks/{name}/dead-letters";
     let wav = Takes::Whole(crate::MAX_PROMPT);
     let session = "/v1/session";
-    vec![
+    let mut routes = who_reaches_whom();
+    routes.extend([
         row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
         row(&get, session, Some(WATCHERS), Nothing, sign_in::get),
         row(&delete, session, Some(WATCHERS), EMPTY, sign_in::end),
-        row(&get, "/v1/orders", Some(READERS), Nothing, orders::list),
-        row(&put, order, Some(EDITORS), JSON, orders::put),
-        row(&patch, order, Some(EDITORS), JSON, orders::change),
-        row(&get, order, Some(READERS), Nothing, orders::get),
-        row(&delete, order, Some(EDITORS), EMPTY, orders::delete),
-        row(&post, "/v1/orders:import", Some(EDITORS), Takes::Stream, import::import),
-        row(&get, "/v1/pairs", Some(READERS), Nothing, pairs::list),
-        row(&post, "/v1/pairs", Some(EDITORS), JSON, pairs::create),
-        row(&get, pair, Some(READERS), Nothing, pairs::get),
-        row(&patch, pair, Some(EDITORS), JSON, pairs::change),
-        row(&delete, pair, Some(EDITORS), EMPTY, pairs::close),
-        row(&post, "/v1/pairs/{id}:reopen", Some(EDITORS), JSON, pairs::reopen),
-        row(&get, "/v1/numbers", Some(READERS), Nothing, numbers::list),
-        row(&get, "/v1/numbers/plan", Some(READERS), Nothing, numbers::plan),
-        row(&post, "/v1/callbacks", Some(EDITORS), JSON, callbacks::create),
-        row(&get, "/v1/callbacks", Some(READERS), Nothing, callbacks::list),
-        row(&get, callback, Some(READERS), Nothing, callbacks::get),
-        row(&delete, callback, Some(EDITORS), EMPTY, callbacks::cancel),
-        row(&get, "/v1/callback-plans", Some(READERS), Nothing, callbacks::list_plans),
-        row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
-        row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
-        row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
-        row(&get, "/v1/contacts", Some(CALLERS), Nothing, contacts::list),
-        row(&post, "/v1/contacts", Some(CALLERS), JSON, contacts::create),
-        row(&get, "/v1/contacts/{id}", Some(CALLERS), Nothing, contacts::get),
-        row(&patch, "/v1/contacts/{id}", Some(CALLERS), JSON, contacts::change),
-        row(&delete, "/v1/contacts/{id}", Some(CALLERS), EMPTY, contacts::delete),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
@@ -149,6 +121,44 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/readyz", None, Nothing, health::ready),
         row(&get, "/metrics", Some(COLLECTORS), Nothing, health::metrics),
         row(&get, "/openapi.json", None, Nothing, openapi::document),
+    ]);
+    routes
+}
+
+/// Orders, pairs, callbacks, and whom they are about.
+fn who_reaches_whom() -> Vec<Route> {
+    use Takes::Nothing;
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (patch, pair, order) = (Method::PATCH, "/v1/pairs/{id}", "/v1/orders/{code}");
+    let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
+    vec![
+        row(&get, "/v1/orders", Some(READERS), Nothing, orders::list),
+        row(&put, order, Some(EDITORS), JSON, orders::put),
+        row(&patch, order, Some(EDITORS), JSON, orders::change),
+        row(&get, order, Some(READERS), Nothing, orders::get),
+        row(&delete, order, Some(EDITORS), EMPTY, orders::delete),
+        row(&post, "/v1/orders:import", Some(EDITORS), Takes::Stream, import::import),
+        row(&get, "/v1/pairs", Some(READERS), Nothing, pairs::list),
+        row(&post, "/v1/pairs", Some(EDITORS), JSON, pairs::create),
+        row(&get, pair, Some(READERS), Nothing, pairs::get),
+        row(&patch, pair, Some(EDITORS), JSON, pairs::change),
+        row(&delete, pair, Some(EDITORS), EMPTY, pairs::close),
+        row(&post, "/v1/pairs/{id}:reopen", Some(EDITORS), JSON, pairs::reopen),
+        row(&get, "/v1/numbers", Some(READERS), Nothing, numbers::list),
+        row(&get, "/v1/numbers/plan", Some(READERS), Nothing, numbers::plan),
+        row(&post, "/v1/callbacks", Some(EDITORS), JSON, callbacks::create),
+        row(&get, "/v1/callbacks", Some(READERS), Nothing, callbacks::list),
+        row(&get, callback, Some(READERS), Nothing, callbacks::get),
+        row(&delete, callback, Some(EDITORS), EMPTY, callbacks::cancel),
+        row(&get, "/v1/callback-plans", Some(READERS), Nothing, callbacks::list_plans),
+        row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
+        row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
+        row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
+        row(&get, "/v1/contacts", Some(CALLERS), Nothing, contacts::list),
+        row(&post, "/v1/contacts", Some(CALLERS), JSON, contacts::create),
+        row(&get, "/v1/contacts/{id}", Some(CALLERS), Nothing, contacts::get),
+        row(&patch, "/v1/contacts/{id}", Some(CALLERS), JSON, contacts::change),
+        row(&delete, "/v1/contacts/{id}", Some(CALLERS), EMPTY, contacts::delete),
     ]
 }
 

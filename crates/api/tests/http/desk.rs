@@ -92,11 +92,7 @@ impl Desk {
                 let _ = reply.send(self.stage);
             }
             Ask::Trace { call, plain, reply } => {
-                let mut shown = trace();
-                if plain {
-                    shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
-                }
-                let _ = reply.send(self.calls.contains(&call.0).then_some(shown));
+                let _ = reply.send(self.calls.contains(&call.0).then(|| shown(plain)));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);
@@ -109,23 +105,10 @@ impl Desk {
                 let _ = reply.send(vec![calls()]);
             }
             Ask::Settings(reply) => {
-                let setting = |key: &str, value: &str, default| api::Setting {
-                    key: key.to_owned(),
-                    value: value.into(),
-                    default,
-                };
-                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
-                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
+                let _ = reply.send(vec![settings()]);
             }
             Ask::Trunks(reply) => {
-                let trunk = |name: &str, up, registered| TrunkStatus {
-                    name: name.into(),
-                    addresses: 2,
-                    up,
-                    registered,
-                    calls: 3,
-                };
-                let _ = reply.send(vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]);
+                let _ = reply.send(trunks());
             }
             Ask::Prompts(reply) => {
                 let _ = reply.send(vec![self.info("ru", "start"), self.info("en", "start")]);
@@ -186,6 +169,32 @@ fn spoken(text: &str) -> Result<Vec<u8>, PromptRefusal> {
 
 fn known(language: &str, key: &str) -> bool {
     matches!(language, "ru" | "en") && key == "start"
+}
+
+fn settings() -> api::SettingsSection {
+    let setting =
+        |key: &str, value: &str, default| api::Setting { key: key.to_owned(), value: value.into(), default };
+    let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+    api::SettingsSection { section: "node".to_owned(), keys }
+}
+
+fn trunks() -> Vec<TrunkStatus> {
+    let trunk = |name: &str, up, registered| TrunkStatus {
+        name: name.into(),
+        addresses: 2,
+        up,
+        registered,
+        calls: 3,
+    };
+    vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]
+}
+
+fn shown(plain: bool) -> Trace {
+    let mut shown = trace();
+    if plain {
+        shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
+    }
+    shown
 }
 
 fn trace() -> Trace {

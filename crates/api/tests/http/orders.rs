@@ -222,7 +222,7 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     let patched = change(Role::App, rest, "").await.json();
     assert_eq!(
         patched["client"],
-        json!({"number": "+79992222222", "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "name": null, "language": "en", "quiet": null, "time_zone": null})
     );
     assert_eq!((&patched["max_calls"], &patched["data"]), (&Value::Null, &Value::Null));
     assert_ne!(patched["expires_at"], first.json()["expires_at"]);

@@ -82,11 +82,9 @@ type Asked = (Method, &'static str, &'static str, Option<(&'static str, &'static
 /// What is asked, with an example of which kind, and with which header.
 #[rustfmt::skip]
 fn asked() -> Vec<Asked> {
-    let (json, order, block, prompt) = ("application/json", "/v1/orders/{code}", BLOCK, PROMPT);
+    let (json, order) = ("application/json", "/v1/orders/{code}");
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
-    let letters = "/v1/webhooks/{name}/dead-letters";
-    let replay = "/v1/webhooks/{name}/dead-letters/replay";
-    vec![
+    let mut asked = vec![
         (Method::PUT, order, json, None),
         (Method::PUT, order, json, None),
         (Method::GET, order, json, None),
@@ -114,6 +112,18 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/callbacks", json, None),
         (Method::GET, callback, json, None),
         (Method::DELETE, callback, json, None),
+    ];
+    asked.extend(asked_of_calls());
+    asked
+}
+
+/// The rest: calls, what is kept of them, and the node.
+#[rustfmt::skip]
+fn asked_of_calls() -> Vec<Asked> {
+    let (json, block, prompt) = ("application/json", BLOCK, PROMPT);
+    let letters = "/v1/webhooks/{name}/dead-letters";
+    let replay = "/v1/webhooks/{name}/dead-letters/replay";
+    vec![
         (Method::GET, "/v1/blocks", json, None),
         (Method::POST, "/v1/blocks", json, None),
         (Method::GET, block, json, None),
