@@ -100,6 +100,7 @@ async fn furnish(world: &World) -> Kept {
     std::fs::write(world.recordings().join(format!("{call}.wav")), b"RIFF0123").unwrap();
     let at = record(0).started_at;
     let callback = store::Callback {
+        window: None,
         id: call,
         created_at: at,
         at,
