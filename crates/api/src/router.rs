@@ -52,14 +52,12 @@ pub(crate) enum Takes {
 
 /// Manners of calling belong to shops' programs.
 const WRITERS: &[Role] = &[Role::Admin, Role::App];
-/// Who may reach whom is for shops' programs and for people at the console to say.
+/// Who may reach whom, and who is called what, is for shops' programs and for people at the console to say.
 const EDITORS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// What became of calls is for everyone but collectors of metrics.
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Whoever is threatened calls the shop: its programs and its people block.
 const BLOCKERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
-/// Contacts are known by those who call them.
-const CALLERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Running calls are for those who watch them.
 const WATCHERS: &[Role] = &[Role::Admin, Role::Operator];
 /// Collectors of metrics.
@@ -74,13 +72,18 @@ const EMPTY: Takes = Takes::Whole(1024);
 
 /// The table.
 pub(crate) fn routes() -> Vec<Route> {
+    let mut routes = people_routes();
+    routes.extend(node_routes());
+    routes
+}
+
+/// Of the table what is about people and their calls.
+fn people_routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
-    let (order, prompt) = ("/v1/orders/{code}", "/v1/prompts/{language}/{key}");
+    let order = "/v1/orders/{code}";
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
-    let dead_letters = "/v1/webhooks/{name}/dead-letters";
-    let wav = Takes::Whole(crate::MAX_PROMPT);
     let session = "/v1/session";
     vec![
         row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
@@ -108,11 +111,11 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
         row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
         row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
-        row(&get, "/v1/contacts", Some(CALLERS), Nothing, contacts::list),
-        row(&post, "/v1/contacts", Some(CALLERS), JSON, contacts::create),
-        row(&get, "/v1/contacts/{id}", Some(CALLERS), Nothing, contacts::get),
-        row(&patch, "/v1/contacts/{id}", Some(CALLERS), JSON, contacts::change),
-        row(&delete, "/v1/contacts/{id}", Some(CALLERS), EMPTY, contacts::delete),
+        row(&get, "/v1/contacts", Some(EDITORS), Nothing, contacts::list),
+        row(&post, "/v1/contacts", Some(EDITORS), JSON, contacts::create),
+        row(&get, "/v1/contacts/{id}", Some(EDITORS), Nothing, contacts::get),
+        row(&patch, "/v1/contacts/{id}", Some(EDITORS), JSON, contacts::change),
+        row(&delete, "/v1/contacts/{id}", Some(EDITORS), EMPTY, contacts::delete),
         row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
         row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
         row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
@@ -131,6 +134,16 @@ pub(crate) fn routes() -> Vec<Route> {
         row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
         row(&get, "/v1/recordings/{id}/peaks", Some(READERS), Nothing, peaks::get),
         row(&delete, "/v1/recordings/{id}", Some(ADMIN), EMPTY, recordings::delete),
+    ]
+}
+
+/// Of the table what is about the node.
+fn node_routes() -> Vec<Route> {
+    use Takes::Nothing;
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (prompt, dead_letters) = ("/v1/prompts/{language}/{key}", "/v1/webhooks/{name}/dead-letters");
+    let wav = Takes::Whole(crate::MAX_PROMPT);
+    vec![
         row(&get, "/v1/prompts", Some(READERS), Nothing, prompts::list),
         row(&get, prompt, Some(READERS), Nothing, prompts::get),
         row(&put, prompt, Some(ADMIN), wav, prompts::replace),

@@ -67,6 +67,9 @@ impl Desk {
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
+                Ask::EraseTraces { number, reply } => {
+                    let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
+                }
                 Ask::Trace { call, plain, reply } => {
                     let (kept, answer) = oneshot::channel();
                     let _ = desk.turns.send(Turn::Trace(call, kept)).await;
@@ -210,6 +213,7 @@ impl Desk {
             | Ask::Callback { .. }
             | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
+            | Ask::EraseTraces { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
             | Ask::Settings(_)

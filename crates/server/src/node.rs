@@ -20,10 +20,11 @@ use store::{Quiet, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Texts, Wish};
-use crate::config::{self, Checked, Numbers};
+use crate::config::{self, Checked, Listen, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
@@ -34,8 +35,9 @@ use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
 use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
+use crate::seats::Seats;
 use crate::self_call::{self, SelfCaller};
-use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
+use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Proof, Tls, Turn};
 use crate::speech::{Speech, SpeechStartError};
 use crate::supervisor;
 use crate::time::Clock;
@@ -44,6 +46,9 @@ use crate::verifier::{Believed, BelievedError, Verifier};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
+/// Connections by HTTPS at once, in all and from one address, behind which there may be an office.
+const HTTPS: usize = 1_024;
+const HTTPS_FROM_ONE: usize = 256;
 /// After the drain: what is left of the calls is ended, and their last messages sent, within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -118,6 +123,8 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
+    /// As whom browsers know us, where HTTPS is spoken.
+    https: Option<watch::Sender<TlsAcceptor>>,
     verifier: Verifier,
     hooks: Hooks,
     cards: Arc<Cards>,
@@ -215,6 +222,7 @@ impl Node {
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             tls,
+            https: checked.http.proof.as_ref().map(Proof::acceptor).transpose()?.map(watch::Sender::new),
             verifier,
             hooks,
             cards,
@@ -298,13 +306,18 @@ impl Node {
     }
 
     async fn serve_http(&mut self) -> Result<(), StartError> {
-        for address in self.checked.http.listen.clone() {
+        for Listen { address, https } in self.checked.http.listen.clone() {
             let failed = |error| StartError::Listen { address, error, key: "http.listen" };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             self.http.push(listener.local_addr().map_err(failed)?);
             let (gate, mut stop) = (self.gate.clone(), self.stop.subscribe());
+            let seats = Seats::new(HTTPS, HTTPS_FROM_ONE);
+            let secure = self.https.as_ref().filter(|_| https).map(|https| api::Secure {
+                acceptor: https.subscribe(),
+                seat: Box::new(move |source| Some(Box::new(seats.take(source)?))),
+            });
             self.tasks.spawn(async move {
-                api::serve(listener, gate, async move {
+                api::serve(listener, secure, gate, async move {
                     let _ = stop.wait_for(|stop| *stop).await;
                 })
                 .await;
@@ -381,6 +394,12 @@ impl Node {
             match Tls::load(files) {
                 Ok(tls) => drop(self.tls.send_replace(Some(tls))),
                 Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            }
+        }
+        if let (Some(https), Some(proof)) = (&self.https, &self.checked.http.proof) {
+            match proof.acceptor() {
+                Ok(acceptor) => drop(https.send_replace(acceptor)),
+                Err(error) => tracing::error!(%error, "the certificate of HTTPS stays as it was"),
             }
         }
     }
