@@ -186,26 +186,20 @@ impl Node {
             .ok_or_else(|| StartError::Language(languages.clone()))?;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
-        config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
+        let own = self_caller.as_ref().map(|(caller, _)| caller.address());
+        config.own = own;
         let sender = turns.0.clone();
-        let quiet = Arc::new(RwLock::new(checked.quiet()));
-        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
-        let keeper =
-            Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
+        let knowledge = Knowledge { languages, quiet: Arc::new(RwLock::new(checked.quiet())) };
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let cards = Arc::<Cards>::default();
-        cards.configure(checked.console.card.clone());
-        let people = People::start(store.clone(), Arc::clone(&cards), sender.clone());
-        let keepers = (keeper, people.map_err(StartError::Thread)?);
+        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender).map_err(StartError::Thread)?;
         let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
         if resolve::operators(&dns, &checked, &mut config.lines).await {
-            let _ =
-                sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
+            let _ = sender.send(configured(config.clone())).await;
         }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let mut node = Self {
@@ -218,7 +212,7 @@ impl Node {
             usable,
             config: shared,
             settings: Arc::new(RwLock::new(checked.shown.clone())),
-            quiet,
+            quiet: Arc::clone(&knowledge.quiet),
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             tls,
@@ -231,7 +225,7 @@ impl Node {
             tasks: JoinSet::new(),
             http: Vec::new(),
             epoch_ms,
-            own: self_caller.as_ref().map(|(caller, _)| caller.address()),
+            own,
             checked,
         };
         let (callbacks, texts) = node.keep_callbacks(&store, knowledge.clone(), &speech)?;
@@ -378,8 +372,7 @@ impl Node {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
-            let configure = Input::Control(Control::Configure(Box::new(config)));
-            let _ = self.turns.send(Turn::Board(configure)).await;
+            let _ = self.turns.send(configured(config)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.cards.configure(self.checked.console.card.clone());
@@ -574,6 +567,24 @@ fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
         privacy: privacy.clone(),
         trunks: checked.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
     }
+}
+
+/// Whoever asks the store for the switchboard: what it decides by, and how people are called.
+fn keepers(
+    checked: &Checked,
+    store: &Store,
+    knowledge: &Knowledge,
+    turns: &mpsc::Sender<Turn>,
+) -> std::io::Result<((Keeper, People), Arc<Cards>)> {
+    let cards = Arc::<Cards>::default();
+    cards.configure(checked.console.card.clone());
+    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone())?;
+    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone())?;
+    Ok(((keeper, people), cards))
+}
+
+fn configured(config: b2bua::Config) -> Turn {
+    Turn::Board(Input::Control(Control::Configure(Box::new(config))))
 }
 
 fn start_relay(

@@ -155,6 +155,8 @@ impl Outside {
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::Notice(_)
             | Output::Trunk(_)
             | Output::Shedding(_)
