@@ -5,7 +5,7 @@
 use serde_json::json;
 use tests::browser::Look;
 use tests::canary::Canary;
-use tests::config::{ADMIN, LINE, OPERATOR};
+use tests::config::{ADMIN, LINE};
 use tests::console::{Console, OF_ADMINS, VIEWS, with_operator};
 use tests::peer::Call;
 use tests::scene::{CLIENT, CODE, COURIER, STRANGER, Scene};
@@ -90,6 +90,12 @@ fn settle(console: &Console, place: &str) {
     console.browser.until("all of it", "return !document.querySelector('main [aria-busy=true]')", &[]);
 }
 
+/// A page without what stands between the digits of a number for the eye.
+fn plain(page: &str) -> String {
+    let page = page.replace("&nbsp;", "");
+    page.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{2011}' | '-' | '(' | ')')).collect()
+}
+
 #[test]
 fn an_operator_finds_nobodys_number_in_any_view_and_a_reveal_is_written_down() {
     let shop = Shop::open();
@@ -106,7 +112,7 @@ fn an_operator_finds_nobodys_number_in_any_view_and_a_reveal_is_written_down() {
         settle(&console, &place);
         let page = console.browser.whole_page();
         for canary in &canaries {
-            assert_eq!(canary.found_in(page.as_bytes()), None, "{canary:?} in {place}:\n{page}");
+            assert_eq!(canary.found_in(plain(&page).as_bytes()), None, "{canary:?} in {place}:\n{page}");
         }
     }
     for view in OF_ADMINS {
@@ -142,20 +148,9 @@ fn an_administrator_sees_what_an_operator_does_not() {
     ] {
         settle(&console, place);
         let canary = Canary::number(place, number);
-        let spaced = format!(
-            "+7\u{a0}{}\u{a0}{}\u{2011}{}\u{2011}{}",
-            &number[1..4],
-            &number[4..7],
-            &number[7..9],
-            &number[9..]
-        );
         let page = console.browser.whole_page();
-        assert!(
-            page.contains(&spaced) || canary.found_in(page.as_bytes()).is_some(),
-            "{number} in {place}:\n{page}"
-        );
+        assert!(canary.found_in(plain(&page).as_bytes()).is_some(), "{number} in {place}:\n{page}");
     }
-    assert!(!OPERATOR.is_empty());
 }
 
 /// Looks at every view, and at the forms that open over them, with axe.
