@@ -27,12 +27,19 @@ fn main() {
         let console = Console::admin(&shop.scene.loopback, look);
         for place in shop.places(true) {
             shop.settle(&console, &place);
+            let name_of = |place: &str| folder.join(format!("{place}-{name}.webp"));
+            if place.starts_with("records/") {
+                console.browser.run("document.querySelector('#ladder').scrollIntoView()", &[]);
+                std::fs::write(name_of("records-ladder"), console.browser.screenshot())
+                    .expect("the disk has room");
+                console.browser.run("document.querySelector('dialog').scrollTo(0, 0)", &[]);
+            }
             let place = match place.split_once('/') {
                 Some((view, _)) if view != "callbacks" => format!("{view}-one"),
                 _ => place.replace('/', "-"),
             };
             let picture = console.browser.screenshot();
-            std::fs::write(folder.join(format!("{place}-{name}.webp")), picture).expect("the disk has room");
+            std::fs::write(name_of(&place), picture).expect("the disk has room");
         }
     }
 }
