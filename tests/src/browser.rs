@@ -347,13 +347,13 @@ impl Browser {
         self.run(whole, &[]).as_str().unwrap_or_default().to_owned()
     }
 
-    /// The page as a picture (PNG), as far as the window shows it.
+    /// The page as a picture (WebP), as far as the window shows it.
     ///
     /// # Panics
     /// If none can be taken.
     #[must_use]
     pub fn screenshot(&self) -> Vec<u8> {
-        let taken = self.command("Page.captureScreenshot", json!({ "format": "png" }));
+        let taken = self.command("Page.captureScreenshot", json!({ "format": "webp", "quality": 70 }));
         let data = taken["data"].as_str().expect("a picture in base64");
         base64::prelude::BASE64_STANDARD.decode(data).expect("a picture in base64")
     }
@@ -424,7 +424,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let complaints = self.complaints();
         if std::thread::panicking() {
-            let picture = std::env::temp_dir().join(format!("bauta-browser-{}.png", std::process::id()));
+            let picture = std::env::temp_dir().join(format!("bauta-browser-{}.webp", std::process::id()));
             // Only a help to whoever looks for the fault.
             drop(std::fs::write(&picture, self.screenshot()));
             eprintln!("the page ({}, {}):\n{}", self.address(), picture.display(), self.page_text());

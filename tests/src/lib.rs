@@ -22,6 +22,7 @@ pub mod program;
 pub mod prompts;
 pub mod receiver;
 pub mod scene;
+pub mod shop;
 pub mod sipp;
 pub mod stir;
 pub mod tone;

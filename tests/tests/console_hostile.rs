@@ -1,6 +1,5 @@
 //! Whatever somebody calls themselves, sends, or writes into data: at the console it is text, and nothing of it runs.
 
-
 use serde_json::json;
 use tests::browser::Look;
 use tests::config::{ADMIN, LINE};
