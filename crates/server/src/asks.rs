@@ -68,17 +68,7 @@ impl Desk {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
                 Ask::Trace { call, plain, reply } => {
-                    let (kept, answer) = oneshot::channel();
-                    let _ = desk.turns.send(Turn::Trace(call, kept)).await;
-                    let kept = answer.await.unwrap_or_default();
-                    let shown = |(kept, epoch_us)| {
-                        if plain {
-                            desk.shown.plain(&kept, epoch_us)
-                        } else {
-                            desk.shown.trace(&kept, epoch_us)
-                        }
-                    };
-                    let _ = reply.send(kept.map(shown));
+                    let _ = reply.send(desk.trace(call, plain).await);
                 }
                 Ask::Health(reply) => {
                     let _ = reply.send(desk.health());
@@ -90,8 +80,7 @@ impl Desk {
                     let _ = reply.send(families);
                 }
                 Ask::Settings(reply) => {
-                    let sections = desk.settings.read().unwrap_or_else(PoisonError::into_inner).sections();
-                    let _ = reply.send(sections);
+                    let _ = reply.send(desk.sections());
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
@@ -118,6 +107,19 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The messages of a call, as they may be shown.
+    async fn trace(&self, call: b2bua::CallId, plain: bool) -> Option<api::Trace> {
+        let (kept, answer) = oneshot::channel();
+        let _ = self.turns.send(Turn::Trace(call, kept)).await;
+        let (kept, epoch_us) = answer.await.unwrap_or_default()?;
+        Some(if plain { self.shown.plain(&kept, epoch_us) } else { self.shown.trace(&kept, epoch_us) })
+    }
+
+    /// The configuration in force.
+    fn sections(&self) -> Vec<api::SettingsSection> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).sections()
     }
 
     /// How the trunks are; none where the switchboard is gone.

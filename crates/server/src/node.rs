@@ -174,24 +174,18 @@ impl Node {
         let turns = signalling::queue();
         let (relay, usable) = start_relay(&checked, &prompts, turns.0.clone())?;
         let prompts = Arc::new(Mutex::new(prompts));
-        let mut config = checked
-            .switchboard(epoch_ms, &usable, &languages)
-            .ok_or_else(|| StartError::Language(languages.clone()))?;
+        let config = checked.switchboard(epoch_ms, &usable, &languages);
+        let mut config = config.ok_or_else(|| StartError::Language(languages.clone()))?;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
         let quiet = Arc::new(RwLock::new(checked.quiet()));
         let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
-        let keeper =
-            Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let cards = Arc::<Cards>::default();
-        cards.configure(checked.console.card.clone());
-        let people = People::start(store.clone(), Arc::clone(&cards), sender.clone());
-        let keepers = (keeper, people.map_err(StartError::Thread)?);
+        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender)?;
         let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
@@ -506,6 +500,20 @@ fn open(checked: &Checked) -> Result<Store, StartError> {
 /// Made before anything happens that a webhook may want to know.
 fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> {
     Deliverer::new(gate, checked.receivers())
+}
+
+/// Whoever asks the store during calls, and the template of links to cards.
+fn keepers(
+    checked: &Checked,
+    store: &Store,
+    knowledge: &Knowledge,
+    turns: &mpsc::Sender<Turn>,
+) -> Result<((Keeper, People), Arc<Cards>), StartError> {
+    let cards = Arc::<Cards>::default();
+    cards.configure(checked.console.card.clone());
+    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone());
+    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone());
+    Ok(((keeper.map_err(StartError::Thread)?, people.map_err(StartError::Thread)?), cards))
 }
 
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
