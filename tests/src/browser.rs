@@ -237,20 +237,19 @@ impl Browser {
             .is_some_and(|text| text.contains("WebDriver error") || text.contains("javascript error"))
     }
 
-    fn element(&self, css: &str) -> Element {
-        let shown = "const found = [...document.querySelectorAll(arguments[0])]; \
-                     return found.some((e) => e.checkVisibility({ visibilityProperty: true }));";
-        self.until(css, shown, &[json!(css)]);
-        let found = self.wait_for(self.client.find_all(Locator::Css(css)));
-        let found = found.unwrap_or_else(|fault| panic!("{css}: {fault}"));
-        let visible =
-            found.into_iter().find(|element| self.wait_for(element.is_displayed()).unwrap_or(false));
-        visible.unwrap_or_else(|| panic!("{css} is there, but not to be seen:\n{}", self.page_text()))
+    /// The first of these that is to be seen, if there is one now.
+    fn seen(&self, css: &str) -> Result<Option<Element>, CmdError> {
+        for element in self.wait_for(self.client.find_all(Locator::Css(css)))? {
+            if self.wait_for(element.is_displayed())? {
+                return Ok(Some(element));
+            }
+        }
+        Ok(None)
     }
 
     /// Waits until the page has this.
     pub fn await_element(&self, css: &str) {
-        self.element(css);
+        self.persist(css, |_| Ok(()));
     }
 
     /// Waits until the page has none of these.
@@ -291,9 +290,14 @@ impl Browser {
         self.persist(css, |element| self.wait_for(element.send_keys(keys)));
     }
 
-    /// Chooses an entry of a list by its value.
+    /// Chooses an entry of a list by its value, once there is one.
     pub fn choose(&self, css: &str, value: &str) {
-        self.persist(css, |element| self.wait_for(element.select_by_value(value)));
+        let chosen = "const list = document.querySelector(arguments[0]); \
+                      if (![...(list?.options ?? [])].some((option) => option.value === arguments[1])) return false; \
+                      list.value = arguments[1]; \
+                      for (const type of ['input', 'change']) list.dispatchEvent(new Event(type, { bubbles: true })); \
+                      return true;";
+        self.until(&format!("{value} in {css}"), chosen, &[json!(css), json!(value)]);
     }
 
     /// Gives a file to a field for files, which need not be to be seen.
@@ -310,9 +314,16 @@ impl Browser {
     /// A page may draw an element anew, or something over it, between finding it and using it.
     fn persist(&self, css: &str, act: impl Fn(&Element) -> Result<(), CmdError>) {
         let mut fault = None;
-        let done =
-            wait::within(wait::LATER, || act(&self.element(css)).map_err(|said| fault = Some(said)).ok());
-        assert!(done.is_some(), "{css}: {fault:?}\n{}", self.page_text());
+        let done = wait::within(wait::LATER, || {
+            let tried = self.seen(css).and_then(|found| found.map(|element| act(&element)).transpose());
+            tried.map_err(|said| fault = Some(said)).ok().flatten()
+        });
+        assert!(
+            done.is_some(),
+            "waited in vain for {css} ({fault:?}) on {}:\n{}",
+            self.address(),
+            self.page_text()
+        );
     }
 
     /// Where the page is.

@@ -185,6 +185,12 @@ impl Sipp {
         Self { running: Running::start(command), dir }
     }
 
+    /// Every message that came and went so far, as it notes them.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("messages")).unwrap_or_default()
+    }
+
     /// Waits until all its calls are over.
     ///
     /// # Panics

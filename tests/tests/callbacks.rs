@@ -9,6 +9,7 @@ use tests::peer::{Call, Peer};
 use tests::program::Bauta;
 use tests::prompts::Library;
 use tests::scene::{CLIENT, COURIER, Scene};
+use tests::sipp::Sipp;
 use tests::{tone, wait};
 
 /// The line that the first side sees.
@@ -513,5 +514,50 @@ fn two_real_phones_are_called_and_talk() {
     for (phone, secret) in [(&client, COURIER), (&agent, CLIENT)] {
         assert!(!phone.log().contains(&secret[1..]), "a phone saw {secret}:\n{}", phone.log());
     }
+    bauta.assert_no_fault();
+}
+
+/// sipp is the second side's carrier, baresip the first side's phone: neither sees more than the company's number, on the wire as the
+/// program kept it or in what they note themselves.
+#[test]
+fn a_phone_and_a_carrier_that_are_not_ours_see_the_companys_number_alone() {
+    let loopback = Loopback::claim();
+    let mut agent = Baresip::start(COURIER, 440.0, Answering::Auto);
+    let sipp = Sipp::be_called(loopback.callee(), 1000.0, std::time::Duration::from_millis(300), 1);
+    let config = config(&loopback)
+        .set("trunk.1.uri", format!("sip:{}", agent.address()))
+        .set("trunk.1.allow", vec!["127.0.0.0/8"]);
+    let config = config.set("trunk.0.allow", vec!["192.0.2.1/32"]);
+    let bauta = Bauta::start(&loopback, &config);
+    let (status, asked) = bauta.http("POST", "/v1/callbacks", Some(&one_each()));
+    assert_eq!(status, 202, "{asked:#}");
+    let id = asked["id"].as_str().expect("it has an id");
+    agent.await_event("CALL_ESTABLISHED");
+    wait::until_true("that they talk", wait::LATER, || {
+        bauta.http("GET", &format!("/v1/callbacks/{id}"), None).1["state"] == "talking"
+    });
+    wait::until_true("sipp's voice", wait::LATER, || agent.hears(1000.0) > 1.0);
+    agent.command("hangup", "");
+    agent.await_event("CALL_CLOSED");
+    let record = bauta.await_record();
+    assert_eq!((&record["heard"], &record["cause"]), (&json!("both"), &json!("hung-up")), "{record:#}");
+    let (noted, logged) = (sipp.messages(), agent.log());
+    assert!(noted.contains(&format!("+{LINE}")) && logged.contains(&format!("+{DESK}")), "{noted}\n{logged}");
+    for (text, secret) in [(&noted, COURIER), (&noted, DESK), (&logged, CLIENT), (&logged, LINE)] {
+        assert!(!text.contains(&secret[1..]), "{secret} was seen:\n{text}");
+    }
+    let trace: Value = serde_json::from_slice(&bauta.trace(id, "application/json")).expect("it is JSON");
+    let messages = trace["messages"].as_array().expect("a list");
+    let of_sipp = loopback.callee().to_string();
+    let mut sent = [0, 0];
+    for message in messages.iter().filter(|message| message["direction"] == "out") {
+        let to_sipp = message["to"].as_str().is_some_and(|to| to.starts_with(&of_sipp));
+        let (place, secrets) = if to_sipp { (0, [COURIER, DESK]) } else { (1, [CLIENT, LINE]) };
+        sent[place] += 1;
+        let text = message["text"].as_str().unwrap_or_default();
+        assert!(secrets.iter().all(|secret| !text.contains(&secret[1..])), "{message:#}");
+    }
+    assert!(sent.iter().all(|sent| *sent > 1), "{sent:?} of {trace:#}");
+    sipp.succeed();
     bauta.assert_no_fault();
 }

@@ -101,7 +101,9 @@ fn a_stranger_is_seen_on_the_way_to_an_operator() {
     out.media.press("1#");
     let mut back = scene.callee.incoming();
     assert!(back.invite.as_ref().unwrap().uri().contains(OPERATOR));
-    await_state(&console.browser, &call, "operator");
+    back.provisional("180 Ringing");
+    await_state(&console.browser, &call, "ringing");
+    console.browser.await_text(&format!("[data-call-id='{call}']"), "operator");
     back.answer();
     Scene::talk(&mut out, &mut back);
     await_state(&console.browser, &call, "talking");

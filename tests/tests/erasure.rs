@@ -46,3 +46,31 @@ fn an_erased_courier_is_gone_from_everything_and_the_client_is_not() {
     assert_eq!(audit["items"].as_array().unwrap().iter().filter(erasures).count(), 2, "{audit:#}");
     scene.bauta.assert_no_fault();
 }
+
+#[test]
+fn where_records_have_last_digits_alone_the_messages_of_a_call_are_erased_all_the_same() {
+    let scene = Scene::brief(|config| config.set("privacy.numbers", "last4"));
+    scene.put_order();
+    let person = format!("/v1/people/{COURIER}");
+    let (mut out, mut back) = scene.talking(COURIER);
+    let kept = |report: &Value, what: &str| -> Vec<Value> {
+        let kept = report["kept"].as_array().expect("a list");
+        kept.iter().filter(|kept| kept["what"] == what).cloned().collect()
+    };
+    // A call that goes on is found by its messages: its record has no number.
+    let report = admin(&scene, "DELETE", &person);
+    let running = kept(&report, "call");
+    assert_eq!((running.len(), &report["erased"]["traces"]), (1, &json!(0)), "{report:#}");
+    assert_eq!(kept(&report, "records").len(), 1, "what cannot be told apart is told: {report:#}");
+    out.hang_up();
+    back.expect_bye();
+    let record = scene.bauta.await_record();
+    assert_eq!(record["id"], running[0]["id"]);
+    let trace = format!("/v1/calls/{}/trace", record["id"].as_str().expect("an id"));
+    assert!(admin(&scene, "GET", &trace)["messages"].as_array().is_some_and(|all| all.len() > 4));
+    let report = admin(&scene, "DELETE", &person);
+    assert_eq!((kept(&report, "call").len(), &report["erased"]["traces"]), (0, &json!(1)), "{report:#}");
+    let (status, _) = scene.bauta.http_as(ADMIN, "GET", &trace, None);
+    assert_eq!(status, 404);
+    scene.bauta.assert_no_fault();
+}

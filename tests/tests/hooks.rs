@@ -375,3 +375,51 @@ fn a_prompt_is_made_of_a_text_and_heard() {
     assert_eq!((status, &prompt["replaced"]), (200, &json!(false)));
     assert_ne!(prompt["text"], text["text"]);
 }
+
+#[test]
+fn a_reload_asks_other_hooks_from_the_next_question_on() {
+    let reject = |status| move |_: &Value| Reply::actions(&json!([{ "action": "reject", "status": status }]));
+    let mut other = None;
+    let (scene, first) = with_hook(
+        |config| {
+            let refuses = reject(486);
+            let receiver = Receiver::answering(config.vacant(), 0, move |posted| refuses(&posted.event()));
+            other = Some(receiver);
+            hooked(config)
+        },
+        reject(603),
+    );
+    let other = other.expect("it was started with the program");
+    assert_eq!(refused(&scene, COURIER), 603);
+    let path = scene.bauta.dir().join("bauta.toml");
+    let before = std::fs::read_to_string(&path).expect("its configuration");
+    let reloads = || scene.bauta.log().matches("reloaded").count();
+    let reload = |text: &str| {
+        let so_far = reloads();
+        std::fs::write(&path, text).expect("the disk has room");
+        scene.bauta.signal(libc::SIGHUP);
+        wait::until_true("the reload", wait::LATER, || reloads() > so_far);
+    };
+    let at = |receiver: &Receiver| receiver.address().to_string();
+    assert!(before.contains(&at(&first)) && before.contains(SECRET), "{before}");
+    reload(&before.replace(&at(&first), &at(&other)));
+    assert_eq!(refused(&scene, COURIER), 486);
+    let posted = other.posted();
+    assert!(posted.len() == 1 && posted.iter().all(is_signed), "{posted:#?}");
+    // With another secret the same one is signed otherwise.
+    reload(&before.replace(&at(&first), &at(&other)).replace(SECRET, "another-secret-of-the-hooks"));
+    assert_eq!(refused(&scene, COURIER), 486);
+    let posted = other.posted();
+    assert_eq!(posted.iter().map(is_signed).collect::<Vec<_>>(), [true, false]);
+    // A file with a fault changes nothing: its line names a hook that is not there.
+    let so_far = scene.bauta.log().matches("not reloaded").count();
+    std::fs::write(&path, before.replace("name = \"shop\"", "name = \"none\"")).expect("the disk has room");
+    scene.bauta.signal(libc::SIGHUP);
+    wait::until_true("the refusal", wait::LATER, || {
+        scene.bauta.log().matches("not reloaded").count() > so_far
+    });
+    assert_eq!(refused(&scene, COURIER), 486);
+    reload(&before);
+    assert_eq!(refused(&scene, COURIER), 603);
+    assert_eq!((first.posted().len(), other.posted().len()), (2, 3));
+}

@@ -69,6 +69,63 @@ fn not_connected(scene: &Scene, from: &str, to: &str, records: usize) -> Value {
 }
 
 #[test]
+fn where_the_line_says_so_a_caller_hears_real_ringing_and_pays_for_an_answer_alone() {
+    let scene = Scene::brief(|config| pool(config).set("line.0.answer", "when-answered"));
+    make(&scene, &pair());
+    let trial = json!({ "from": COURIER, "to": LINE, "digits": "" });
+    let (status, simulation) = scene.bauta.http("POST", "/v1/simulate", Some(&trial));
+    assert_eq!((status, &simulation["outcome"]), (200, &json!("connected")), "{simulation:#}");
+    let dial = || scene.caller.dial(scene.loopback.sip(), &Dial::new(COURIER, LINE));
+    let mut out = dial();
+    let mut back = scene.callee.incoming();
+    // It does not ring for the caller before it rings for the callee, and nobody is answered before the callee is.
+    back.provisional("180 Ringing");
+    assert_eq!(out.response(180).status(), Some(180));
+    assert_eq!(scene.bauta.http("GET", "/v1/calls", None).1["items"][0]["answered_at"], Value::Null);
+    back.answer();
+    out.answered();
+    Scene::talk(&mut out, &mut back);
+    out.hang_up();
+    back.expect_bye();
+    let record = scene.bauta.await_record();
+    assert_eq!((&record["cause"], &record["heard"]), (&json!("hung-up"), &json!("both")), "{record:#}");
+    assert_eq!(record["answered_at"], record["bridged_at"], "{record:#}");
+    // Who is busy is busy.
+    let mut busy = dial();
+    scene.callee.incoming().refuse("486 canary-callee", &[]);
+    assert_eq!(busy.refused(), 486);
+    let records = scene.bauta.await_records(2);
+    let record = records.iter().find(|record| record["cause"] == "busy").expect("it has a record");
+    assert_eq!(record["answered_at"], Value::Null, "{record:#}");
+    scene.callee.assert_learnt_nothing_of(&scene.caller.canaries());
+    scene.caller.assert_learnt_nothing_of(&scene.callee.canaries());
+    scene.bauta.assert_no_fault();
+}
+
+#[test]
+fn a_pool_of_thousands_is_one_line_of_the_file() {
+    let range = "+74957000000..+74957002999";
+    let scene = Scene::brief(|config| {
+        config
+            .set("trunk.0.numbers", vec![toml::Value::from(range)])
+            .set("line.0.number", range)
+            .set("line.0.service", "pairs")
+    });
+    let last = "74957002999";
+    let mut body = pair();
+    body["number"] = json!(last);
+    make(&scene, &body);
+    let (mut out, mut back) = reaches(&scene, COURIER, last, CLIENT, last);
+    back.answer();
+    Scene::talk(&mut out, &mut back);
+    out.hang_up();
+    back.expect_bye();
+    let (_, numbers) = scene.bauta.http("GET", "/v1/numbers", None);
+    assert!(numbers.to_string().contains("+74957000000"), "{numbers:#}");
+    scene.bauta.assert_no_fault();
+}
+
+#[test]
 fn both_ways_two_people_talk_and_each_sees_the_pool_number_alone() {
     for (from, whom, role) in [(COURIER, CLIENT, "a"), (CLIENT, COURIER, "b")] {
         let scene = Scene::brief(pool);

@@ -208,13 +208,11 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let (id, wanted) = (read_id(&id)?, etag::precondition(&headers)?);
-    match gate.store(move |store| store.remove_contact(id, wanted)).await? {
-        ContactOutcome::Removed => Ok(StatusCode::NO_CONTENT),
-        other @ (ContactOutcome::Kept(_)
-        | ContactOutcome::Unknown
-        | ContactOutcome::Changed
-        | ContactOutcome::Taken(_)
-        | ContactOutcome::Full) => kept(other).and(Err(unknown())),
+    let removed = gate.store(move |store| store.remove_contact(id, wanted)).await?;
+    if removed == ContactOutcome::Removed {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        kept(removed).and(Err(unknown()))
     }
 }
 

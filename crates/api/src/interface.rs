@@ -56,6 +56,13 @@ pub enum Ask {
         /// How far it had come; `None`: it neither waits nor goes on.
         reply: oneshot::Sender<Option<Stage>>,
     },
+    /// Forget the SIP messages of calls in which a number stands.
+    EraseTraces {
+        /// Which.
+        number: Number,
+        /// How many calls' were forgotten, and which calls go on, whose are kept.
+        reply: oneshot::Sender<(u64, Vec<CallId>)>,
+    },
     /// Say which SIP messages of a call are kept.
     Trace {
         /// Which.

@@ -68,7 +68,7 @@ pub use gate::Gate;
 pub use interface::*;
 pub use metrics::{Family, Kind, Sample, Value};
 pub use privacy::{Privacy, tells_number};
-pub use serve::serve;
+pub use serve::{Seat, Secure, serve};
 pub use token::{Role, Token};
 pub use user::{NotAHash, User, password_hash};
 

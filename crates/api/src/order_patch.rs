@@ -70,14 +70,12 @@ impl OrderPatch {
 impl PartyPatch {
     fn party(&self, before: &Party, which: &str, settings: &Settings) -> Result<Party, Problem> {
         let known = NumberText(before.number.to_string());
-        let language = match &self.language {
-            Some(language) => language.clone(),
-            None => before.language.as_deref().map(str::to_owned),
+        let text = |changed: &Option<Option<String>>, before: Option<&str>| match changed {
+            Some(text) => text.clone(),
+            None => before.map(str::to_owned),
         };
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => before.name.as_deref().map(str::to_owned),
-        };
+        let language = text(&self.language, before.language.as_deref());
+        let name = text(&self.name, before.name.as_deref());
         check_person(self.number.as_ref().unwrap_or(&known), language, name, which, settings)
     }
 

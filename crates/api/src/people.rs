@@ -13,6 +13,7 @@ use store::{
 use crate::blocks::BlockView;
 use crate::contacts::ContactView;
 use crate::gate::Gate;
+use crate::interface::Ask;
 use crate::orders::OrderView;
 use crate::page;
 use crate::pairs::PairView;
@@ -60,6 +61,8 @@ struct Counts {
     #[serde(flatten)]
     store: Erased,
     recordings: u64,
+    /// Calls whose SIP messages were kept in memory.
+    traces: u64,
 }
 
 /// Something that could not be erased.
@@ -155,7 +158,12 @@ pub(crate) async fn erase(
         let listed = store.blocks(Some(number), SystemTime::now().into(), None, 1)?;
         Ok::<_, StoreError>((erased, running, !listed.items.is_empty()))
     };
-    let (erased, running, has_blocks) = gate.store(work).await?;
+    let (erased, mut running, has_blocks) = gate.store(work).await?;
+    // They have whole numbers, whatever records have.
+    let (traces, traced) = gate.ask(|reply| Ask::EraseTraces { number, reply }).await?;
+    running.extend(traced.into_iter().map(|call| Ulid(call.0)));
+    running.sort_unstable();
+    running.dedup();
     let call = |id| Kept { what: "call", why: "it is going on; erase again once it has ended", id: Some(id) };
     kept.extend(running.into_iter().map(call));
     if has_blocks {
@@ -163,7 +171,7 @@ pub(crate) async fn erase(
     }
     let why = "who did what about the last four digits is kept until privacy.audit_days have passed";
     kept.push(Kept { what: "audit", why, id: None });
-    let erased = Counts { store: erased, recordings };
+    let erased = Counts { store: erased, recordings, traces };
     Ok(Json(Report { number: last4(number), erased, kept }))
 }
 

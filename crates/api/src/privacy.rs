@@ -80,11 +80,7 @@ pub(crate) fn mask_json(json: &Json) -> Json {
 /// Masks every value in JSON that is a telephone number, wherever a shop may have put it.
 fn mask(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            if let Some(masked) = masked_if_number(text) {
-                *text = masked;
-            }
-        }
+        Value::String(text) => *text = masked_if_number(text).unwrap_or_else(|| mask_words(text)),
         Value::Number(digits) => {
             if let Some(masked) = masked_if_number(&digits.to_string()) {
                 *value = Value::String(masked);
@@ -138,6 +134,26 @@ fn masked_run(run: &str) -> Option<String> {
     masked_if_number(run).or_else(|| several().then(|| "***".to_owned()))
 }
 
+/// The same of a text that people or programs wrote: what stands against a letter is part of a name, what stands before a colon of a time.
+fn mask_words(text: &str) -> String {
+    let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
+    for run in runs(text) {
+        let is_time = text[run.end..].starts_with(':');
+        if let Some(masked) = masked_run(&text[run.clone()]).filter(|_| !is_time && !is_part(text, &run)) {
+            shown += &text[done..run.start];
+            shown += &masked;
+            done = run.end;
+        }
+    }
+    shown + &text[done..]
+}
+
+/// Whether digits stand against a letter.
+fn is_part(text: &str, run: &Range<usize>) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    text[..run.start].ends_with(is_letter) || text[run.end..].starts_with(is_letter)
+}
+
 /// A text with whatever in it may be a telephone number masked, wherever it stands.
 pub(crate) fn mask_text(text: &str) -> String {
     let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
@@ -158,11 +174,7 @@ pub(crate) fn is_shown(text: &str, wanted: &str) -> bool {
 /// Whether somebody who may not see numbers would see one in this text. Digits that stand against a letter are part of a name.
 #[must_use]
 pub fn tells_number(text: &str) -> bool {
-    let is_letter = |c: char| c.is_ascii_alphabetic();
-    runs(text).any(|run| {
-        let is_part = text[..run.start].ends_with(is_letter) || text[run.end..].starts_with(is_letter);
-        !is_part && masked_run(&text[run]).is_some()
-    })
+    runs(text).any(|run| !is_part(text, &run) && masked_run(&text[run]).is_some())
 }
 
 #[cfg(test)]
@@ -217,6 +229,21 @@ mod tests {
         {
             assert!(!tells_number(fine), "{fine}");
         }
+    }
+
+    #[test]
+    fn numbers_are_masked_within_what_shops_write_and_names_and_times_are_left_alone() {
+        let mut value = json!({
+            "note to us": "ring 8 (999) 111-22-33, or +7 999 111 22 34 after 18:00",
+            "id": "01KB2M3K4P5Q6R7S8T9012345678",
+            "at": "2026-11-20T08:15:30.250Z",
+            "slot": "2026-11-20 08:15",
+            "hash": "h:0123456789abcdef0123456789abcdef",
+        });
+        let mut expected = value.clone();
+        expected["note to us"] = json!("ring ***2233, or ***2234 after 18:00");
+        mask(&mut value);
+        assert_eq!(value, expected);
     }
 
     #[test]

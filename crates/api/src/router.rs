@@ -52,14 +52,12 @@ pub(crate) enum Takes {
 
 /// Manners of calling belong to shops' programs.
 const WRITERS: &[Role] = &[Role::Admin, Role::App];
-/// Who may reach whom is for shops' programs and for people at the console to say.
+/// Who may reach whom, and who is called what, is for shops' programs and for people at the console to say.
 const EDITORS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// What became of calls is for everyone but collectors of metrics.
 const READERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Whoever is threatened calls the shop: its programs and its people block.
 const BLOCKERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
-/// Contacts are known by those who call them.
-const CALLERS: &[Role] = &[Role::Admin, Role::App, Role::Operator];
 /// Running calls are for those who watch them.
 const WATCHERS: &[Role] = &[Role::Admin, Role::Operator];
 /// Collectors of metrics.
@@ -74,64 +72,23 @@ const EMPTY: Takes = Takes::Whole(1024);
 
 /// The table.
 pub(crate) fn routes() -> Vec<Route> {
-    use Takes::Nothing;
-    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
-    let prompt = "/v1/prompts/{language}/{key}";
-    let dead_letters = "/v1/webhooks/{name}/dead-letters";
-    let wav = Takes::Whole(crate::MAX_PROMPT);
-    let session = "/v1/session";
-    let mut routes = who_reaches_whom();
-    routes.extend([
-        row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
-        row(&get, session, Some(WATCHERS), Nothing, sign_in::get),
-        row(&delete, session, Some(WATCHERS), EMPTY, sign_in::end),
-        row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
-        row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
-        row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
-        row(&get, "/v1/calls/{id}/trace", Some(WATCHERS), Nothing, trace::get),
-        row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
-        row(&get, "/v1/blocks", Some(READERS), Nothing, blocks::list),
-        row(&post, "/v1/blocks", Some(BLOCKERS), JSON, blocks::put),
-        row(&get, "/v1/blocks/{id}", Some(READERS), Nothing, blocks::get),
-        row(&delete, "/v1/blocks/{id}", Some(BLOCKERS), EMPTY, blocks::delete),
-        row(&get, "/v1/people/{number}", Some(ADMIN), Nothing, people::export),
-        row(&delete, "/v1/people/{number}", Some(ADMIN), EMPTY, people::erase),
-        row(&get, "/v1/audit", Some(ADMIN), Nothing, audit::list),
-        row(&post, "/v1/reveals", Some(WATCHERS), Takes::Question(4 * 1024), reveals::reveal),
-        row(&get, "/v1/records", Some(READERS), Nothing, records::list),
-        row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
-        row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
-        row(&get, "/v1/recordings/{id}/peaks", Some(READERS), Nothing, peaks::get),
-        row(&delete, "/v1/recordings/{id}", Some(ADMIN), EMPTY, recordings::delete),
-        row(&get, "/v1/prompts", Some(READERS), Nothing, prompts::list),
-        row(&get, prompt, Some(READERS), Nothing, prompts::get),
-        row(&put, prompt, Some(ADMIN), wav, prompts::replace),
-        row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
-        row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
-        row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
-        row(&get, "/v1/settings", Some(ADMIN), Nothing, settings::get),
-        row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
-        row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
-        row(&get, "/v1/events", Some(READERS), Nothing, events::stream),
-        row(&get, "/v1/ws", Some(READERS), Nothing, events::socket),
-        row(&get, "/v1/webhooks", Some(ADMIN), Nothing, webhooks::list),
-        row(&get, dead_letters, Some(ADMIN), Nothing, webhooks::dead_letters),
-        row(&post, "/v1/webhooks/{name}/dead-letters/replay", Some(ADMIN), JSON, webhooks::replay),
-        row(&get, "/healthz", None, Nothing, health::alive),
-        row(&get, "/readyz", None, Nothing, health::ready),
-        row(&get, "/metrics", Some(COLLECTORS), Nothing, health::metrics),
-        row(&get, "/openapi.json", None, Nothing, openapi::document),
-    ]);
+    let mut routes = people_routes();
+    routes.extend(node_routes());
     routes
 }
 
-/// Orders, pairs, callbacks, and whom they are about.
-fn who_reaches_whom() -> Vec<Route> {
+/// Of the table what is about people and their calls.
+fn people_routes() -> Vec<Route> {
     use Takes::Nothing;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
-    let (patch, pair, order) = (Method::PATCH, "/v1/pairs/{id}", "/v1/orders/{code}");
+    let (patch, pair) = (Method::PATCH, "/v1/pairs/{id}");
+    let order = "/v1/orders/{code}";
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
+    let session = "/v1/session";
     vec![
+        row(&post, session, None, Takes::Question(8 * 1024), sign_in::begin),
+        row(&get, session, Some(WATCHERS), Nothing, sign_in::get),
+        row(&delete, session, Some(WATCHERS), EMPTY, sign_in::end),
         row(&get, "/v1/orders", Some(READERS), Nothing, orders::list),
         row(&put, order, Some(EDITORS), JSON, orders::put),
         row(&patch, order, Some(EDITORS), JSON, orders::change),
@@ -154,11 +111,57 @@ fn who_reaches_whom() -> Vec<Route> {
         row(&put, plan, Some(WRITERS), JSON, callbacks::put_plan),
         row(&get, plan, Some(READERS), Nothing, callbacks::get_plan),
         row(&delete, plan, Some(WRITERS), EMPTY, callbacks::delete_plan),
-        row(&get, "/v1/contacts", Some(CALLERS), Nothing, contacts::list),
-        row(&post, "/v1/contacts", Some(CALLERS), JSON, contacts::create),
-        row(&get, "/v1/contacts/{id}", Some(CALLERS), Nothing, contacts::get),
-        row(&patch, "/v1/contacts/{id}", Some(CALLERS), JSON, contacts::change),
-        row(&delete, "/v1/contacts/{id}", Some(CALLERS), EMPTY, contacts::delete),
+        row(&get, "/v1/contacts", Some(EDITORS), Nothing, contacts::list),
+        row(&post, "/v1/contacts", Some(EDITORS), JSON, contacts::create),
+        row(&get, "/v1/contacts/{id}", Some(EDITORS), Nothing, contacts::get),
+        row(&patch, "/v1/contacts/{id}", Some(EDITORS), JSON, contacts::change),
+        row(&delete, "/v1/contacts/{id}", Some(EDITORS), EMPTY, contacts::delete),
+        row(&get, "/v1/calls", Some(READERS), Nothing, calls::list),
+        row(&get, "/v1/calls/{id}", Some(READERS), Nothing, calls::get),
+        row(&delete, "/v1/calls/{id}", Some(WATCHERS), EMPTY, calls::hang_up),
+        row(&get, "/v1/calls/{id}/trace", Some(WATCHERS), Nothing, trace::get),
+        row(&post, "/v1/calls/{id}/recording", Some(WRITERS), JSON, calls::record),
+        row(&get, "/v1/blocks", Some(READERS), Nothing, blocks::list),
+        row(&post, "/v1/blocks", Some(BLOCKERS), JSON, blocks::put),
+        row(&get, "/v1/blocks/{id}", Some(READERS), Nothing, blocks::get),
+        row(&delete, "/v1/blocks/{id}", Some(BLOCKERS), EMPTY, blocks::delete),
+        row(&get, "/v1/people/{number}", Some(ADMIN), Nothing, people::export),
+        row(&delete, "/v1/people/{number}", Some(ADMIN), EMPTY, people::erase),
+        row(&get, "/v1/audit", Some(ADMIN), Nothing, audit::list),
+        row(&post, "/v1/reveals", Some(WATCHERS), Takes::Question(4 * 1024), reveals::reveal),
+        row(&get, "/v1/records", Some(READERS), Nothing, records::list),
+        row(&get, "/v1/records/{id}", Some(READERS), Nothing, records::get),
+        row(&get, "/v1/recordings/{id}", Some(READERS), Nothing, recordings::get),
+        row(&get, "/v1/recordings/{id}/peaks", Some(READERS), Nothing, peaks::get),
+        row(&delete, "/v1/recordings/{id}", Some(ADMIN), EMPTY, recordings::delete),
+    ]
+}
+
+/// Of the table what is about the node.
+fn node_routes() -> Vec<Route> {
+    use Takes::Nothing;
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (prompt, dead_letters) = ("/v1/prompts/{language}/{key}", "/v1/webhooks/{name}/dead-letters");
+    let wav = Takes::Whole(crate::MAX_PROMPT);
+    vec![
+        row(&get, "/v1/prompts", Some(READERS), Nothing, prompts::list),
+        row(&get, prompt, Some(READERS), Nothing, prompts::get),
+        row(&put, prompt, Some(ADMIN), wav, prompts::replace),
+        row(&delete, prompt, Some(ADMIN), EMPTY, prompts::restore),
+        row(&post, "/v1/prompts:preview", Some(ADMIN), JSON, prompts::preview),
+        row(&get, "/v1/statistics", Some(READERS), Nothing, statistics::get),
+        row(&get, "/v1/settings", Some(ADMIN), Nothing, settings::get),
+        row(&get, "/v1/trunks", Some(READERS), Nothing, trunks::list),
+        row(&post, "/v1/simulate", Some(READERS), JSON, simulate::simulate),
+        row(&get, "/v1/events", Some(READERS), Nothing, events::stream),
+        row(&get, "/v1/ws", Some(READERS), Nothing, events::socket),
+        row(&get, "/v1/webhooks", Some(ADMIN), Nothing, webhooks::list),
+        row(&get, dead_letters, Some(ADMIN), Nothing, webhooks::dead_letters),
+        row(&post, "/v1/webhooks/{name}/dead-letters/replay", Some(ADMIN), JSON, webhooks::replay),
+        row(&get, "/healthz", None, Nothing, health::alive),
+        row(&get, "/readyz", None, Nothing, health::ready),
+        row(&get, "/metrics", Some(COLLECTORS), Nothing, health::metrics),
+        row(&get, "/openapi.json", None, Nothing, openapi::document),
     ]
 }
 

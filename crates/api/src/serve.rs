@@ -1,7 +1,8 @@
 //! Connections: accepted up to a bound, with patience for neither slow requests nor slow readers.
 
+use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::gate::Gate;
 use crate::origin::Peer;
@@ -25,6 +28,8 @@ use crate::router;
 
 /// Connections at once. Further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 1024;
+/// For the beginning of TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a whole request head, also on an idle kept-alive connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Without a byte taken by a reader who has something to read.
@@ -36,8 +41,31 @@ const HEAD: usize = 32 * 1024;
 /// Between attempts when no connection can be accepted (descriptors are used up).
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves HTTP/1.1 until `stop` is ready; then event streams end and requests under way have five seconds.
-pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output = ()>) {
+/// A place among the connections of one address, for as long as it is held.
+pub type Seat = Box<dyn Send>;
+
+/// What HTTPS takes.
+pub struct Secure {
+    /// Who we are, as it is renewed. What is offered over ALPN (RFC 7301) must be `http/1.1` alone.
+    pub acceptor: watch::Receiver<TlsAcceptor>,
+    /// A place for one more connection from an address; `None` where it has enough.
+    pub seat: Box<dyn Fn(IpAddr) -> Option<Seat> + Send + Sync>,
+}
+
+impl fmt::Debug for Secure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secure").finish_non_exhaustive()
+    }
+}
+
+/// Serves HTTP/1.1, by TLS alone where `secure` is given, until `stop` is ready; then event streams end and requests under way have five
+/// seconds.
+pub async fn serve(
+    listener: TcpListener,
+    secure: Option<Secure>,
+    gate: Gate,
+    stop: impl Future<Output = ()>,
+) {
     let app = router::router(gate.clone());
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let closing = watch::Sender::new(false);
@@ -55,11 +83,22 @@ pub async fn serve(listener: TcpListener, gate: Gate, stop: impl Future<Output =
                 () = &mut stop => break,
             }
         };
-        let peer = Peer { address: address.ip().to_canonical(), tls: false };
-        let (app, closed) = (app.clone(), closing.subscribe());
+        let peer = Peer { address: address.ip().to_canonical(), tls: secure.is_some() };
+        let (app, mut closed) = (app.clone(), closing.subscribe());
+        let Some(secure) = &secure else {
+            connections.spawn(async move {
+                until(closed, connection(stream, peer, app)).await;
+                drop(permit);
+            });
+            continue;
+        };
+        let Some(seat) = (secure.seat)(peer.address) else { continue };
+        let acceptor = secure.acceptor.borrow().clone();
         connections.spawn(async move {
-            until(closed, connection(stream, peer, app)).await;
-            drop(permit);
+            if let Some(stream) = shake(&acceptor, stream, &mut closed).await {
+                until(closed, connection(stream, peer, app)).await;
+            }
+            drop((seat, permit));
         });
     }
     gate.bus().close();
@@ -123,6 +162,26 @@ where
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+/// TLS begins, or comes to nothing: out of time, against its rules, or because everything closes.
+async fn shake(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    closed: &mut watch::Receiver<bool>,
+) -> Option<TlsStream<TcpStream>> {
+    let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+    tokio::select! {
+        shaken = shaken => match shaken {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "TLS came to nothing");
+                None
+            }
+            Err(_) => None,
+        },
+        _ = closed.wait_for(|closed| *closed) => None,
+    }
 }
 
 type Patient<S> = TokioIo<std::pin::Pin<Box<TimeoutStream<S>>>>;

@@ -322,7 +322,9 @@ pub struct Line {
     pub whisper: bool,
     /// How long the callee has for pressing 1, which accepts the call; `None`: nothing need be pressed.
     pub confirm: Option<Duration>,
-    /// How long callers hear it ring before they are answered. Default not at all.
+    /// When callers are answered.
+    pub answer: Answer,
+    /// How long callers hear it ring before they are answered, where that is not when the callee answers. Default not at all.
     pub answer_after: Duration,
     /// Our patience with the callee. Default 45 s.
     pub ring_timeout: Duration,
@@ -336,6 +338,17 @@ pub struct Line {
     pub service: Service,
     /// What other programs have a say in.
     pub hooks: Hooks,
+}
+
+/// When callers are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// Before anybody is called: they hear prompts and music.
+    #[default]
+    AtOnce,
+    /// When the callee has answered and taken the call: they hear it ring where it rings, and whoever is not reached is refused. Only
+    /// where nothing is to be keyed: pairs and [`crate::Service::Reserve`].
+    WhenAnswered,
 }
 
 /// Who is told that a call is recorded, before it is.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
-use b2bua::{Finding, TrunkStatus};
+use b2bua::{CallId, Finding, TrunkStatus};
 use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -67,6 +67,9 @@ impl Desk {
                 Ask::CancelCallback { call, when, reply } => {
                     let _ = desk.callbacks.send(Wish::Cancel { call, when, reply }).await;
                 }
+                Ask::EraseTraces { number, reply } => {
+                    let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
+                }
                 Ask::Trace { call, plain, reply } => {
                     let _ = reply.send(desk.trace(call, plain).await);
                 }
@@ -80,7 +83,8 @@ impl Desk {
                     let _ = reply.send(families);
                 }
                 Ask::Settings(reply) => {
-                    let _ = reply.send(desk.sections());
+                    let sections = desk.settings.read().unwrap_or_else(PoisonError::into_inner).sections();
+                    let _ = reply.send(sections);
                 }
                 Ask::Trunks(reply) => {
                     let _ = reply.send(desk.trunks().await);
@@ -109,17 +113,12 @@ impl Desk {
         }
     }
 
-    /// The messages of a call, as they may be shown.
-    async fn trace(&self, call: b2bua::CallId, plain: bool) -> Option<api::Trace> {
+    /// The messages of a call; `plain` without any number.
+    async fn trace(&self, call: CallId, plain: bool) -> Option<api::Trace> {
         let (kept, answer) = oneshot::channel();
         let _ = self.turns.send(Turn::Trace(call, kept)).await;
         let (kept, epoch_us) = answer.await.unwrap_or_default()?;
         Some(if plain { self.shown.plain(&kept, epoch_us) } else { self.shown.trace(&kept, epoch_us) })
-    }
-
-    /// The configuration in force.
-    fn sections(&self) -> Vec<api::SettingsSection> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).sections()
     }
 
     /// How the trunks are; none where the switchboard is gone.
@@ -212,6 +211,7 @@ impl Desk {
             | Ask::Callback { .. }
             | Ask::CancelCallback { .. }
             | Ask::Trace { .. }
+            | Ask::EraseTraces { .. }
             | Ask::Health(_)
             | Ask::Metrics(_)
             | Ask::Settings(_)

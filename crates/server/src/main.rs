@@ -16,6 +16,7 @@ mod prompts;
 mod records;
 mod recovery;
 mod resolve;
+mod seats;
 mod self_call;
 mod serve;
 mod signalling;

@@ -20,10 +20,11 @@ use store::{Quiet, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Texts, Wish};
-use crate::config::{self, Checked, Numbers};
+use crate::config::{self, Checked, Listen, Numbers};
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
@@ -34,8 +35,9 @@ use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
 use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
+use crate::seats::Seats;
 use crate::self_call::{self, SelfCaller};
-use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
+use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Proof, Tls, Turn};
 use crate::speech::{Speech, SpeechStartError};
 use crate::supervisor;
 use crate::time::Clock;
@@ -44,6 +46,9 @@ use crate::verifier::{Believed, BelievedError, Verifier};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
+/// Connections by HTTPS at once, in all and from one address, behind which there may be an office.
+const HTTPS: usize = 1_024;
+const HTTPS_FROM_ONE: usize = 256;
 /// After the drain: what is left of the calls is ended, and their last messages sent, within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -118,6 +123,8 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
+    /// As whom browsers know us, where HTTPS is spoken.
+    https: Option<watch::Sender<TlsAcceptor>>,
     verifier: Verifier,
     hooks: Hooks,
     cards: Arc<Cards>,
@@ -174,25 +181,24 @@ impl Node {
         let turns = signalling::queue();
         let (relay, usable) = start_relay(&checked, &prompts, turns.0.clone())?;
         let prompts = Arc::new(Mutex::new(prompts));
-        let config = checked.switchboard(epoch_ms, &usable, &languages);
-        let mut config = config.ok_or_else(|| StartError::Language(languages.clone()))?;
+        let mut config = checked
+            .switchboard(epoch_ms, &usable, &languages)
+            .ok_or_else(|| StartError::Language(languages.clone()))?;
         let metrics = Arc::new(Metrics::new(relay.meter()));
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
-        let quiet = Arc::new(RwLock::new(checked.quiet()));
-        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
+        let knowledge = Knowledge { languages, quiet: Arc::new(RwLock::new(checked.quiet())) };
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender)?;
+        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender).map_err(StartError::Thread)?;
         let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
         if resolve::operators(&dns, &checked, &mut config.lines).await {
-            let _ =
-                sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
+            let _ = sender.send(configured(config.clone())).await;
         }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let mut node = Self {
@@ -205,10 +211,11 @@ impl Node {
             usable,
             config: shared,
             settings: Arc::new(RwLock::new(checked.shown.clone())),
-            quiet,
+            quiet: Arc::clone(&knowledge.quiet),
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             tls,
+            https: checked.http.proof.as_ref().map(Proof::acceptor).transpose()?.map(watch::Sender::new),
             verifier,
             hooks,
             cards,
@@ -292,13 +299,18 @@ impl Node {
     }
 
     async fn serve_http(&mut self) -> Result<(), StartError> {
-        for address in self.checked.http.listen.clone() {
+        for Listen { address, https } in self.checked.http.listen.clone() {
             let failed = |error| StartError::Listen { address, error, key: "http.listen" };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             self.http.push(listener.local_addr().map_err(failed)?);
             let (gate, mut stop) = (self.gate.clone(), self.stop.subscribe());
+            let seats = Seats::new(HTTPS, HTTPS_FROM_ONE);
+            let secure = self.https.as_ref().filter(|_| https).map(|https| api::Secure {
+                acceptor: https.subscribe(),
+                seat: Box::new(move |source| Some(Box::new(seats.take(source)?))),
+            });
             self.tasks.spawn(async move {
-                api::serve(listener, gate, async move {
+                api::serve(listener, secure, gate, async move {
                     let _ = stop.wait_for(|stop| *stop).await;
                 })
                 .await;
@@ -359,8 +371,7 @@ impl Node {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
-            let configure = Input::Control(Control::Configure(Box::new(config)));
-            let _ = self.turns.send(Turn::Board(configure)).await;
+            let _ = self.turns.send(configured(config)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.cards.configure(self.checked.console.card.clone());
@@ -375,6 +386,12 @@ impl Node {
             match Tls::load(files) {
                 Ok(tls) => drop(self.tls.send_replace(Some(tls))),
                 Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            }
+        }
+        if let (Some(https), Some(proof)) = (&self.https, &self.checked.http.proof) {
+            match proof.acceptor() {
+                Ok(acceptor) => drop(https.send_replace(acceptor)),
+                Err(error) => tracing::error!(%error, "the certificate of HTTPS stays as it was"),
             }
         }
     }
@@ -502,20 +519,6 @@ fn deliverer(checked: &Checked, gate: &Gate) -> Result<Deliverer, WebhookError> 
     Deliverer::new(gate, checked.receivers())
 }
 
-/// Whoever asks the store during calls, and the template of links to cards.
-fn keepers(
-    checked: &Checked,
-    store: &Store,
-    knowledge: &Knowledge,
-    turns: &mpsc::Sender<Turn>,
-) -> Result<((Keeper, People), Arc<Cards>), StartError> {
-    let cards = Arc::<Cards>::default();
-    cards.configure(checked.console.card.clone());
-    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone());
-    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone());
-    Ok(((keeper.map_err(StartError::Thread)?, people.map_err(StartError::Thread)?), cards))
-}
-
 fn verifier(checked: &Checked, turns: mpsc::Sender<Turn>) -> Result<Verifier, StartError> {
     let believed = checked.identity.as_ref().map(Believed::load).transpose()?;
     Verifier::start(believed, turns).map_err(StartError::Thread)
@@ -563,6 +566,24 @@ fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
         privacy: privacy.clone(),
         trunks: checked.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
     }
+}
+
+/// Whoever asks the store for the switchboard: what it decides by, and how people are called.
+fn keepers(
+    checked: &Checked,
+    store: &Store,
+    knowledge: &Knowledge,
+    turns: &mpsc::Sender<Turn>,
+) -> std::io::Result<((Keeper, People), Arc<Cards>)> {
+    let cards = Arc::<Cards>::default();
+    cards.configure(checked.console.card.clone());
+    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone())?;
+    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone())?;
+    Ok(((keeper, people), cards))
+}
+
+fn configured(config: b2bua::Config) -> Turn {
+    Turn::Board(Input::Control(Control::Configure(Box::new(config))))
 }
 
 fn start_relay(

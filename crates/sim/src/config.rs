@@ -85,6 +85,7 @@ fn line() -> Line {
         blocked: b2bua::Blocked::Refuse,
         whisper: true,
         confirm: None,
+        answer: b2bua::Answer::AtOnce,
         answer_after: Duration::ZERO,
         ring_timeout: Duration::from_secs(45),
         early_media: b2bua::EarlyMedia::Ours,

@@ -457,7 +457,7 @@ impl World {
             }
             Output::Checkpoint(kept) => {
                 self.last_call = Some(kept.record.call);
-                if kept.record.answered.is_none() {
+                if kept.record.answered.is_none() && kept.record.tried.is_empty() {
                     self.answer(Input::Begun { call: kept.record.call, kept: true });
                 }
             }

@@ -30,6 +30,7 @@ struct Kept {
     call: Ulid,
     pair: String,
     block: Ulid,
+    contact: String,
 }
 
 fn kept_record(call: Ulid) -> Record {
@@ -61,7 +62,11 @@ fn kept_record(call: Ulid) -> Record {
 
 /// What a shop attaches, with numbers as people write them.
 fn data() -> String {
-    format!(r#"{{"phones":["8 (916) 234-00-06", 7{CANARY}0007],"shop":{{"tel":"{}"}}}}"#, canary(8))
+    format!(
+        r#"{{"phones":["8 (916) 234-00-06", 7{CANARY}0007],"shop":{{"tel":"{}"}},"to do":"ring {} at 18:00, ask for Anna"}}"#,
+        canary(8),
+        canary(12)
+    )
 }
 
 fn side(last: u16) -> CallbackSide {
@@ -124,7 +129,10 @@ async fn furnish(world: &World) -> Kept {
     };
     world.store.put_block(kept).unwrap();
     world.desk.lock().unwrap().calls.insert(call.0);
-    Kept { call, pair, block }
+    let contact = json!({"name": "Anna", "number": canary(10), "note": canary(11), "data": order["data"]});
+    let contact = world.post(api::Role::App, "/v1/contacts", &contact).await.json();
+    let contact = contact["id"].as_str().unwrap().to_owned();
+    Kept { call, pair, block, contact }
 }
 
 /// Fails where anything of an answer tells more of a number than its end.
@@ -147,6 +155,7 @@ fn paths(pattern: &str, kept: &Kept) -> Vec<String> {
     let id = match pattern {
         _ if pattern.starts_with("/v1/pairs") => kept.pair.clone(),
         _ if pattern.starts_with("/v1/blocks") => kept.block.to_string(),
+        _ if pattern.starts_with("/v1/contacts") => kept.contact.clone(),
         _ => kept.call.to_string(),
     };
     let filled = |id: &str, code: &str| {
@@ -259,6 +268,10 @@ async fn an_operator_gets_a_whole_number_by_no_route() {
         "POST /v1/simulate",
         "GET /v1/session",
         "GET /v1/numbers",
+        "GET /v1/contacts",
+        "GET /v1/contacts/{id}",
+        "POST /v1/contacts",
+        "PATCH /v1/contacts/{id}",
     ] {
         assert!(good.contains(had), "{had} was never answered: {good:?}");
     }
@@ -280,7 +293,7 @@ async fn an_operator_gets_a_whole_number_by_no_route() {
     ] {
         assert_eq!(look_at(&path, anna.ask(&world, method, &path)).await, 403, "{path}");
     }
-    for kind in ["call", "record", "order", "pair", "callback"] {
+    for kind in ["call", "record", "order", "pair", "callback", "contact"] {
         let body = json!({"kind": kind, "id": kept.call.to_string()});
         let refused = anna.ask(&world, Method::POST, "/v1/reveals").json(&body);
         assert_eq!(look_at(kind, refused).await, 403, "{kind}");

@@ -91,8 +91,15 @@ impl Desk {
             Ask::CancelCallback { reply, .. } => {
                 let _ = reply.send(self.stage);
             }
+            Ask::EraseTraces { reply, .. } => {
+                let _ = reply.send((3, vec![b2bua::CallId(77)]));
+            }
             Ask::Trace { call, plain, reply } => {
-                let _ = reply.send(self.calls.contains(&call.0).then(|| shown(plain)));
+                let mut shown = trace();
+                if plain {
+                    shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
+                }
+                let _ = reply.send(self.calls.contains(&call.0).then_some(shown));
             }
             Ask::Simulate { trial, reply } => {
                 self.trials.push(trial);
@@ -105,7 +112,7 @@ impl Desk {
                 let _ = reply.send(vec![calls()]);
             }
             Ask::Settings(reply) => {
-                let _ = reply.send(vec![settings()]);
+                let _ = reply.send(settings());
             }
             Ask::Trunks(reply) => {
                 let _ = reply.send(trunks());
@@ -171,32 +178,6 @@ fn known(language: &str, key: &str) -> bool {
     matches!(language, "ru" | "en") && key == "start"
 }
 
-fn settings() -> api::SettingsSection {
-    let setting =
-        |key: &str, value: &str, default| api::Setting { key: key.to_owned(), value: value.into(), default };
-    let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
-    api::SettingsSection { section: "node".to_owned(), keys }
-}
-
-fn trunks() -> Vec<TrunkStatus> {
-    let trunk = |name: &str, up, registered| TrunkStatus {
-        name: name.into(),
-        addresses: 2,
-        up,
-        registered,
-        calls: 3,
-    };
-    vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]
-}
-
-fn shown(plain: bool) -> Trace {
-    let mut shown = trace();
-    if plain {
-        shown.messages.iter_mut().for_each(|message| message.text = "plain".to_owned());
-    }
-    shown
-}
-
 fn trace() -> Trace {
     let message = |incoming, status, text: &str| TracedMessage {
         at_us: 1_795_162_530_250_000,
@@ -235,4 +216,22 @@ fn simulation() -> Simulation {
 fn calls() -> Family {
     let sample = Sample { labels: vec![("line", "one".into())], value: Value::Number(3.0) };
     Family { name: "bauta_calls", help: "Calls now.", kind: Kind::Gauge, samples: vec![sample] }
+}
+
+fn settings() -> Vec<api::SettingsSection> {
+    let setting =
+        |key: &str, value: &str, default| api::Setting { key: key.to_owned(), value: value.into(), default };
+    let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+    vec![api::SettingsSection { section: "node".to_owned(), keys }]
+}
+
+fn trunks() -> Vec<TrunkStatus> {
+    let trunk = |name: &str, up, registered| TrunkStatus {
+        name: name.into(),
+        addresses: 2,
+        up,
+        registered,
+        calls: 3,
+    };
+    vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]
 }

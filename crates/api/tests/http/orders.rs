@@ -195,6 +195,7 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     let mut body = order();
     body["data"] = json!({"shop": 7});
     body["max_calls"] = 3.into();
+    body["client"]["name"] = "Boris".into();
     body["client"]["quiet"] = "22:00-08:00".into();
     body["client"]["time_zone"] = "Europe/Moscow".into();
     let first = world.put("/v1/orders/12345", &body).await;
@@ -222,7 +223,7 @@ async fn a_change_names_what_changes_and_the_rest_stays() {
     let patched = change(Role::App, rest, "").await.json();
     assert_eq!(
         patched["client"],
-        json!({"number": "+79992222222", "name": null, "language": "en", "quiet": null, "time_zone": null})
+        json!({"number": "+79992222222", "language": "en", "name": "Boris", "quiet": null, "time_zone": null})
     );
     assert_eq!((&patched["max_calls"], &patched["data"]), (&Value::Null, &Value::Null));
     assert_ne!(patched["expires_at"], first.json()["expires_at"]);

@@ -78,12 +78,16 @@ async fn everything_with_numbers_can_be_shown_whole() {
     let callback = world.post(Role::App, "/v1/callbacks", &callback).await;
     assert!(callback.status < 300, "{callback:?}");
     let callback = callback.json()["id"].as_str().unwrap().to_owned();
+    let contact = json!({"name": "Anna", "number": "+79991111111"});
+    let contact =
+        world.post(Role::App, "/v1/contacts", &contact).await.json()["id"].as_str().unwrap().to_owned();
     let (one, other, third) = ("+79991111111", "+79992222222", "+79993333333");
     for (kind, id, expected) in [
         ("call", &id, vec![("caller", one)]),
         ("record", &id, vec![("caller", one), ("callee", other), ("callee", third)]),
         ("pair", &pair, vec![("a", one), ("b", other)]),
         ("callback", &callback, vec![("first", one), ("second", other)]),
+        ("contact", &contact, vec![("contact", one)]),
     ] {
         let answer = reveal(&world, &vera, json!({"kind": kind, "id": id})).await.json();
         let expected: Vec<Value> =
@@ -91,7 +95,7 @@ async fn everything_with_numbers_can_be_shown_whole() {
         assert_eq!(answer["numbers"], Value::Array(expected), "{kind}");
         assert_eq!(noted(&world).await[0].1, Some(format!("{kind}/{id}")));
     }
-    for kind in ["call", "record", "order", "pair", "callback"] {
+    for kind in ["call", "record", "order", "pair", "callback", "contact"] {
         let none = reveal(&world, &vera, json!({"kind": kind, "id": "99999"})).await.problem();
         assert_eq!((none.0, none.1), (404, format!("{kind}-unknown")));
     }

@@ -94,7 +94,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let serve = api::serve(listener, gate.clone(), async move {
+        let serve = api::serve(listener, None, gate.clone(), async move {
             let _ = stopped.await;
         });
         let served = tokio::spawn(serve);

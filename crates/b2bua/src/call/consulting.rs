@@ -6,12 +6,12 @@ use ua::LegCommand;
 
 use super::asking::Asking;
 use super::noticing::Noticing;
-use super::{Core, Event, State, Timer, approving, dialling, directed, pairing, parting, screening};
-use crate::config::RecordNotice;
+use super::{Core, Event, State, Timer, approving, dialling, directed, pairing, parting, screening, talking};
+use crate::config::{Answer, RecordNotice};
 use crate::desk::Desk;
 use crate::interface::{Callee, Finding, Happening, Order, Output, Query, Role};
 use crate::outcome;
-use crate::record::Cause;
+use crate::record::{Cause, Side};
 use crate::service::{Orders, Service, Strangers};
 
 /// Patience with the store: a caller who waits longer is asked as if it had said nothing.
@@ -55,8 +55,11 @@ pub(crate) fn receive(core: &mut Core, desk: &mut Desk<'_>) -> State {
     }
 }
 
-/// It rings for the caller, where the line has it so, and they are answered.
+/// It rings for the caller, where the line has it so, and they are answered; or the callee is called first.
 pub(crate) fn ring(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.line.answer == Answer::WhenAnswered {
+        return consult(Vec::new(), core, desk);
+    }
     if let Some(caller) = core.caller.as_ref().filter(|_| !core.line.answer_after.is_zero()) {
         desk.leg(caller.id, LegCommand::Ring);
     } else {
@@ -72,7 +75,28 @@ pub(crate) fn ringing(event: &Event, core: &mut Core, desk: &mut Desk<'_>) -> St
 }
 
 pub(crate) fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
-    let Some(caller) = &mut core.caller else { return core.finish(outcome::ours(Cause::Fault), desk) };
+    match accept(core, desk) {
+        Some(true) => Noticing::begin(core, desk),
+        Some(false) => State::Answering(None),
+        None => core.finish(outcome::ours(Cause::Fault), desk),
+    }
+}
+
+/// The callee has taken the call: a caller who was not answered before is now, and the two are joined.
+pub(crate) fn answer_and_join(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.record.answered.is_some() {
+        return talking::begin(callee, core, desk);
+    }
+    match accept(core, desk) {
+        Some(true) => talking::begin(callee, core, desk),
+        Some(false) => State::Answering(Some(callee)),
+        None => core.finish(outcome::ours(Cause::Fault), desk),
+    }
+}
+
+/// Answers the caller; whether it is known where they are. `None`: there is none.
+fn accept(core: &mut Core, desk: &mut Desk<'_>) -> Option<bool> {
+    let caller = core.caller.as_mut()?;
     let (media, sdp) = (caller.description.media(), caller.description.said());
     caller.open(media, desk);
     desk.leg(caller.id, LegCommand::Accept(sdp));
@@ -80,24 +104,24 @@ pub(crate) fn answer(core: &mut Core, desk: &mut Desk<'_>) -> State {
     if core.line.record_notice == RecordNotice::Off {
         core.begin_recording(desk);
     }
-    if media.remote.is_none() {
-        return State::Answering;
-    }
-    Noticing::begin(core, desk)
+    Some(media.remote.is_some())
 }
 
 /// The caller offered nothing: where they are we learn from the ACK.
-pub(crate) fn answering(event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
+pub(crate) fn answering(waits: Option<Callee>, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> State {
     match event {
-        Event::Confirmed => Noticing::begin(core, desk),
+        Event::Confirmed => match waits {
+            Some(callee) => talking::begin(callee, core, desk),
+            None => Noticing::begin(core, desk),
+        },
+        Event::CalleeEnded(ending) => core.finish(outcome::ending(Side::Callee, ending), desk),
         Event::Begun
         | Event::Tried(..)
-        | Event::CalleeEnded(_)
         | Event::Digit(..)
         | Event::Finished(_)
         | Event::Found(_)
         | Event::Advised(_)
-        | Event::Fired(_) => State::Answering,
+        | Event::Fired(_) => State::Answering(waits),
     }
 }
 

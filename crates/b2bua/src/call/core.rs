@@ -157,7 +157,8 @@ impl Core {
 
     /// Plays to one leg.
     pub(crate) fn hear(&mut self, whose: Whose, prompts: Vec<Sound>, repeat: bool, desk: &mut Desk<'_>) {
-        let Some(leg) = self.leg_mut(whose) else { return };
+        // A caller who is not answered hears nothing of ours.
+        let Some(leg) = self.leg_mut(whose).filter(|leg| leg.hold == Hold::Session) else { return };
         let play = desk.ids.play();
         leg.play = Some(play);
         if repeat {
@@ -311,6 +312,26 @@ impl Core {
             desk.leg(caller.id, LegCommand::Refuse(Refusal { status, retry_after }));
         }
         self.settle(Outcome { status: Some(status), ..outcome }, desk)
+    }
+
+    /// A caller who was not answered learns by a status alone that nobody is to be had: busy and declined are told, of the rest only that
+    /// it was for now. What else the callee's network says of them is theirs.
+    pub(crate) fn turn_away(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> State {
+        self.leave_all(&outcome, desk);
+        self.end_callee(outcome::why(&outcome), desk);
+        let status = if outcome.cause == Cause::Busy {
+            486
+        } else if matches!(outcome.cause, Cause::Declined | Cause::Blocked | Cause::Refused) {
+            603
+        } else {
+            480
+        };
+        if let Some(caller) = &mut self.caller
+            && std::mem::take(&mut caller.up)
+        {
+            desk.leg(caller.id, LegCommand::Refuse(Refusal { status, retry_after: None }));
+        }
+        self.settle(outcome, desk)
     }
 
     /// The caller is refused because we are too busy; where we have begun the call, it is ended.

@@ -510,8 +510,13 @@ impl Dialling {
         if std::mem::replace(&mut one.rings, true) {
             return;
         }
+        let is_first = core.record.tried.iter().all(|tried| tried.rang.is_none());
         if let Some(tried) = core.tried(name) {
             tried.rang = Some(desk.now);
+        }
+        // It rings for a caller who is not answered yet.
+        if let Some(caller) = core.caller.as_ref().filter(|_| is_first && core.record.answered.is_none()) {
+            desk.leg(caller.id, LegCommand::Ring);
         }
         desk.notice(core.id(), Happening::Ringing);
         // Whoever looks at a callback sees how far it has come.
@@ -635,7 +640,7 @@ impl Dialling {
     /// The caller hears what comes from their side, where the line has it so and there is but one; `None`: there is nothing both can
     /// speak.
     fn hear_early(&self, name: u8, media: Option<rtp::Media>, core: &mut Core, desk: &mut Desk<'_>) {
-        let is_only = !self.at_once && self.callee.place() == Whose::Callee;
+        let is_only = !self.at_once && self.callee.place() == Whose::Callee && core.record.answered.is_some();
         match (core.line.early_media, media) {
             (EarlyMedia::Ours, _) => {}
             (EarlyMedia::Pass, Some(media)) if is_only => core.hear_early(name, media, desk),

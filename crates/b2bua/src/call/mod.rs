@@ -34,7 +34,7 @@ pub(crate) use verifying::{VERIFIED_WITHIN, Verifying, arrived};
 
 use crate::desk::Desk;
 use crate::hook::Advice;
-use crate::interface::Finding;
+use crate::interface::{Callee, Finding};
 use crate::outcome;
 use crate::record::{Cause, Outcome, Side};
 
@@ -181,8 +181,8 @@ pub(crate) enum State {
     Screening,
     /// The caller hears it ring, as the line has it, before we answer.
     Ringing,
-    /// The caller is answered with our offer; their answer comes with the ACK.
-    Answering,
+    /// The caller is answered with our offer; their answer comes with the ACK. Who waits for them, if somebody does.
+    Answering(Option<Callee>),
     /// The caller hears that the call is recorded.
     Noticing(noticing::Noticing),
     /// The store is asked whether the caller needs to be asked at all.
@@ -272,7 +272,7 @@ fn handle(state: State, input: Input, core: &mut Core, desk: &mut Desk<'_>) -> S
             State::Arriving
             | State::Screening
             | State::Ringing
-            | State::Answering
+            | State::Answering(_)
             | State::Noticing(_)
             | State::Consulting(_)
             | State::Directed(_)
@@ -305,7 +305,7 @@ fn verdict(state: &State, otherwise: Outcome) -> Outcome {
         | State::Arriving
         | State::Screening
         | State::Ringing
-        | State::Answering
+        | State::Answering(_)
         | State::Noticing(_)
         | State::Consulting(_)
         | State::Directed(_)
@@ -384,7 +384,7 @@ fn caller_ended(state: State, ending: Ending, core: &mut Core, desk: &mut Desk<'
         | State::Arriving
         | State::Screening
         | State::Ringing
-        | State::Answering
+        | State::Answering(_)
         | State::Noticing(_)
         | State::Consulting(_)
         | State::Directed(_)
@@ -406,7 +406,7 @@ fn enter(state: State, event: Event, core: &mut Core, desk: &mut Desk<'_>) -> St
         State::Arriving => consulting::arriving(event, core, desk),
         State::Screening => screening::handle(event, core, desk),
         State::Ringing => consulting::ringing(&event, core, desk),
-        State::Answering => consulting::answering(event, core, desk),
+        State::Answering(waits) => consulting::answering(waits, event, core, desk),
         State::Noticing(noticing) => noticing.handle(event, core, desk),
         State::Consulting(consulting) => consulting.handle(event, core, desk),
         State::Directed(directed) => directed.handle(event, core, desk),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Core, State, approving, consulting, dialling, directed, parting};
+use crate::config::Answer;
 use crate::desk::Desk;
 use crate::interface::{Across, Callee, Finding, Happening, Output};
 use crate::outcome;
@@ -49,6 +50,8 @@ fn stranger(strangers: Strangers, core: &mut Core, desk: &mut Desk<'_>) -> State
     }
     match strangers {
         Strangers::Refuse => core.refuse(403, outcome::ours(Cause::NotConnected), desk),
+        // Whoever is to be told must be answered.
+        Strangers::Tell if core.line.answer == Answer::WhenAnswered => consulting::answer(core, desk),
         Strangers::Tell | Strangers::Operator => consulting::ring(core, desk),
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Parting {
 }
 
 fn say(prompt: Prompt, outcome: Outcome, core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.record.answered.is_none() {
+        return core.turn_away(outcome, desk);
+    }
     core.say(prompt, desk);
     State::Parting(Parting { outcome, offers_operator: false })
 }
@@ -66,6 +69,9 @@ pub(crate) fn blocked(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> S
 
 /// The other party is left in peace; an operator may help.
 pub(crate) fn quiet(core: &mut Core, desk: &mut Desk<'_>) -> State {
+    if core.record.answered.is_none() {
+        return core.turn_away(outcome::ours(Cause::QuietHours), desk);
+    }
     let offers_operator = core.line.operator.is_some();
     let hint = offers_operator.then_some(Prompt::OperatorHint);
     let prompts: Vec<Prompt> = std::iter::once(Prompt::QuietHours).chain(hint).collect();

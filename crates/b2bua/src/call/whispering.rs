@@ -9,7 +9,7 @@ use ua::Ending;
 use super::core::place;
 use super::dialling::Dialling;
 use super::noticing::{self, REFUSED_WITHIN};
-use super::{Core, Event, State, Timer, Whose, dialling, directed, parting, talking};
+use super::{Core, Event, State, Timer, Whose, consulting, dialling, directed, parting};
 use crate::config::RecordNotice;
 use crate::desk::Desk;
 use crate::interface::{Across, Callee, Happening, Language, Role};
@@ -239,5 +239,5 @@ pub(crate) fn accepted(callee: Callee, core: &mut Core, desk: &mut Desk<'_>) -> 
         }
         Callee::Party(_) | Callee::Fallback | Callee::Named | Callee::Operator => {}
     }
-    talking::begin(callee, core, desk)
+    consulting::answer_and_join(callee, core, desk)
 }

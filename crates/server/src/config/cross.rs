@@ -1,7 +1,10 @@
 //! What sections must agree on among each other.
 
+use std::collections::BTreeSet;
+
 use ::sip::Transport;
 use b2bua::{Choice, Network, Strangers, TrunkId};
+use number::Number;
 
 use super::address;
 use super::http::Http;
@@ -140,26 +143,28 @@ pub(super) fn lines<'d>(
     lines: &[line::Draft<'d>],
     trunks: &[trunk::Draft<'d>],
 ) -> Vec<Option<Choice>> {
-    let mut choices = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
+    let (mut choices, mut known) = (Vec::new(), BTreeSet::new());
+    let every: BTreeSet<Number> = lines.iter().flat_map(|line| &line.numbers).copied().collect();
+    for line in lines {
         let choice = trunks_of(walk, line, trunks);
-        if let Some(number) = line.number {
-            if lines[..index].iter().any(|other| other.number == Some(number)) {
-                walk.fault(line.section.place("number"), format!("{number} is a [[line]] already"));
-            }
-            for place in choice.iter().flat_map(places) {
-                let owner = &trunks[place];
-                if owner.numbers.as_ref().is_some_and(|owned| !owned.contains(&number)) {
-                    let name = owner.name.as_deref().unwrap_or_default();
-                    let text = format!(
-                        "{number} is not among the numbers trunk {name:?} owns; add it to trunk.numbers or change the line"
-                    );
-                    walk.fault(line.section.place("number"), text);
-                }
+        // Of a range that is wrong altogether one number says so.
+        let twice: Vec<&Number> = line.numbers.iter().filter(|number| !known.insert(**number)).collect();
+        if let Some(number) = twice.first() {
+            walk.fault(line.section.place("number"), format!("{number} is a [[line]] already"));
+        }
+        for place in choice.iter().flat_map(places) {
+            let owner = &trunks[place];
+            let Some(owned) = &owner.numbers else { continue };
+            if let Some(number) = line.numbers.iter().find(|number| !owned.contains(number)) {
+                let name = owner.name.as_deref().unwrap_or_default();
+                let text = format!(
+                    "{number} is not among the numbers trunk {name:?} owns; add it to trunk.numbers or change the line"
+                );
+                walk.fault(line.section.place("number"), text);
             }
         }
         if let Some(Operator::Number(operator)) = line.operator
-            && lines.iter().any(|other| other.number == Some(operator))
+            && every.contains(&operator)
         {
             let text = format!("{operator} is a line of this server: the call would come back to it");
             walk.fault(line.section.place("operator"), text);
@@ -272,7 +277,7 @@ pub(super) fn sockets<'d>(
                 }
             }
             Transport::Tcp | Transport::Tls => {
-                if http.listen.iter().any(|other| address::shares(*other, listener.address)) {
+                if http.listen.iter().any(|other| address::shares(other.address, listener.address)) {
                     walk.fault(place, format!("{} is http.listen as well", listener.address));
                 }
             }

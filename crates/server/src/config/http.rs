@@ -1,6 +1,7 @@
 //! `[http]`, `[[http.token]]` and `[[http.user]]`: the API and who may use it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use api::Role;
 use b2bua::Network;
@@ -10,14 +11,17 @@ use toml::de::DeValue;
 use super::secret::{self, Keys};
 use super::value;
 use super::walk::{Schema, Section, Walk};
+use crate::signalling::Proof;
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "http",
-    keys: &["listen", "proxies", "token", "user"],
-    refused: &[("tls", NO_TLS), ("certificate_file", NO_TLS), ("key_file", NO_TLS), ("key", NO_TLS)],
+    keys: &["listen", "certificate_file", "key_file", "proxies", "token", "user"],
+    refused: &[
+        ("tls", "listen on https://, and write certificate_file and key_file"),
+        ("certificate", "keys do not stand in this file; write certificate_file and key_file"),
+        ("key", "keys do not stand in this file; write certificate_file and key_file"),
+    ],
 };
-
-const NO_TLS: &str = "HTTPS is not available yet; put a proxy such as nginx or Caddy in front of http.listen";
 
 pub(super) const TOKEN: Schema = Schema {
     name: "http.token",
@@ -43,13 +47,23 @@ const EXAMPLE: &str = "change-me";
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Http {
     /// Where it is answered; none: no API.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Listen>,
+    /// What HTTPS is made of, where it is listened for.
+    pub(crate) proof: Option<Proof>,
     /// Who may use it.
     pub(crate) tokens: Vec<Token>,
     /// Who signs in at the console.
     pub(crate) users: Vec<api::User>,
     /// Who is believed to say for whom they ask.
     pub(crate) proxies: Vec<Network>,
+}
+
+/// An address of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listen {
+    pub(crate) address: SocketAddr,
+    /// Whether HTTPS is spoken there, and nothing else.
+    pub(crate) https: bool,
 }
 
 /// `[[http.token]]`.
@@ -63,26 +77,71 @@ pub(crate) struct Token {
 
 pub(super) fn read<'d>(walk: &mut Walk<'d>, root: &Section<'d>, plan: Plan) -> Http {
     let section = walk.section(root, &SCHEMA);
-    let default = SocketAddr::from(([127, 0, 0, 1], 8080));
-    let listen = walk.list(&section, "listen", value::socket_address).or(vec![default]);
-    for (index, address) in listen.iter().enumerate() {
-        if listen[..index].contains(address) {
+    let default = Listen { address: SocketAddr::from(([127, 0, 0, 1], 8080)), https: false };
+    let listen = walk.list(&section, "listen", listen).or(vec![default]);
+    for (index, Listen { address, https }) in listen.iter().enumerate() {
+        if listen[..index].iter().any(|other| other.address == *address) {
             walk.fault(section.element("listen", index), format!("{address} is listened on twice"));
-        } else if !address.ip().is_loopback() {
+        } else if !address.ip().is_loopback() && !https {
             let text = format!(
-                "tokens and numbers cross the network unencrypted to {address}: put a proxy with TLS in front"
+                "tokens, passwords and numbers cross the network unencrypted to {address}: write \"https://{address}\", or put a proxy with TLS in front"
             );
             walk.warn(section.element("listen", index), text);
         }
     }
-    let local = listen.iter().all(|address| address.ip().is_loopback());
+    let proof = proof(walk, &section, &listen);
+    let local = listen.iter().all(|listen| listen.address.ip().is_loopback());
     let tokens = tokens(walk, &section, local);
     if !listen.is_empty() && !section.has("token") {
         walk.warn(section.here(), "no [[http.token]]: nobody can put orders");
     }
     let users = users(walk, &section, plan);
     let proxies = walk.list(&section, "proxies", proxy).or(Vec::new());
-    Http { listen, tokens, users, proxies }
+    Http { listen, proof, tokens, users, proxies }
+}
+
+/// `127.0.0.1:8080` or `https://0.0.0.0:8443`.
+fn listen(value: &DeValue<'_>) -> Result<Listen, String> {
+    let text = value::text(value)?;
+    match text.strip_prefix("https://") {
+        None => Ok(Listen { address: value::socket_address(value)?, https: false }),
+        Some(rest) => {
+            let wrong = || {
+                let text = value::shortened(&text);
+                format!("{text:?} is no address to listen on; write it such as \"https://0.0.0.0:8443\"")
+            };
+            let address = rest.trim_end_matches('/').parse().map_err(|_| wrong())?;
+            Ok(Listen { address, https: true })
+        }
+    }
+}
+
+/// Certificate and key, which must fit each other.
+fn proof<'d>(walk: &mut Walk<'d>, section: &Section<'d>, listen: &[Listen]) -> Option<Proof> {
+    let path = |walk: &mut Walk<'d>, key| walk.get(section, key, value::text).ok().map(PathBuf::from);
+    let (certificate, key) = (path(walk, "certificate_file"), path(walk, "key_file"));
+    let wanted = listen.iter().any(|listen| listen.https);
+    for key in ["certificate_file", "key_file"] {
+        match (wanted, section.has(key)) {
+            (true, false) => {
+                walk.fault(section.place(key), "is missing: who listens on https:// must prove who they are");
+            }
+            (false, true) => {
+                walk.fault(section.place(key), "means nothing without an https:// address in http.listen");
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+    let proof = Proof { certificate: certificate?, key: key? };
+    if !wanted {
+        return None;
+    }
+    if let Err(error) = proof.acceptor() {
+        walk.fault(section.place("certificate_file"), error.to_string());
+        return None;
+    }
+    secret::warn_if_open(walk, section, "key_file");
+    Some(proof)
 }
 
 /// A proxy stands beside us: what strangers say of themselves is never believed.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ::sip::Uri;
 use b2bua::{
-    Attestation, Blocked, Choice, DialRules, EarlyMedia, HookFailure, Policy, RecordNotice, Strangers,
-    Treatment,
+    Answer, Attestation, Blocked, Choice, DialRules, EarlyMedia, HookFailure, Policy, RecordNotice,
+    Strangers, Treatment,
 };
 use number::{Number, Plan};
 use store::Quiet;
@@ -48,6 +48,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "lockout",
         "hint_after",
         "input_timeout",
+        "answer",
         "answer_after",
         "ring_timeout",
         "early_media",
@@ -160,6 +161,7 @@ pub(crate) struct Manner {
     pub(crate) lockout: Duration,
     pub(crate) hint_after: Duration,
     pub(crate) input_timeout: Duration,
+    pub(crate) answer: Answer,
     pub(crate) answer_after: Duration,
     pub(crate) ring_timeout: Duration,
     pub(crate) early_media: EarlyMedia,
@@ -171,7 +173,8 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(super) struct Draft<'d> {
     pub(super) section: Section<'d>,
-    pub(super) number: Option<Number>,
+    /// None where they are at fault.
+    pub(super) numbers: Vec<Number>,
     pub(super) service: Service,
     /// The trunks' names, where they are written.
     pub(super) trunk: Given<Named>,
@@ -183,18 +186,21 @@ pub(super) struct Draft<'d> {
 }
 
 impl Draft<'_> {
-    /// Whole, if nothing was at fault.
-    pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Line> {
-        Some(Line {
-            number: self.number?,
+    /// A line for each of its numbers, if nothing was at fault.
+    pub(super) fn finish(self, trunks: Option<Choice>) -> Option<Vec<Line>> {
+        let trunks = trunks?;
+        let line = |number| Line {
+            number,
             service: self.service,
-            trunks: trunks?,
-            language: self.language,
-            operator: self.operator,
-            hooked: self.hooked,
-            quiet: self.quiet,
-            manner: self.manner,
-        })
+            trunks: trunks.clone(),
+            language: self.language.clone(),
+            operator: self.operator.clone(),
+            hooked: self.hooked.clone(),
+            quiet: self.quiet.clone(),
+            manner: self.manner.clone(),
+        };
+        let lines: Vec<Line> = self.numbers.into_iter().map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     }
 }
 
@@ -217,9 +223,18 @@ pub(super) fn read<'d>(
 }
 
 fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super::Policy) -> Draft<'d> {
-    let number = |value: &DeValue<'_>| value::number(value, plan);
-    let why = "the number people dial, one of its trunk's";
-    let dialled = walk.needed(&section, "number", why, number);
+    let numbers = match walk.list(&section, "number", |value| value::numbers(value, plan)) {
+        Given::Absent => {
+            walk.fault(section.place("number"), "is missing: the number people dial, one of its trunk's");
+            Vec::new()
+        }
+        Given::Is(numbers) if numbers.is_empty() => {
+            walk.fault(section.place("number"), "is empty: the number people dial, one of its trunk's");
+            Vec::new()
+        }
+        Given::Is(numbers) => numbers.concat(),
+        Given::Faulty => Vec::new(),
+    };
     let service = walk.get(&section, "service", |value| value::word(value, SERVICES)).or(Service::Orders);
     let strangers =
         walk.get(&section, "strangers", |value| value::word(value, STRANGERS)).or(Strangers::Tell);
@@ -239,7 +254,32 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan, policy: &super
     let hooked = hooked(walk, &section, service, operator.is_some());
     let quiet = super::policy::quiet(walk, &section, policy.quiet.as_ref());
     let manner = manner(walk, &section, &policy.dial);
-    Draft { section, number: dialled, service, trunk, language, operator, hooked, quiet, manner }
+    late(walk, &section, service, &manner);
+    Draft { section, numbers, service, trunk, language, operator, hooked, quiet, manner }
+}
+
+/// A line whose callers are answered only when the callee has answered has nothing to say to them before.
+fn late<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, manner: &Manner) {
+    if manner.answer == Answer::AtOnce {
+        return;
+    }
+    if matches!(service, Service::Orders | Service::Hook) {
+        let text = "\"when-answered\" is for lines with service = \"pairs\" or \"reserve\": others speak to callers before anybody is called";
+        walk.fault(section.place("answer"), text);
+    }
+    for key in ["answer_after", "early_media"].into_iter().filter(|key| section.has(key)) {
+        let text = "means nothing with answer = \"when-answered\": callers hear their own network's ringing";
+        walk.fault(section.place(key), text);
+    }
+    if manner.record_notice != RecordNotice::Off {
+        let text = "needs answer = \"at-once\": callers are told before anybody is called";
+        walk.fault(section.place("record_notice"), text);
+    }
+    // RFC 3261 §16.6: a proxy waits for three minutes.
+    if manner.ring_timeout > Duration::from_secs(150) {
+        let text = "is at most 150s with answer = \"when-answered\": carriers give up who wait for longer";
+        walk.fault(section.place("ring_timeout"), text);
+    }
 }
 
 fn hooked<'d>(walk: &mut Walk<'d>, section: &Section<'d>, service: Service, has_operator: bool) -> Hooked {
@@ -426,6 +466,7 @@ fn manner<'d>(walk: &mut Walk<'d>, section: &Section<'d>, dial: &DialRules) -> M
         lockout,
         hint_after,
         input_timeout,
+        answer: walk.get(section, "answer", |value| value::word(value, ANSWERS)).or(Answer::AtOnce),
         answer_after,
         ring_timeout,
         early_media: walk.get(section, "early_media", |value| value::word(value, EARLY)).or(EarlyMedia::Ours),
@@ -458,6 +499,9 @@ fn recording<'d>(walk: &mut Walk<'d>, section: &Section<'d>) -> (bool, RecordNot
 
 const NOTICES: &[(&str, Result<RecordNotice, &str>)] =
     &[("off", Ok(RecordNotice::Off)), ("caller", Ok(RecordNotice::Caller)), ("both", Ok(RecordNotice::Both))];
+
+const ANSWERS: &[(&str, Result<Answer, &str>)] =
+    &[("at-once", Ok(Answer::AtOnce)), ("when-answered", Ok(Answer::WhenAnswered))];
 
 const BLOCKED: &[(&str, Result<Blocked, &str>)] =
     &[("refuse", Ok(Blocked::Refuse)), ("hear-out", Ok(Blocked::HearOut))];

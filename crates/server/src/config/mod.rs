@@ -42,7 +42,7 @@ use toml::de::DeTable;
 pub(crate) use self::sip::Sip;
 pub(crate) use address::{Destination, Listener};
 pub(crate) use console::Console;
-pub(crate) use http::Http;
+pub(crate) use http::{Http, Listen};
 pub(crate) use keeping::{Numbers, Retention};
 pub(crate) use line::{Hooked, Line, Operator, Service};
 pub(crate) use media::Media;
@@ -225,12 +225,12 @@ fn checked<'d>(walk: &mut Walk<'d>, document: &'d DeTable<'d>) -> Option<Checked
     let places = cross::lines(walk, &lines, &trunks);
     cross::hooks(walk, &lines, hooks.as_deref(), &speech);
     cross::services(walk, &lines);
-    let numbers_of_lines: Vec<_> = lines.iter().filter_map(|line| line.number).collect();
+    let numbers_of_lines: Vec<_> = lines.iter().flat_map(|line| line.numbers.clone()).collect();
     notices::check(walk, &root, notices.as_ref(), &numbers_of_lines);
     cross::sockets(walk, (&sip_section, &sip), (&media_section, &media), &http);
 
-    let lines =
-        lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk)).collect::<Option<_>>()?;
+    let lines = lines.into_iter().zip(places).map(|(line, trunk)| line.finish(trunk));
+    let lines = lines.collect::<Option<Vec<_>>>()?.concat();
     let trunks = trunks.into_iter().map(trunk::Draft::finish).collect::<Option<_>>()?;
     Some(Checked {
         shown: Shown::default(),

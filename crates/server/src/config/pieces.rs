@@ -232,6 +232,7 @@ impl Line {
             blocked: manner.blocked,
             whisper: manner.whisper,
             confirm: manner.confirm.then_some(manner.input_timeout),
+            answer: manner.answer,
             answer_after: manner.answer_after,
             ring_timeout: manner.ring_timeout,
             early_media: manner.early_media,

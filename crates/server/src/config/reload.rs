@@ -21,6 +21,7 @@ impl Checked {
             ("[media]", self.media != next.media),
             ("prompts.dir", self.prompts != next.prompts),
             ("http.listen", self.http.listen != next.http.listen),
+            ("http.certificate_file, http.key_file", self.http.proof != next.http.proof),
             ("[[webhook]]", self.webhooks != next.webhooks),
             ("[notices]", self.notices != next.notices),
             ("[recording]", self.recording != next.recording),

@@ -1,5 +1,6 @@
 //! `[[trunk]]`: carriers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub(crate) struct Trunk {
     /// What whoever calls in must prove to know.
     pub(crate) inbound: Option<Inbound>,
     /// The numbers it lets us present.
-    pub(crate) numbers: Vec<Number>,
+    pub(crate) numbers: BTreeSet<Number>,
     /// Which header names the caller.
     pub(crate) trust: Trust,
     /// What is believed of whether they are who it says.
@@ -109,7 +110,7 @@ pub(super) struct Draft<'d> {
     pub(super) allow: Option<Vec<Network>>,
     pub(super) certificate: Vec<Box<str>>,
     pub(super) inbound: Option<Inbound>,
-    pub(super) numbers: Option<Vec<Number>>,
+    pub(super) numbers: Option<BTreeSet<Number>>,
     pub(super) destination: Option<Destination>,
     trust: Trust,
     pub(super) verify: Verify,
@@ -159,7 +160,7 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
     let is_known =
         account.registration.is_some() || !certificate.is_empty() || section.has("inbound_username");
     let allow = allow(walk, &section, destination.as_ref(), is_known);
-    let numbers = match walk.list(&section, "numbers", |value| value::number(value, plan)) {
+    let numbers = match walk.list(&section, "numbers", |value| value::numbers(value, plan)) {
         Given::Absent => {
             walk.fault(section.place("numbers"), "is missing: the numbers the carrier gave you");
             None
@@ -167,11 +168,14 @@ fn one<'d>(walk: &mut Walk<'d>, section: Section<'d>, plan: Plan) -> Draft<'d> {
         Given::Is(numbers) => Some(numbers),
         Given::Faulty => None,
     };
-    for (index, number) in numbers.iter().flatten().enumerate() {
-        if numbers.iter().flatten().take(index).any(|other| other == number) {
+    let mut known = BTreeSet::new();
+    for (index, range) in numbers.iter().flatten().enumerate() {
+        let twice: Vec<&Number> = range.iter().filter(|number| !known.insert(**number)).collect();
+        if let Some(number) = twice.first() {
             walk.fault(section.element("numbers", index), format!("{number} stands here twice"));
         }
     }
+    let numbers = numbers.map(|_| known);
     let trust = walk.get(&section, "trust", |value| value::word(value, TRUST)).or(Trust::Asserted);
     let verify = verify(walk, &section);
     let profile = profile::read(walk, &section, &account, plan);

@@ -208,6 +208,29 @@ pub(super) fn number(value: &DeValue<'_>, plan: Plan) -> Result<Number, String> 
     })
 }
 
+/// Most numbers of one range.
+const RANGE: u64 = 10_000;
+
+/// A number, or a range of them from the first to the last: `+74950000000..+74950000999`.
+pub(super) fn numbers(value: &DeValue<'_>, plan: Plan) -> Result<Vec<Number>, String> {
+    let Some((first, last)) = value.as_str().and_then(|text| text.split_once("..")) else {
+        return number(value, plan).map(|number| vec![number]);
+    };
+    let end = |text: &str| {
+        plan.parse(text.trim()).map_err(|why| format!("{:?} is no telephone number: {why}", shortened(text)))
+    };
+    let (first, last) = (end(first)?, end(last)?);
+    let (from, to) = (first.as_u64(), last.as_u64());
+    if from.checked_ilog10() != to.checked_ilog10() || from > to {
+        return Err(format!("{first}..{last} is no range: both have as many digits, the lower one first"));
+    }
+    if to - from >= RANGE {
+        return Err(format!("has {} numbers; a range has at most {RANGE}", to - from + 1));
+    }
+    let each = (from..=to).map(|digits| Number::parse(&format!("+{digits}")));
+    each.collect::<Result<_, _>>().map_err(|why| format!("one of them is no telephone number: {why}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

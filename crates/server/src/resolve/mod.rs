@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use b2bua::{Control, Input, TrunkId};
-use sip::Transport;
+use sip::{Flow, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -47,10 +47,17 @@ impl Roads {
 /// Where the operators that have SIP addresses are, for the lines of this configuration; whether there are any.
 pub(crate) async fn operators(dns: &Dns, checked: &Checked, lines: &mut [b2bua::Line]) -> bool {
     let mut any = false;
+    // The lines of one range have one operator.
+    let mut before: Option<(&Destination, Option<Flow>)> = None;
     for (line, configured) in lines.iter_mut().zip(&checked.lines) {
         if let (Some(b2bua::Operator::Uri { flow: known, .. }), Some(Operator::Uri { destination, .. })) =
             (&mut line.operator, &configured.operator)
         {
+            any = true;
+            if let Some((_, flow)) = before.filter(|(same, _)| *same == destination) {
+                *known = flow;
+                continue;
+            }
             let found = locate(dns, &checked.sip.listeners, destination).await.map(|found| found.targets);
             let mut targets = found.unwrap_or_else(|error| {
                 tracing::warn!(line = %line.number, %error, "the operator's name leads nowhere");
@@ -58,7 +65,7 @@ pub(crate) async fn operators(dns: &Dns, checked: &Checked, lines: &mut [b2bua::
             });
             targets.sort_by_key(|target| target.priority);
             *known = targets.first().map(|target| target.flow);
-            any = true;
+            before = Some((destination, *known));
         }
     }
     any

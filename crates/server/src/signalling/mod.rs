@@ -15,6 +15,7 @@ use std::time::Duration;
 use b2bua::{Behind, CallId, Control, Input, Output, Recording, Stage, Switchboard, TrunkStatus, When};
 use bytes::Bytes;
 use clock::Instant;
+use number::Number;
 use sip::{Flow, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -27,7 +28,7 @@ use tcp::{StreamEvent, Streams};
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use tcp::Names;
-pub(crate) use tls::{Files, Tls, TlsError};
+pub(crate) use tls::{Files, Proof, Tls, TlsError};
 
 /// Inputs waiting for the switchboard. Whoever brings more waits: that is how pressure reaches its source.
 const TURNS: usize = 16_384;
@@ -62,6 +63,8 @@ pub(crate) enum Turn {
     PauseRecording { call: CallId, paused: bool, reply: oneshot::Sender<Option<Recording>> },
     /// End a callback that has not come too far; says how far it had come.
     Cancel { call: CallId, when: When, reply: oneshot::Sender<Option<Stage>> },
+    /// Forget the messages of calls in which this number stands; how many calls that were, and which go on.
+    EraseTraces(Number, oneshot::Sender<(u64, Vec<CallId>)>),
     /// Say which messages of a call are kept, and what the wall clock showed at `Instant::ZERO`, in microseconds.
     Trace(CallId, oneshot::Sender<Option<(Kept, u64)>>),
     /// Say how the trunks are.
@@ -289,6 +292,9 @@ impl Loop {
                 let found = self.board.stage(call);
                 self.handle(Input::Control(Control::Cancel { call, when }), out);
                 let _ = reply.send(found);
+            }
+            Turn::EraseTraces(number, reply) => {
+                let _ = reply.send(self.trace.erase(number));
             }
             Turn::Trace(call, reply) => {
                 let epoch_us = self.clock.wall_us(Instant::ZERO);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::Turn;
 use super::tls::Tls;
+use crate::seats::{Seat, Seats};
 
 /// Messages waiting to be written on one connection; beyond it the connection is given up.
 const WRITE_QUEUE: usize = 256;
@@ -81,44 +82,19 @@ struct Opening {
 }
 
 /// Who has how many connections, and the next one's number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
-    by_source: Mutex<HashMap<IpAddr, usize>>,
-    next: std::sync::atomic::AtomicU32,
-}
-
-/// A place among the connections, given back when dropped.
-struct Seat {
-    counts: Arc<Counts>,
-    source: IpAddr,
+    seats: Arc<Seats>,
+    next: AtomicU32,
 }
 
 impl Counts {
-    fn seat(self: &Arc<Self>, source: IpAddr) -> Option<Seat> {
-        let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
-        let total: usize = by_source.values().sum();
-        let count = by_source.entry(source).or_default();
-        if total >= MOST || *count >= MOST_FROM_ONE {
-            return None;
-        }
-        *count += 1;
-        Some(Seat { counts: Arc::clone(self), source })
+    fn seat(&self, source: IpAddr) -> Option<Seat> {
+        self.seats.take(source)
     }
 
     fn next(&self) -> u32 {
-        self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut by_source = self.counts.by_source.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_source.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                by_source.remove(&self.source);
-            }
-        }
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -132,7 +108,7 @@ impl Streams {
             by_peer: HashMap::new(),
             bound: HashMap::new(),
             waiting: HashMap::new(),
-            counts: Arc::default(),
+            counts: Arc::new(Counts { seats: Seats::new(MOST, MOST_FROM_ONE), next: AtomicU32::new(0) }),
         }
     }
 
@@ -437,7 +413,7 @@ mod tests {
         let (turns, mut said) = mpsc::channel(16);
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
         let flow = Flow { listener: 0, transport: Transport::Tcp, peer, connection: Some(0) };
-        let seat = Arc::new(Counts::default()).seat(peer.ip()).unwrap();
+        let seat = Seats::new(1, 1).take(peer.ip()).unwrap();
         let link = Link { flow, id: 0, turns, is_ours: true, proved: Vec::new() };
         tokio::spawn(link.run(ours, seat));
         assert!(matches!(said.recv().await, Some(Turn::Stream(StreamEvent::Opened { .. }))));

@@ -22,6 +22,15 @@ pub(crate) struct Files {
     pub(crate) roots: Option<PathBuf>,
 }
 
+/// The files by which we prove who we are to browsers. They are read again with each reload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Our certificate and those between it and its root, PEM.
+    pub(crate) certificate: PathBuf,
+    /// Its key, PEM.
+    pub(crate) key: PathBuf,
+}
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
@@ -59,6 +68,33 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if read.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(read) }
 }
 
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File { path: path.to_owned(), error })
+}
+
+fn unfit(error: &dyn std::fmt::Display) -> TlsError {
+    TlsError::Unfit(error.to_string())
+}
+
+impl Proof {
+    /// Being connected to by browsers, which prove nothing themselves.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        let (chain, key) = (certificates(&self.certificate)?, key(&self.key)?);
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| unfit(&error))?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .map_err(|error| unfit(&error))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config).into())
+    }
+}
+
 fn roots(path: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     match path {
@@ -82,10 +118,8 @@ impl Tls {
     /// # Errors
     /// The first thing that does not fit.
     pub(crate) fn load(files: &Files) -> Result<Self, TlsError> {
-        let unfit = |error: &dyn std::fmt::Display| TlsError::Unfit(error.to_string());
         let chain = certificates(&files.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&files.key)
-            .map_err(|error| TlsError::File { path: files.key.clone(), error })?;
+        let key = key(&files.key)?;
         let roots = Arc::new(roots(files.roots.as_deref())?);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         // Whoever has a certificate must prove it; whoever has none is known by their address, or by nothing.

@@ -13,6 +13,7 @@ use api::TraceLeg;
 use b2bua::{CallId, Callee, LegId, Verification};
 use bytes::Bytes;
 use clock::Instant;
+use number::Number;
 use sip::{Flow, Transport};
 
 pub(crate) use homer::{Ear, Homer, Told, ear, run as tell_homer};
@@ -207,6 +208,31 @@ impl Trace {
         }
     }
 
+    /// Forgets the calls in which a number stands, but for those that go on: they are told, and what was forgotten is counted.
+    pub(crate) fn erase(&mut self, number: Number) -> (u64, Vec<CallId>) {
+        const NATIONAL: usize = 9;
+        let own = number.as_u64().to_string();
+        // As it is dialled at home it stands there without its country.
+        let end = &own.as_bytes()[own.len().saturating_sub(NATIONAL)..];
+        let tells = |kept: &Kept| {
+            let mut octets = kept.messages.iter().map(|seen| &seen.bytes);
+            octets.any(|bytes| bytes.windows(end.len()).any(|window| window == end))
+        };
+        let theirs: Vec<CallId> =
+            self.calls.iter().filter(|(_, kept)| tells(kept)).map(|(call, _)| *call).collect();
+        let (mut gone, mut running) = (0, Vec::new());
+        for call in theirs {
+            if self.calls.get(&call).is_some_and(|kept| kept.ended.is_none()) {
+                running.push(call);
+            } else if let Some(kept) = self.calls.remove(&call) {
+                self.forget_legs(&kept);
+                gone += 1;
+            }
+        }
+        self.ended.retain(|(_, call)| self.calls.contains_key(call));
+        (gone, running)
+    }
+
     /// What is kept of a call; nothing where there never was one or it is long over.
     pub(crate) fn of(&self, call: CallId) -> Option<Kept> {
         self.calls.get(&call).cloned()
@@ -331,6 +357,28 @@ mod tests {
         assert_eq!((trace.of(CallId(1)), trace.due()), (None, None));
         assert!(trace.of(CallId(2)).is_some(), "it still runs");
         assert_eq!(trace.legs.len(), 1);
+    }
+
+    #[test]
+    fn what_tells_an_erased_number_is_forgotten_and_what_goes_on_is_told() {
+        let mut trace = trace(10, 10);
+        for (leg, text) in [
+            (1, "INVITE sip:+74951234567@x\r\nFrom: <sip:89991112233@y>"),
+            (2, "INVITE sip:+79991112234@x"),
+            (3, "INVITE sip:+79991112233@x"),
+        ] {
+            trace.belongs(LegId(leg), CallId(u128::from(leg)), None);
+            hear(&mut trace, leg, text);
+        }
+        trace.over(CallId(1), at(1));
+        trace.over(CallId(2), at(2));
+        let number = Number::parse("+79991112233").unwrap();
+        assert_eq!(trace.erase(number), (1, vec![CallId(3)]));
+        assert!(trace.of(CallId(1)).is_none() && trace.of(CallId(2)).is_some());
+        assert_eq!((trace.legs.len(), trace.due()), (2, Some(at(62))));
+        trace.over(CallId(3), at(3));
+        assert_eq!(trace.erase(number), (1, vec![]));
+        assert_eq!(trace.erase(number), (0, vec![]));
     }
 
     #[test]

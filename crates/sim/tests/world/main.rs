@@ -6,6 +6,7 @@ mod early_media;
 mod guarded;
 mod hooks;
 mod identity;
+mod late_answer;
 mod mask;
 mod order_call;
 mod own;

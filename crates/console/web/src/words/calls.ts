@@ -78,7 +78,7 @@ export const calls = dictionary(
             matching: 'Ищется',
             operator: 'Просит оператора',
             dialling: 'Набор',
-            ringing: 'Звонит телефон',
+            ringing: 'Звонит',
             talking: 'Разговор',
             ended: 'Окончен',
         },

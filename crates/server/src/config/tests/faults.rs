@@ -179,6 +179,53 @@ fn names_and_numbers_stand_once() {
 }
 
 #[test]
+fn callers_who_are_answered_late_are_told_nothing_before() {
+    let line = |more: &str| fault(|text| text.push_str(&format!("answer = \"when-answered\"\n{more}")));
+    let pairs = "service = \"pairs\"\n";
+    for (more, why) in [
+        (String::new(), "line[0].answer: \"when-answered\" is for lines with service"),
+        (format!("{pairs}answer_after = \"2s\"\n"), "line[0].answer_after: means nothing"),
+        (format!("{pairs}early_media = \"pass\"\n"), "line[0].early_media: means nothing"),
+        (
+            format!("{pairs}record = true\nrecord_notice = \"caller\"\n"),
+            "line[0].record_notice: needs answer",
+        ),
+        (format!("{pairs}ring_timeout = \"3m\"\n"), "line[0].ring_timeout: is at most 150s"),
+    ] {
+        let told = line(&more);
+        assert!(told.contains(why), "{more}: {told}");
+    }
+}
+
+#[test]
+fn a_range_of_numbers_is_a_range_and_each_of_them_stands_once() {
+    let line = |number: &str| {
+        fault(|text| {
+            *text = text.replace("[\"+78005550101\"]", "\"+78005550000..+78005559999\"");
+            text.push_str(&format!("[[line]]\nnumber = {number}\n"));
+        })
+    };
+    for (number, why) in [
+        ("\"+78005550200..+78005550100\"", "line[1].number: +78005550200..+78005550100 is no range"),
+        ("\"+7800..+78005550100\"", "is no range"),
+        ("\"+78005550000..nobody\"", "\"nobody\" is no telephone number"),
+        ("\"+78005550000..+78005560000\"", "has 10001 numbers; a range has at most 10000"),
+        ("[]", "line[1].number: is empty"),
+        (
+            "[\"+78005550200\", \"+78005550000..+78005550300\"]",
+            "line[1].number: +78005550101 is a [[line]] already",
+        ),
+        (
+            "\"+78005559990..+78005560009\"",
+            "line[1].number: +78005560000 is not among the numbers trunk \"main\" owns",
+        ),
+    ] {
+        let told = line(number);
+        assert!(told.contains(why), "{number}: {told}");
+    }
+}
+
+#[test]
 fn a_call_comes_by_one_trunk_only() {
     let with = |allow: &str| {
         let trunk =
@@ -272,9 +319,8 @@ fn an_operator_is_a_number_or_an_address_and_no_line() {
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     let told = fault(|text| *text = text.replace("[[line]]", "[[line]]\nservice = \"scenario\""));
     assert!(told.contains("not available yet"), "{told}");
-    for section in ["[store]\nengine = \"postgres\"", "[http]\ntls = true"] {
-        assert!(fault(|text| text.push_str(section)).contains("not available yet"), "{section}");
-    }
+    let told = fault(|text| text.push_str("[store]\nengine = \"postgres\""));
+    assert!(told.contains("not available yet"), "{told}");
 }
 
 #[test]
@@ -360,4 +406,48 @@ fn a_line_has_the_keys_of_its_service_and_what_they_need() {
     assert!(operator.contains("\"operator\" needs operator"), "{operator}");
     let country = fault(|text| text.push_str("[pool]\ncountries = [\"XX\"]\n"));
     assert!(country.contains("pool.countries[0]"), "{country}");
+}
+
+#[test]
+fn https_needs_files_that_fit_and_a_listener() {
+    let http = |lines: &str| fault(|text| text.push_str(&format!("[http]\n{lines}\n")));
+    assert!(http("tls = true").contains("http.tls: listen on https://"));
+    let idle = http("key_file = \"/nowhere\"");
+    assert!(idle.contains("http.key_file: means nothing without an https:// address"), "{idle}");
+    let listen = "listen = \"https://192.0.2.1:8443\"";
+    let missing = http(&format!("{listen}\ncertificate_file = \"/nowhere/a.pem\""));
+    assert!(missing.contains("http.key_file: is missing"), "{missing}");
+    let unread =
+        http(&format!("{listen}\ncertificate_file = \"/nowhere/a.pem\"\nkey_file = \"/nowhere/a.key\""));
+    assert!(unread.contains("http.certificate_file: /nowhere/a.pem"), "{unread}");
+    for wrong in ["https://", "https://example", "ftp://192.0.2.1:80", "https://192.0.2.1"] {
+        assert!(http(&format!("listen = {wrong:?}")).contains("http.listen"), "{wrong}");
+    }
+    let twice = faults(&format!("{LEAST}[http]\nlisten = [\"127.0.0.1:80\", \"https://127.0.0.1:80\"]\n"));
+    assert!(twice.iter().any(|fault| fault.contains("is listened on twice")), "{twice:?}");
+}
+
+#[test]
+fn a_user_has_a_hash_and_a_proxy_stands_beside_us() {
+    let hash = api::password_hash("a long password");
+    let user = |lines: &str| fault(|text| text.push_str(&format!("[[http.user]]\n{lines}\n")));
+    let whole = format!("name = \"anna\"\nrole = \"operator\"\npassword_hash = \"{hash}\"");
+    assert!(user(&whole.replace("anna", "a b")).contains("is no name"));
+    assert!(user(&whole.replace("operator", "app")).contains("http.user[0].role"));
+    assert!(user(&whole.replace("$argon2id", "$argon2i")).contains("is not made with argon2id"));
+    assert!(user("name = \"anna\"\nrole = \"admin\"").contains("password_hash: is missing"));
+    let plain = user(&format!("{whole}\npassword = \"swordfish\""));
+    assert!(plain.contains("passwords do not stand in this file") && !plain.contains("swordfish"), "{plain}");
+    assert!(user(&format!("{whole}\n[[http.user]]\n{whole}")).contains("each needs their own"));
+    assert!(user(&format!("{whole}\nnumber = \"12\"")).contains("http.user[0].number"));
+    let http = |lines: &str| fault(|text| text.push_str(&format!("[http]\n{lines}\n")));
+    for far in ["198.51.100.7", "0.0.0.0/0", "10.0.0.0/7", "2001:db8::1", "::/0"] {
+        assert!(http(&format!("proxies = {far:?}")).contains("http.proxies"), "{far}");
+    }
+    let beside = "proxies = [\"127.0.0.1\", \"10.1.0.0/16\", \"172.16.0.0/12\", \"192.168.1.1\", \"::1\", \"fd00::/8\"]";
+    assert_eq!(good(&format!("{LEAST}[http]\n{beside}\n")).http.proxies.len(), 6);
+    let console = |lines: &str| fault(|text| text.push_str(&format!("[console]\n{lines}\n")));
+    assert!(console("session = \"1m\"").contains("console.session"));
+    assert!(console("session = \"1h\"\nidle = \"2h\"").contains("nobody is idle for longer"));
+    assert!(console(&format!("title = {:?}", "x".repeat(61))).contains("longer than 60"));
 }

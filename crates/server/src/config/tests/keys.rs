@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use b2bua::Network;
 use number::Number;
 use rtp::Codec;
 
@@ -100,6 +101,7 @@ code_attempts = 4
 lockout = "5m"
 hint_after = "2s"
 input_timeout = "9s"
+answer = "at-once"
 answer_after = "2s"
 ring_timeout = "30s"
 early_media = "pass"
@@ -133,8 +135,21 @@ max_calls_a_day = 20
 dir = "/nowhere/prompts"
 [store]
 engine = "sled"
+[console]
+enabled = false
+title = "Shop"
+session = "1h"
+idle = "15m"
+card_url = "https://crm.example/{code}"
 [http]
 listen = "[::1]:9000"
+proxies = "127.0.0.0/8"
+[[http.user]]
+name = "anna"
+password_hash = "$argon2id$v=19$m=19456,t=2,p=1$bm90IGEgcmVhbCBzYWx0$HzDMAg0NC2nGwmKZMTnMGgTXeYMyJ4kMPNl8CUgL1y0"
+role = "operator"
+reveal = true
+number = "+4930123499"
 [[http.token]]
 name = "shop"
 role = "app"
@@ -175,6 +190,19 @@ calls = 7
 messages = 8
 keep = "5m"
 "#;
+
+#[test]
+fn a_line_may_be_many_numbers_that_do_the_same() {
+    let text =
+        LEAST.replace("[\"+78005550101\"]", "[\"+78005550101\", \"8 800 555 10 00..8 800 555 39 99\"]");
+    let pool = "[[line]]\nnumber = [\"+78005551000..+78005552999\", \"+78005553500\"]\nservice = \"pairs\"\nlanguage = \"en\"\n";
+    let checked = good(&(text + pool));
+    assert_eq!((checked.lines.len(), checked.trunks[0].numbers.len()), (2_002, 3_001));
+    let pool: Vec<_> = checked.lines.iter().filter(|line| line.language == "en").collect();
+    let ends = [pool[0], pool[1_999], pool[2_000]].map(|line| line.number.to_string());
+    assert_eq!(ends, ["+78005551000", "+78005552999", "+78005553500"]);
+    assert_eq!(checked.pool().len(), 2_001);
+}
 
 #[test]
 fn every_key_of_node_and_sip_changes_what_it_names() {
@@ -357,6 +385,7 @@ fn every_key_of_a_line_changes_what_it_names() {
         lockout: second * 300,
         hint_after: second * 2,
         input_timeout: second * 9,
+        answer: b2bua::Answer::AtOnce,
         answer_after: second * 2,
         ring_timeout: second * 30,
         early_media: b2bua::EarlyMedia::Pass,
@@ -424,9 +453,17 @@ fn every_key_of_the_pool_changes_what_it_names() {
 
 #[test]
 fn every_key_of_http_and_webhooks_changes_what_it_names() {
-    let Checked { http, webhooks, .. } = good(EVERY_KEY);
+    let Checked { http, console, webhooks, .. } = good(EVERY_KEY);
     let second = Duration::from_secs(1);
-    assert_eq!(http.listen, ["[::1]:9000".parse().unwrap()]);
+    assert_eq!(http.listen, [Listen { address: "[::1]:9000".parse().unwrap(), https: false }]);
+    assert_eq!(http.proxies, [Network { address: [127, 0, 0, 0].into(), prefix: 8 }]);
+    let anna =
+        "$argon2id$v=19$m=19456,t=2,p=1$bm90IGEgcmVhbCBzYWx0$HzDMAg0NC2nGwmKZMTnMGgTXeYMyJ4kMPNl8CUgL1y0";
+    let anna = api::User::new("anna", anna, api::Role::Operator).unwrap();
+    assert_eq!(http.users, [anna.revealing(true).reached_at(Number::parse("+4930123499").ok())]);
+    let quarter = second * 900;
+    assert_eq!((console.enabled, console.title.as_str()), (false, "Shop"));
+    assert_eq!((console.session, console.idle), (quarter * 4, quarter));
     let token = api::Token::new("0123456789abcdef", api::Role::App).named("shop").limited(Some(7));
     assert_eq!(http.tokens, [Token { name: "shop".to_owned(), token }]);
 
@@ -530,6 +567,7 @@ fn what_is_left_out_has_the_documented_default() {
         lockout: second * 600,
         hint_after: Duration::from_millis(1500),
         input_timeout: second * 8,
+        answer: b2bua::Answer::AtOnce,
         answer_after: Duration::ZERO,
         ring_timeout: second * 45,
         early_media: b2bua::EarlyMedia::Ours,

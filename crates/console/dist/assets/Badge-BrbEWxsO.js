@@ -1,1 +1,0 @@
-import{B as e,Q as t,V as n,Y as r,b as i,et as a,kt as o,pt as s,ut as c}from"./session.svelte-Dkks15uM.js";var l=a(`<span><!></span>`);function u(a,u){let d=i(u,`tone`,3,`plain`);var f=l(),p=s(f);r(p,()=>u.children),o(f),c(()=>e(f,1,n(d()),`s1620ot5`)),t(a,f)}export{u as t};

@@ -1,0 +1,1 @@
+import{H as e,U as t,Z as n,b as r,et as i,ft as a,ht as o,jt as s,nt as c}from"./session.svelte-Djnf-D5l.js";var l=c(`<span><!></span>`);function u(c,u){let d=r(u,`tone`,3,`plain`);var f=l(),p=o(f);n(p,()=>u.children),s(f),a(()=>e(f,1,t(d()),`s1620ot5`)),i(c,f)}export{u as t};

@@ -1,1 +1,0 @@
-import{d as e}from"./session.svelte-Dkks15uM.js";function t(e){return e==null?``:JSON.stringify(e,null,2)}function n(t){if(t.trim()===``)return null;try{return JSON.parse(t)}catch{throw new e(`wrong-type`,0,`This is no JSON`,`data`)}}export{t as n,n as t};
