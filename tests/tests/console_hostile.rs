@@ -43,8 +43,6 @@ fn names_headers_data_and_reasons_are_only_ever_text() {
     let contact =
         json!({ "name": MARKUP[2], "number": STRANGER, "note": MARKUP[0], "data": { "a": MARKUP[1] } });
     assert_eq!(scene.bauta.http("POST", "/v1/contacts", Some(&contact)).0, 201);
-    let plan = json!({ "line": LINE, "first": { "line": LINE }, "data": { "x": MARKUP[0] } });
-    assert!(scene.bauta.http("PUT", "/v1/callback-plans/desk", Some(&plan)).0 < 300);
 
     let console = Console::scripted(&scene.loopback, Look::DESK, &[WATCH]);
     let browser = &console.browser;

@@ -133,7 +133,7 @@ fn an_administrator_sees_what_an_operator_does_not() {
     let shop = Shop::open();
     let console = Console::admin(&shop.scene.loopback, Look::DESK);
     for (place, number) in [
-        ("live", COURIER),
+        (&*format!("live/{}", shop.live), COURIER),
         ("orders", CLIENT),
         ("callbacks/contacts", CONTACT),
         ("blocks", STRANGER),

@@ -99,7 +99,7 @@ fn a_contact_is_known_as_it_arrives_and_a_stranger_is_nobody() {
         let mut call = scene.arrive(from);
         call.hang_up();
     }
-    scene.bauta.await_records(2);
+    let _ = scene.bauta.await_records(2);
     let told = wait::until("both calls to be told", wait::LATER, || {
         let told: Vec<Value> = hooked.posted().iter().map(|posted| posted.event()).collect();
         (told.iter().filter(|event| event["type"] == "call.ended").count() == 2).then_some(told)

@@ -151,10 +151,14 @@ impl Outside {
             Output::Find { .. }
             | Output::Verify { .. }
             | Output::Consult(_)
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Heard(_)
             | Output::Leg { .. }
             | Output::Called { .. }
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::Notice(_)
             | Output::Trunk(_)
             | Output::Shedding(_)
