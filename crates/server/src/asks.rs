@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trace, Trial};
+use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
 use b2bua::{CallId, Finding, TrunkStatus};
 use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -113,8 +113,8 @@ impl Desk {
         }
     }
 
-    /// What is kept of the messages of a call, as it may be shown; `plain` for those who see nothing of a number.
-    async fn trace(&self, call: CallId, plain: bool) -> Option<Trace> {
+    /// The messages of a call; `plain` without any number.
+    async fn trace(&self, call: CallId, plain: bool) -> Option<api::Trace> {
         let (kept, answer) = oneshot::channel();
         let _ = self.turns.send(Turn::Trace(call, kept)).await;
         let (kept, epoch_us) = answer.await.unwrap_or_default()?;

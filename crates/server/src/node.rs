@@ -181,18 +181,18 @@ impl Node {
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
-        let quiet = Arc::new(RwLock::new(checked.quiet()));
-        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
+        let knowledge = Knowledge { languages, quiet: Arc::new(RwLock::new(checked.quiet())) };
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let cards = Arc::<Cards>::default();
-        cards.configure(checked.console.card.clone());
-        let keepers = keepers(&store, &knowledge, &cards, &sender)?;
+        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender).map_err(StartError::Thread)?;
         let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
-        find_operators(&dns, &checked, &mut config, &sender).await;
+        // Calls that go on do not wait for names.
+        if resolve::operators(&dns, &checked, &mut config.lines).await {
+            let _ = sender.send(configured(config.clone())).await;
+        }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let mut node = Self {
             turns: sender,
@@ -204,7 +204,7 @@ impl Node {
             usable,
             config: shared,
             settings: Arc::new(RwLock::new(checked.shown.clone())),
-            quiet,
+            quiet: Arc::clone(&knowledge.quiet),
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             tls,
@@ -342,8 +342,7 @@ impl Node {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
-            let configure = Input::Control(Control::Configure(Box::new(config)));
-            let _ = self.turns.send(Turn::Board(configure)).await;
+            let _ = self.turns.send(configured(config)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.cards.configure(self.checked.console.card.clone());
@@ -535,31 +534,22 @@ fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
     }
 }
 
-/// Who looks things up in the store for calls, and who knows people by name.
+/// Whoever asks the store for the switchboard: what it decides by, and how people are called.
 fn keepers(
+    checked: &Checked,
     store: &Store,
     knowledge: &Knowledge,
-    cards: &Arc<Cards>,
     turns: &mpsc::Sender<Turn>,
-) -> Result<(Keeper, People), StartError> {
-    let keeper =
-        Keeper::start(store.clone(), knowledge.clone(), turns.clone()).map_err(StartError::Thread)?;
-    let people =
-        People::start(store.clone(), Arc::clone(cards), turns.clone()).map_err(StartError::Thread)?;
-    Ok((keeper, people))
+) -> std::io::Result<((Keeper, People), Arc<Cards>)> {
+    let cards = Arc::<Cards>::default();
+    cards.configure(checked.console.card.clone());
+    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone())?;
+    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone())?;
+    Ok(((keeper, people), cards))
 }
 
-/// Where operators are who have a name. Calls that go on do not wait for names, so the switchboard is told afterwards.
-async fn find_operators(
-    dns: &Dns,
-    checked: &Checked,
-    config: &mut b2bua::Config,
-    turns: &mpsc::Sender<Turn>,
-) {
-    if resolve::operators(dns, checked, &mut config.lines).await {
-        let configure = Input::Control(Control::Configure(Box::new(config.clone())));
-        let _ = turns.send(Turn::Board(configure)).await;
-    }
+fn configured(config: b2bua::Config) -> Turn {
+    Turn::Board(Input::Control(Control::Configure(Box::new(config))))
 }
 
 fn start_relay(
