@@ -1,7 +1,5 @@
 //! What people do at the console: orders, calls, recordings, prompts, webhooks, blocks, erasure.
 
-#![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
-
 use serde_json::json;
 use tests::baresip::{Answering, Baresip};
 use tests::browser::Look;
