@@ -1,7 +1,5 @@
 //! Whatever somebody calls themselves, sends, or writes into data: at the console it is text, and nothing of it runs.
 
-#![expect(clippy::unwrap_used, reason = "what is unwrapped here is what is tested")]
-
 use serde_json::json;
 use tests::browser::Look;
 use tests::config::{ADMIN, LINE};

@@ -111,11 +111,11 @@ fn the_first_page_is_light() {
         .filter(|name| {
             let asset = name.strip_prefix("assets/").unwrap_or_default();
             // Style sheets of other views are counted as well: they are small.
-            ["index-", "live-", "worker-"].iter().any(|begin| asset.starts_with(begin))
+            ["index-", "live-", "worker-", "favicon-"].iter().any(|begin| asset.starts_with(begin))
                 || name.ends_with(".css")
         })
         .collect();
-    needed.extend(["index.html", "favicon.svg"]);
+    needed.insert("index.html");
     loop {
         let mut more = BTreeSet::new();
         for name in needed.iter().filter(|name| name.ends_with(".js")) {

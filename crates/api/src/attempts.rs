@@ -220,6 +220,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_nobody_has_is_checked_as_one_that_somebody_has() {
+        let attempts = Attempts::default();
+        let users = [User::new("anna", &crate::password_hash("right one"), crate::Role::Admin).unwrap()];
+        let turn = Arc::clone(&attempts.checking).acquire_owned().await.unwrap();
+        let mut unknown = Box::pin(attempts.check(&users, "nobody", "right one"));
+        assert!(unknown.as_mut().now_or_never().is_none(), "it waits for its turn");
+        drop(turn);
+        assert_eq!(unknown.await.unwrap(), None);
+    }
+
+    #[tokio::test]
     async fn passwords_are_checked_one_at_a_time_and_few_wait() {
         let attempts = Attempts::default();
         let users = [User::new("anna", &crate::password_hash("right one"), crate::Role::Admin).unwrap()];

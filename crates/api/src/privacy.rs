@@ -90,16 +90,15 @@ fn mask(value: &mut Value) {
         Value::Object(members) => members
             .iter_mut()
             .filter(|(name, value)| !(value.is_string() && OURS.contains(&name.as_str())))
-            .for_each(|(name, value)| {
-                if let Value::String(text) = value
-                    && TEXTS.contains(&name.as_str())
-                {
-                    *text = mask_text(text);
-                } else {
-                    mask(value);
-                }
-            }),
+            .for_each(|(name, value)| mask_member(name, value)),
         Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn mask_member(name: &str, value: &mut Value) {
+    match value.as_str().filter(|_| TEXTS.contains(&name)) {
+        Some(text) => *value = Value::String(mask_text(text)),
+        None => mask(value),
     }
 }
 

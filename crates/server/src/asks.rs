@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use api::{Ask, CallbackRefusal, Health, PromptInfo, PromptRefusal, Simulation, Sound, Trial};
-use b2bua::{Finding, TrunkStatus};
+use b2bua::{CallId, Finding, TrunkStatus};
 use store::{Callback, NewEvent, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -71,17 +71,7 @@ impl Desk {
                     let _ = desk.turns.send(Turn::EraseTraces(number, reply)).await;
                 }
                 Ask::Trace { call, plain, reply } => {
-                    let (kept, answer) = oneshot::channel();
-                    let _ = desk.turns.send(Turn::Trace(call, kept)).await;
-                    let kept = answer.await.unwrap_or_default();
-                    let shown = |(kept, epoch_us)| {
-                        if plain {
-                            desk.shown.plain(&kept, epoch_us)
-                        } else {
-                            desk.shown.trace(&kept, epoch_us)
-                        }
-                    };
-                    let _ = reply.send(kept.map(shown));
+                    let _ = reply.send(desk.trace(call, plain).await);
                 }
                 Ask::Health(reply) => {
                     let _ = reply.send(desk.health());
@@ -121,6 +111,14 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The messages of a call; `plain` without any number.
+    async fn trace(&self, call: CallId, plain: bool) -> Option<api::Trace> {
+        let (kept, answer) = oneshot::channel();
+        let _ = self.turns.send(Turn::Trace(call, kept)).await;
+        let (kept, epoch_us) = answer.await.unwrap_or_default()?;
+        Some(if plain { self.shown.plain(&kept, epoch_us) } else { self.shown.trace(&kept, epoch_us) })
     }
 
     /// How the trunks are; none where the switchboard is gone.

@@ -5,6 +5,7 @@ mod callbacks;
 mod cli;
 mod commands;
 mod config;
+mod entrance;
 mod hook;
 mod housekeeping;
 mod keeper;

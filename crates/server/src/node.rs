@@ -17,14 +17,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use relay::Relay;
 use store::{Quiet, Store, StoreError};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::asks::Desk;
 use crate::callbacks::{self, Callbacks, Texts, Wish};
-use crate::config::{self, Checked, Listen, Numbers};
+use crate::config::{self, Checked, Numbers};
+use crate::entrance::Entrance;
 use crate::hook::{self, Hooks};
 use crate::housekeeping;
 use crate::keeper::{Keeper, Knowledge};
@@ -35,9 +34,8 @@ use crate::prompts::{Prompts, PromptsError};
 use crate::records::Scribe;
 use crate::recovery::{self, Recovered};
 use crate::resolve::{self, Dns};
-use crate::seats::Seats;
 use crate::self_call::{self, SelfCaller};
-use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Proof, Tls, Turn};
+use crate::signalling::{self, Arrivals, Bind, Flows, Loop, Tls, Turn};
 use crate::speech::{Speech, SpeechStartError};
 use crate::supervisor;
 use crate::time::Clock;
@@ -46,9 +44,6 @@ use crate::verifier::{Believed, BelievedError, Verifier};
 
 /// Asks of the API waiting for an answer.
 const ASKS: usize = 256;
-/// Connections by HTTPS at once, in all and from one address, behind which there may be an office.
-const HTTPS: usize = 1_024;
-const HTTPS_FROM_ONE: usize = 256;
 /// After the drain: what is left of the calls is ended, and their last messages sent, within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -123,8 +118,6 @@ pub(crate) struct Node {
     stop: watch::Sender<bool>,
     /// Our certificate, and whom we believe.
     tls: watch::Sender<Option<Tls>>,
-    /// As whom browsers know us, where HTTPS is spoken.
-    https: Option<watch::Sender<TlsAcceptor>>,
     verifier: Verifier,
     hooks: Hooks,
     cards: Arc<Cards>,
@@ -132,7 +125,7 @@ pub(crate) struct Node {
     /// Names to be looked up.
     roads: watch::Sender<resolve::Roads>,
     tasks: JoinSet<()>,
-    http: Vec<SocketAddr>,
+    entrance: Entrance,
     epoch_ms: u64,
     /// Where our own calls come from.
     own: Option<SocketAddr>,
@@ -188,24 +181,17 @@ impl Node {
         let self_caller = self_caller(&checked)?;
         config.own = self_caller.as_ref().map(|(caller, _)| caller.address());
         let sender = turns.0.clone();
-        let quiet = Arc::new(RwLock::new(checked.quiet()));
-        let knowledge = Knowledge { languages, quiet: Arc::clone(&quiet) };
-        let keeper =
-            Keeper::start(store.clone(), knowledge.clone(), sender.clone()).map_err(StartError::Thread)?;
+        let knowledge = Knowledge { languages, quiet: Arc::new(RwLock::new(checked.quiet())) };
         let verifier = verifier(&checked, sender.clone())?;
         let speech = Speech::start(checked.speech.clone())?;
         let (hooks, shared) = hooks(&checked, &speech, &config, &knowledge.languages, sender.clone())?;
-        let cards = Arc::<Cards>::default();
-        cards.configure(checked.console.card.clone());
-        let people = People::start(store.clone(), Arc::clone(&cards), sender.clone());
-        let keepers = (keeper, people.map_err(StartError::Thread)?);
+        let (keepers, cards) = keepers(&checked, &store, &knowledge, &sender).map_err(StartError::Thread)?;
         let world = World::new(relay, keepers, &verifier, &hooks, scribe, &metrics, sender.clone());
         let dns = Dns::new(&checked.sip.nameservers).map_err(|error| StartError::Dns(error.to_string()))?;
         let Board { thread: board, tls, told } = start_board(&checked, &config, world, turns, recovered)?;
         // Calls that go on do not wait for names.
         if resolve::operators(&dns, &checked, &mut config.lines).await {
-            let _ =
-                sender.send(Turn::Board(Input::Control(Control::Configure(Box::new(config.clone()))))).await;
+            let _ = sender.send(configured(config.clone())).await;
         }
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = config;
         let mut node = Self {
@@ -218,18 +204,17 @@ impl Node {
             usable,
             config: shared,
             settings: Arc::new(RwLock::new(checked.shown.clone())),
-            quiet,
+            quiet: Arc::clone(&knowledge.quiet),
             draining: watch::Sender::new(false),
             stop: watch::Sender::new(false),
             tls,
-            https: checked.http.proof.as_ref().map(Proof::acceptor).transpose()?.map(watch::Sender::new),
             verifier,
             hooks,
             cards,
             dns,
             roads: watch::Sender::new(resolve::Roads::of(&checked)),
             tasks: JoinSet::new(),
-            http: Vec::new(),
+            entrance: Entrance::default(),
             epoch_ms,
             own: self_caller.as_ref().map(|(caller, _)| caller.address()),
             checked,
@@ -237,7 +222,7 @@ impl Node {
         let (callbacks, texts) = node.keep_callbacks(&store, knowledge.clone(), &speech)?;
         let desk = node.desk(callbacks, Arc::clone(&metrics), store.clone(), knowledge, (speech, texts));
         node.tasks.spawn(desk.run(asked, node.stop.subscribe()));
-        node.serve_http().await?;
+        node.entrance = Entrance::open(&node.checked.http, &node.gate, &node.stop, &mut node.tasks).await?;
         node.spawn_tasks(store, deliverer, told.map(|told| (told, clock)));
         node.call_self(self_caller, metrics);
         Ok(node)
@@ -305,27 +290,6 @@ impl Node {
         Shown { privacy: self.privacy.clone(), plan: self.checked.node.plan }
     }
 
-    async fn serve_http(&mut self) -> Result<(), StartError> {
-        for Listen { address, https } in self.checked.http.listen.clone() {
-            let failed = |error| StartError::Listen { address, error, key: "http.listen" };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            self.http.push(listener.local_addr().map_err(failed)?);
-            let (gate, mut stop) = (self.gate.clone(), self.stop.subscribe());
-            let seats = Seats::new(HTTPS, HTTPS_FROM_ONE);
-            let secure = self.https.as_ref().filter(|_| https).map(|https| api::Secure {
-                acceptor: https.subscribe(),
-                seat: Box::new(move |source| Some(Box::new(seats.take(source)?))),
-            });
-            self.tasks.spawn(async move {
-                api::serve(listener, secure, gate, async move {
-                    let _ = stop.wait_for(|stop| *stop).await;
-                })
-                .await;
-            });
-        }
-        Ok(())
-    }
-
     fn spawn_tasks(
         &mut self,
         store: Store,
@@ -358,7 +322,7 @@ impl Node {
 
     /// The address of the API, once it listens.
     pub(crate) fn http(&self) -> Option<SocketAddr> {
-        self.http.first().copied()
+        self.entrance.address()
     }
 
     /// Takes what can change while calls go on; says what needs a restart.
@@ -378,8 +342,7 @@ impl Node {
             let _ = resolve::operators(&self.dns, &self.checked, &mut config.lines).await;
             config.own = self.own;
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
-            let configure = Input::Control(Control::Configure(Box::new(config)));
-            let _ = self.turns.send(Turn::Board(configure)).await;
+            let _ = self.turns.send(configured(config)).await;
             self.roads.send_replace(resolve::Roads::of(&self.checked));
         }
         self.cards.configure(self.checked.console.card.clone());
@@ -396,12 +359,7 @@ impl Node {
                 Err(error) => tracing::error!(%error, "the certificate stays as it was"),
             }
         }
-        if let (Some(https), Some(proof)) = (&self.https, &self.checked.http.proof) {
-            match proof.acceptor() {
-                Ok(acceptor) => drop(https.send_replace(acceptor)),
-                Err(error) => tracing::error!(%error, "the certificate of HTTPS stays as it was"),
-            }
-        }
+        self.entrance.reread(&self.checked.http);
     }
 
     /// Those who sign renew their certificates more often than we restart. Files that do not fit leave things as they are.
@@ -574,6 +532,24 @@ fn scribe(checked: &Checked, clock: Clock, privacy: &Privacy) -> Scribe {
         privacy: privacy.clone(),
         trunks: checked.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
     }
+}
+
+/// Whoever asks the store for the switchboard: what it decides by, and how people are called.
+fn keepers(
+    checked: &Checked,
+    store: &Store,
+    knowledge: &Knowledge,
+    turns: &mpsc::Sender<Turn>,
+) -> std::io::Result<((Keeper, People), Arc<Cards>)> {
+    let cards = Arc::<Cards>::default();
+    cards.configure(checked.console.card.clone());
+    let keeper = Keeper::start(store.clone(), knowledge.clone(), turns.clone())?;
+    let people = People::start(store.clone(), Arc::clone(&cards), turns.clone())?;
+    Ok(((keeper, people), cards))
+}
+
+fn configured(config: b2bua::Config) -> Turn {
+    Turn::Board(Input::Control(Control::Configure(Box::new(config))))
 }
 
 fn start_relay(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use number::Number;
 use store::{
     Batch, ContactFilter, Json, LegRecord, NewContact, Options, Order, OrderFilter, Page, Party, Record,
-    RecordFilter, Step, Store, StoreError, Timestamp, TriedRecord, Ulid,
+    RecordFilter, Somebody, Step, Store, StoreError, Timestamp, TriedRecord, Ulid,
 };
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
@@ -246,6 +246,17 @@ fn others(store: &Store) {
     ask("contacts, the first", |_| contacts(ContactFilter::Any));
     ask("contacts by a part of a name that nobody has", |_| contacts(ContactFilter::Text("zzz".to_owned())));
     ask("contacts by number", |n| contacts(ContactFilter::Number(phone(500_000 + scatter(n) % CONTACTS))));
+    let known = |number: Number, line: u64| {
+        let line = Number::parse(&(74_950_000_000 + line % 3).to_string()).ok();
+        let known = store.known(&Somebody { number, line, code: None, pair: None }, NOW).expect("readable");
+        Page { items: known.name.into_iter().collect(), next: None }
+    };
+    ask("who a party of an order is", |n| {
+        let n = scatter(n) % ORDERS;
+        known(phone(200_000 + n), n)
+    });
+    ask("who a contact is", |n| known(phone(500_000 + scatter(n) % CONTACTS), n));
+    ask("who nobody is", |n| known(phone(900_000 + n), n));
     let points = |step: Step, span: u64| {
         let items = store.statistics(step, Timestamp(NOW.0 - span), NOW, None).expect("readable");
         Page { items, next: None }

@@ -151,6 +151,8 @@ impl Outside {
             Output::Find { .. }
             | Output::Verify { .. }
             | Output::Consult(_)
+            | Output::Uncalled { .. }
+            | Output::Tallied(_)
             | Output::PairCalled { .. }
             | Output::Heard(_)
             | Output::Leg { .. }

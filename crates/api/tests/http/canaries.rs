@@ -111,7 +111,6 @@ async fn furnish(world: &World) -> Kept {
         max_seconds: None,
         record: None,
         data: Some(Json::parse(&data()).unwrap()),
-        window: None,
         end: None,
     };
     let created =

@@ -112,23 +112,10 @@ impl Desk {
                 let _ = reply.send(vec![calls()]);
             }
             Ask::Settings(reply) => {
-                let setting = |key: &str, value: &str, default| api::Setting {
-                    key: key.to_owned(),
-                    value: value.into(),
-                    default,
-                };
-                let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
-                let _ = reply.send(vec![api::SettingsSection { section: "node".to_owned(), keys }]);
+                let _ = reply.send(settings());
             }
             Ask::Trunks(reply) => {
-                let trunk = |name: &str, up, registered| TrunkStatus {
-                    name: name.into(),
-                    addresses: 2,
-                    up,
-                    registered,
-                    calls: 3,
-                };
-                let _ = reply.send(vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]);
+                let _ = reply.send(trunks());
             }
             Ask::Prompts(reply) => {
                 let _ = reply.send(vec![self.info("ru", "start"), self.info("en", "start")]);
@@ -229,4 +216,22 @@ fn simulation() -> Simulation {
 fn calls() -> Family {
     let sample = Sample { labels: vec![("line", "one".into())], value: Value::Number(3.0) };
     Family { name: "bauta_calls", help: "Calls now.", kind: Kind::Gauge, samples: vec![sample] }
+}
+
+fn settings() -> Vec<api::SettingsSection> {
+    let setting =
+        |key: &str, value: &str, default| api::Setting { key: key.to_owned(), value: value.into(), default };
+    let keys = vec![setting("name", "south", false), setting("country", "RU", true)];
+    vec![api::SettingsSection { section: "node".to_owned(), keys }]
+}
+
+fn trunks() -> Vec<TrunkStatus> {
+    let trunk = |name: &str, up, registered| TrunkStatus {
+        name: name.into(),
+        addresses: 2,
+        up,
+        registered,
+        calls: 3,
+    };
+    vec![trunk("main", Some(true), None), trunk("backup", None, Some(false))]
 }

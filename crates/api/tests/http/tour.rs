@@ -82,10 +82,14 @@ type Asked = (Method, &'static str, &'static str, Option<(&'static str, &'static
 /// What is asked, with an example of which kind, and with which header.
 #[rustfmt::skip]
 fn asked() -> Vec<Asked> {
-    let (json, order, block, prompt) = ("application/json", "/v1/orders/{code}", BLOCK, PROMPT);
+    [desired(), happened(), kept_up()].concat()
+}
+
+/// What shops want to be done.
+#[rustfmt::skip]
+fn desired() -> Vec<Asked> {
+    let (json, order, block) = ("application/json", "/v1/orders/{code}", BLOCK);
     let (callback, plan) = ("/v1/callbacks/{id}", "/v1/callback-plans/{name}");
-    let letters = "/v1/webhooks/{name}/dead-letters";
-    let replay = "/v1/webhooks/{name}/dead-letters/replay";
     vec![
         (Method::PUT, order, json, None),
         (Method::PUT, order, json, None),
@@ -123,6 +127,14 @@ fn asked() -> Vec<Asked> {
         (Method::GET, CONTACT, json, None),
         (Method::PATCH, CONTACT, json, None),
         (Method::DELETE, CONTACT, json, None),
+    ]
+}
+
+/// What happens and happened.
+#[rustfmt::skip]
+fn happened() -> Vec<Asked> {
+    let json = "application/json";
+    vec![
         (Method::GET, "/v1/people/{number}", json, None),
         (Method::DELETE, "/v1/people/{number}", json, None),
         (Method::GET, "/v1/audit", json, None),
@@ -142,6 +154,16 @@ fn asked() -> Vec<Asked> {
         (Method::GET, "/v1/recordings/{id}/peaks", json, None),
         (Method::DELETE, "/v1/recordings/{id}", json, None),
         (Method::GET, "/v1/statistics", json, None),
+    ]
+}
+
+/// How the program is, and what it does by.
+#[rustfmt::skip]
+fn kept_up() -> Vec<Asked> {
+    let (json, prompt) = ("application/json", PROMPT);
+    let letters = "/v1/webhooks/{name}/dead-letters";
+    let replay = "/v1/webhooks/{name}/dead-letters/replay";
+    vec![
         (Method::GET, "/v1/settings", json, None),
         (Method::GET, "/v1/trunks", json, None),
         (Method::GET, "/v1/prompts", json, None),

@@ -155,7 +155,7 @@ fn defaults() -> &'static BTreeMap<(&'static str, &'static str), Value> {
             if bare.starts_with('[') {
                 section = bare.trim_matches(['[', ']']);
             } else if let Some(key) = line.strip_prefix('#').and_then(|line| line.split(" = ").next())
-                && line.starts_with(|c: char| c == '#')
+                && line.starts_with('#')
                 && key.starts_with(|c: char| c.is_ascii_lowercase())
                 && let Ok(table) = line[1..].parse::<Table>()
                 && let Some(value) = table.get(key)

@@ -206,3 +206,70 @@ fn answer(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use b2bua::TrunkId;
+    use clock::Instant;
+    use store::{NewContact, Options};
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    fn arrived(call: u128) -> Notice {
+        let what = Happening::Arrived {
+            line: number("+74950000001"),
+            trunk: TrunkId(0),
+            caller: Some(number("+79991112233")),
+            verification: None,
+            claimed: None,
+        };
+        Notice { call: CallId(call), at: Instant::ZERO, what }
+    }
+
+    fn people() -> (tempfile::TempDir, People, Arc<Cards>, tokio::sync::mpsc::Receiver<Turn>) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        let (turns, told) = crate::signalling::queue();
+        let cards = Arc::<Cards>::default();
+        (dir, People::start(store, Arc::clone(&cards), turns).unwrap(), cards, told)
+    }
+
+    fn put_contact(people: &People) {
+        let new = NewContact { number: number("+79991112233"), name: "Ann".into(), note: None, data: None };
+        people.store.create_contact(new, Timestamp(1)).unwrap();
+    }
+
+    #[test]
+    fn where_nothing_can_come_of_it_nobody_is_looked_up() {
+        let (_dir, mut people, cards, _told) = people();
+        people.heard(&arrived(1));
+        assert!(people.calls.is_empty());
+        cards.configure(Template::parse("https://crm/{code}").ok());
+        people.heard(&arrived(2));
+        assert_eq!(people.calls.len(), 1);
+        cards.configure(None);
+        people.heard(&arrived(3));
+        assert_eq!(people.calls.len(), 1);
+        put_contact(&people);
+        people.heard(&arrived(4));
+        assert_eq!(people.calls.len(), 2);
+    }
+
+    #[test]
+    fn who_is_met_is_named_in_the_record_and_nobody_is_told_of_a_call_that_is_over() {
+        let (_dir, mut people, _cards, mut told) = people();
+        put_contact(&people);
+        people.heard(&arrived(7));
+        let Some(Turn::Met(met)) = told.blocking_recv() else { panic!("it is told who calls") };
+        assert_eq!((met.call, met.side, met.known.name.as_deref()), (CallId(7), Side::Caller, Some("Ann")));
+        assert!(people.met(&met));
+        let mut kept = Record::default();
+        people.name(CallId(7), &mut kept);
+        assert_eq!((kept.caller_name.as_deref(), kept.callee_name), (Some("Ann"), None));
+        people.forget(CallId(7));
+        assert!(!people.met(&met));
+    }
+}

@@ -11,10 +11,8 @@ fn new(of: &str, name: &str) -> NewContact {
 }
 
 fn kept(outcome: ContactOutcome) -> Contact {
-    match outcome {
-        ContactOutcome::Kept(contact) => *contact,
-        other => panic!("{other:?}"),
-    }
+    let ContactOutcome::Kept(contact) = outcome else { panic!("{outcome:?}") };
+    *contact
 }
 
 fn names(store: &Store, filter: &ContactFilter) -> Vec<String> {

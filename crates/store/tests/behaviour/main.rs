@@ -15,5 +15,6 @@ mod pairs;
 mod policy;
 mod pool_model;
 mod searches;
+mod sign_ins;
 mod statistics;
 mod world;

@@ -17,7 +17,7 @@ fn record(n: u64) -> Record {
     Record {
         id: Ulid::from_parts(at.0, u128::from(n)),
         caller: Some(caller(n)),
-        callee: (n % 3 == 0).then(|| caller(n + 1)),
+        callee: n.is_multiple_of(3).then(|| caller(n + 1)),
         code: Some(format!("{:03}", n % 700)),
         cause: Some(if n == 77 { "fault" } else { "hung-up" }.to_owned()),
         started_at: at,

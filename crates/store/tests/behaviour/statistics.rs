@@ -43,6 +43,9 @@ fn draw(lot: &mut ChaCha20Rng, n: u128, began: u64) -> Record {
     }
 }
 
+/// As [`Sums`], with milliseconds and every score.
+type Drawn = (u64, u64, u64, u64, u64, Vec<f64>);
+
 /// What must stand in a point but for percentiles and calls at once: calls, answered, dialled, reached, seconds, scores.
 type Sums = (u64, u64, u64, u64, f64, Option<f64>);
 
@@ -51,7 +54,7 @@ fn hundredths(mos: f32) -> f64 {
 }
 
 fn expected(records: &[Record], step: Step) -> BTreeMap<(u64, String), Sums> {
-    let mut sums: BTreeMap<(u64, String), (u64, u64, u64, u64, u64, Vec<f64>)> = BTreeMap::new();
+    let mut sums: BTreeMap<(u64, String), Drawn> = BTreeMap::new();
     for record in records {
         let at = record.started_at.0 - record.started_at.0 % step.millis();
         let second = record.callee_trunk.as_deref();
@@ -77,7 +80,7 @@ fn expected(records: &[Record], step: Step) -> BTreeMap<(u64, String), Sums> {
         let mean = scores.iter().sum::<f64>() / scores.len() as f64;
         (!scores.is_empty()).then(|| mean.round() / 100.0)
     };
-    let sum = |(key, (calls, answered, dialled, reached, talk, scores)): (_, (_, _, _, _, u64, Vec<f64>))| {
+    let sum = |(key, (calls, answered, dialled, reached, talk, scores)): (_, Drawn)| {
         (key, (calls, answered, dialled, reached, talk as f64 / 1000.0, mean(&scores)))
     };
     sums.into_iter().map(sum).collect()
