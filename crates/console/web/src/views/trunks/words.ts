@@ -1,4 +1,4 @@
-import { dictionary } from '../../language.svelte';
+import { dictionary, manyEn, manyRu } from '../../language.svelte';
 
 export const words = dictionary(
     {
@@ -6,7 +6,7 @@ export const words = dictionary(
         ready: 'Takes calls',
         notReady: 'Takes no calls',
         draining: 'Draining: running calls go on, new ones are refused',
-        callsNow: 'calls now',
+        callsNow: (count: number) => `${manyEn(count, 'call', 'calls')} now`,
         trunk: 'Trunk',
         state: 'State',
         up: 'Up',
@@ -45,7 +45,7 @@ export const words = dictionary(
         ready: 'Принимает звонки',
         notReady: 'Не принимает звонки',
         draining: 'Завершает работу: идущие звонки продолжаются, новые не берутся',
-        callsNow: 'звонков сейчас',
+        callsNow: (count: number) => `Сейчас ${manyRu(count, 'звонок', 'звонка', 'звонков')}`,
         trunk: 'Транк',
         state: 'Состояние',
         up: 'Работает',
