@@ -24,11 +24,8 @@ fn orders_are_put_in_found_changed_and_expired() {
     browser.expect_complaint("status of 422");
     browser.click("dialog button[type=submit]");
     browser.await_text("dialog .problem", "5 decimal digits");
-    assert_eq!(
-        browser.run("return document.activeElement.name", &[]),
-        json!("code"),
-        "at the field at fault"
-    );
+    let ready = "return document.activeElement.name === 'code'";
+    browser.until("the field at fault to be ready", ready, &[]);
     browser.fill("dialog input[name=code]", CODE);
     browser.click("dialog button[type=submit]");
     browser.await_text(&format!("[data-order='{CODE}']"), "Пётр");
