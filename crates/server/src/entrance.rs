@@ -38,10 +38,15 @@ impl Entrance {
         let acceptor = http.proof.as_ref().map(crate::signalling::Proof::acceptor).transpose()?;
         let acceptor = acceptor.map(watch::Sender::new);
         let mut addresses = Vec::new();
+        let mut listeners = Vec::new();
+        // Whoever is answered at one address finds all of them there.
         for Listen { address, https } in http.listen.iter().copied() {
             let failed = |error| StartError::Listen { address, error, key: "http.listen" };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push((listener, https));
+        }
+        for (listener, https) in listeners {
             let (gate, mut stop) = (gate.clone(), stop.subscribe());
             let seats = Seats::new(HTTPS, HTTPS_FROM_ONE);
             let secure = acceptor.as_ref().filter(|_| https).map(|acceptor| api::Secure {
