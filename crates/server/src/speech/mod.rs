@@ -3,11 +3,11 @@
 
 mod cache;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use cache::Cache;
@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
 /// Texts spoken at once: each is a process, or a request to somebody who may not like more.
@@ -94,8 +94,10 @@ struct Inner {
     timeout: Duration,
     cache: Cache,
     client: Client,
-    /// Of which each text has one: the same text is not spoken twice at the same time.
-    turns: [Mutex<()>; AT_ONCE],
+    /// Of which each text that is being spoken has one: the same is not spoken twice at the same time.
+    turns: std::sync::Mutex<HashMap<PathBuf, Weak<Mutex<()>>>>,
+    /// For those that are spoken at once.
+    places: Semaphore,
 }
 
 /// Whoever makes prompts of texts.
@@ -123,7 +125,8 @@ impl Speech {
         let in_folder = |error| SpeechStartError::Folder { path: folder.clone(), error };
         let cache = Cache::open(folder.clone(), most).map_err(in_folder)?;
         let client = Client::builder().redirect(Policy::none()).no_proxy().timeout(timeout).build()?;
-        Ok(Self(Arc::new(Inner { voice, timeout, cache, client, turns: Default::default() })))
+        let places = Semaphore::new(AT_ONCE);
+        Ok(Self(Arc::new(Inner { voice, timeout, cache, client, turns: Default::default(), places })))
     }
 
     /// Each of these texts as a prompt, all at once.
@@ -155,6 +158,18 @@ impl Speech {
 }
 
 impl Inner {
+    /// That of the text which is kept there.
+    fn turn(&self, path: &Path) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let known = turns.get(path).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let turn = Arc::default();
+            turns.insert(path.to_owned(), Arc::downgrade(&turn));
+            turn
+        })
+    }
+
     async fn make(self: Arc<Self>, language: &str, text: &str) -> Result<Vec<i16>, SpeechError> {
         let voice = self.voice.as_ref().ok_or(SpeechError::Nobody)?;
         let how = match voice {
@@ -165,13 +180,13 @@ impl Inner {
         if let Some(samples) = kept(&path).await {
             return Ok(samples);
         }
-        let mut hash = DefaultHasher::new();
-        path.hash(&mut hash);
-        let _turn = self.turns[hash.finish() as usize % AT_ONCE].lock().await;
+        let turn = self.turn(&path);
+        let _turn = turn.lock().await;
         // Whoever had the turn before may have wanted the same.
         if let Some(samples) = kept(&path).await {
             return Ok(samples);
         }
+        let _place = self.places.acquire().await.map_err(|_| SpeechError::Lost)?;
         let wav = match voice {
             Voice::Program(words) => run(words, language, text).await?,
             Voice::Service { url, token } => self.post(url, token.as_deref(), language, text).await?,
@@ -312,6 +327,24 @@ mod tests {
         std::fs::write(&wav, relay::write_wav(&[5; 8]).unwrap()).unwrap();
         let script = format!("text=$(cat); echo \"$text $1\" >> {0}/said; cat {0}/voice.wav", dir.display());
         ["sh", "-c", &script, "sh", LANGUAGE].map(str::to_owned).to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_text_that_takes_its_time_holds_up_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let wav = dir.path().join("voice.wav");
+        std::fs::write(&wav, relay::write_wav(&[5; 8]).unwrap()).unwrap();
+        let script = "case \"$(cat)\" in slow) exec sleep 60;; esac; cat \"$0\"";
+        let speech = speech(&dir.path().join("kept"), &["sh", "-c", script, wav.to_str().unwrap()]);
+        let slow = tokio::spawn({
+            let speech = speech.clone();
+            async move { speech.samples("en", "slow").await }
+        });
+        for text in 0..8 {
+            assert_eq!(speech.samples("en", &text.to_string()).await.unwrap(), [5; 8]);
+        }
+        assert!(!slow.is_finished());
+        slow.abort();
     }
 
     #[tokio::test]
