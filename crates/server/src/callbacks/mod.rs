@@ -492,7 +492,7 @@ mod tests {
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let wav = dir.path().join("voice.wav");
         std::fs::write(&wav, relay::write_wav(&[5; 8]).unwrap()).unwrap();
-        let script = "case \"$(cat)\" in never) exit 1;; slow) sleep 60;; esac; cat \"$0\"";
+        let script = "case \"$(cat)\" in never) exit 1;; slow) exec sleep 60;; esac; cat \"$0\"";
         let texts = texts(dir.path(), &["sh", "-c", script, wav.to_str().unwrap()]);
         let now = Timestamp(wall_ms());
         let saying = |n, text: &str| {

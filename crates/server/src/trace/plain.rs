@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use number::Plan;
-use sip::Message;
+use sip::{Message, Method};
 
 /// Header fields that name people by addresses; their short forms have the same name here.
 const PEOPLE: [(&str, &str); 12] = [
@@ -33,23 +33,6 @@ const COUNTS: [(&str, &str); 7] = [
 ];
 /// More than any of those has.
 const MOST: u32 = 99_999;
-/// Methods there are (RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665).
-const METHODS: [&str; 14] = [
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "OPTIONS",
-    "REGISTER",
-    "PRACK",
-    "UPDATE",
-    "INFO",
-    "MESSAGE",
-    "REFER",
-    "PUBLISH",
-    "NOTIFY",
-    "SUBSCRIBE",
-];
 /// Encodings a session description may name.
 const CODECS: [&str; 12] =
     ["PCMA", "PCMU", "G722", "G729", "GSM", "ILBC", "OPUS", "AMR", "AMR-WB", "CN", "RED", "TELEPHONE-EVENT"];
@@ -58,7 +41,11 @@ const WAYS: [&str; 4] = ["a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"]
 
 /// A method, if it is one there is.
 pub(super) fn method(method: &str) -> &str {
-    METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
+    // A name that is in no registry may be anything.
+    match Method::parse(method.as_bytes()) {
+        Some(Method::Other(_)) | None => "other",
+        Some(_) => method,
+    }
 }
 
 /// The message, told again.
